@@ -1,0 +1,1 @@
+//! Measurements: the ledger, side-by-side runs and micro-benchmarks.

@@ -1,0 +1,1 @@
+//! Frames, latches, eviction, fetch and mini-transactions.

@@ -1,0 +1,1 @@
+//! The composition root: listener, connections, volume, configuration.

@@ -1,0 +1,1 @@
+//! SQL values: types, DECIMAL, temporals, collations, memcomparable keys.

@@ -1,0 +1,1 @@
+//! The hands of `quorum`: batching, streams and reads.

@@ -1,0 +1,1 @@
+//! The writer's log and the volume's quorum arithmetic, sans-io.

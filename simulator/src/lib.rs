@@ -1,0 +1,1 @@
+//! The director: a whole cluster in one thread from one seed.

@@ -1,0 +1,1 @@
+//! MySQL's SQL: parse, bind, plan, execute.

@@ -1,0 +1,1 @@
+//! Segments: hot log, chains, gossip, coalescing, page store.

@@ -1,0 +1,1 @@
+//! Whole-system tests: tidy rules, golden scripts, clusters, crashes, MySQL clients.

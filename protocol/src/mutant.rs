@@ -1,0 +1,107 @@
+//! Planted bugs that prove the checkers see.
+//!
+//! `mutant!(Name)` is the constant `false` without the feature `mutants`; with it, one build holds them
+//! all and the director switches one on per run. Each mutant names what must catch it in docs/testing.md.
+
+/// Every planted bug. The comment says what is wrong and what catches it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+#[repr(u8)]
+#[allow(missing_docs)]
+pub enum Mutant {
+    /// Segments accept appends of any epoch.
+    NoEpochCheck = 1,
+    /// A recoverer reuses the epoch of its predecessor.
+    SharedEpoch,
+    /// VDL moves to VCL although that is no CPL.
+    VdlIsVcl,
+    /// Gossip passes dead records on and accepts them.
+    GossipIgnoresTruncation,
+    /// Opening reads two of six.
+    RecoveryReadsTwo,
+    /// Opens before four of six hold everything up to VDL.
+    ServeBeforeRepair,
+    /// SCL is the highest LSN held, gaps or not.
+    SclIsMax,
+    /// The ceiling starts from VDL alone (R1).
+    CeilingFromVdl,
+    /// Rot counts as absent in a three-of-six recovery.
+    RotAsAbsent,
+    /// The writer counts three copies as a quorum.
+    AckAt3,
+    /// A segment acknowledges before its log write is durable.
+    AckBeforeSync,
+    /// A torn tail is taken as valid log.
+    TornTailAccepted,
+    /// A torn tail refuses to open.
+    TornTailHalts,
+    /// A new epoch continues right after VDL.
+    LsnReuse,
+    /// Pages are stored from records above the VDL told.
+    CoalesceAboveVdl,
+    /// A folder without its incarnation votes with SCL zero.
+    EmptyFolderVotes,
+    /// Reads of an idle protection group wait for the volume's VDL instead of its own read point.
+    IdlePgUnreadable,
+    /// The pool evicts a page whose LSN is above VDL.
+    EvictAboveVdl,
+    /// The list of the majority of replies is adopted instead of the newest.
+    MajorityList,
+    /// A segment that missed an opening does not adopt the list that comes with an append.
+    StragglerIgnoresList,
+    /// The head is not awaited at four of six before the opening is declared.
+    HeadNotAwaited,
+    /// The first record of a new protection group leaves before the head that lists it (R10).
+    GrowthBeforeHead,
+    /// Log is dropped above the floor of the full members (R11).
+    DropAboveFloor,
+    /// A grant is answered before it is synced.
+    GrantNotSynced,
+    /// A commit is answered at its LSN instead of at VDL.
+    OkBeforeVdl,
+    /// Rows of an aborted transaction are visible.
+    AbortedVisible,
+    /// A split leaves the high key of the left page as it was.
+    SplitKeepsHighKey,
+    /// A secondary entry is not written.
+    SecondaryForgotten,
+}
+
+#[cfg(feature = "mutants")]
+mod active {
+    use std::cell::Cell;
+
+    thread_local! {
+        // One simulated cluster runs on one thread, so runs side by side do not share a bug.
+        static ACTIVE: Cell<u8> = const { Cell::new(0) };
+    }
+
+    /// Switches one mutant on for this thread, or all off.
+    pub fn set(mutant: Option<super::Mutant>) {
+        ACTIVE.set(mutant.map_or(0, |m| m as u8));
+    }
+
+    /// True when `mutant` is the one switched on.
+    #[must_use]
+    pub fn is(mutant: super::Mutant) -> bool {
+        ACTIVE.get() == mutant as u8
+    }
+}
+
+#[cfg(feature = "mutants")]
+pub use active::{is, set};
+
+/// Without the feature there is no mutant; the compiler removes the branch.
+#[cfg(not(feature = "mutants"))]
+#[inline(always)]
+#[must_use]
+pub const fn is(_mutant: Mutant) -> bool {
+    false
+}
+
+/// `mutant!(AckAt3)` is true only in a build with planted bugs, when that one is switched on.
+#[macro_export]
+macro_rules! mutant {
+    ($name:ident) => {
+        $crate::mutant::is($crate::mutant::Mutant::$name)
+    };
+}

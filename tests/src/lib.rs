@@ -1,1 +1,6 @@
 //! Whole-system tests: tidy rules, golden scripts, clusters, crashes, MySQL clients.
+//!
+//! The crate is a small library (a client, a server process under test) and the tests and shows that use it. What a
+//! show prints is for people; what decides is its last line, `verdict: holds` or `verdict: FAILS`, and its exit code.
+
+pub mod client;

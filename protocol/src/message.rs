@@ -13,7 +13,7 @@
 //!    | ReadPage(page, at) --> PageRead      |  CopyPages ---------> PageBatch|
 //! ```
 
-use crate::geometry::{Incarnation, PgId, SegmentId, SegmentRole, VolumeId, WriterId};
+use crate::geometry::{Incarnation, NodeId, PgId, SegmentId, SegmentRole, VolumeId, WriterId};
 use crate::head::{Head, HeadVersion};
 use crate::lsn::{Lsn, VolumeEpoch};
 use crate::page::PageId;
@@ -145,7 +145,9 @@ wire_struct! {
         pub request: u64,
         /// The volume it belongs to.
         pub volume: VolumeId,
-        /// The life that speaks.
+        /// The node (folder) that holds it.
+        pub node: NodeId,
+        /// The life that speaks; zero when this node has no such segment.
         pub incarnation: Incarnation,
         /// What it stores.
         pub role: SegmentRole,
@@ -169,6 +171,8 @@ wire_struct! {
         pub vdl: Lsn,
         /// The highest LSN of any record held, gaps or not.
         pub highest: Lsn,
+        /// The lowest LSN of any record held, dead ones included; `Lsn::MAX` when none is held (R2: when a list entry may go).
+        pub oldest: Lsn,
     }
 }
 
@@ -243,6 +247,8 @@ wire_struct! {
 wire_struct! {
     /// The segment exists durably.
     pub struct Created {
+        /// The node (folder) that holds it.
+        pub node: NodeId,
         /// The life that began.
         pub incarnation: Incarnation,
     }

@@ -66,29 +66,77 @@ pub enum Mutant {
     SecondaryForgotten,
 }
 
+impl Mutant {
+    /// Every planted bug, in the order of the enum.
+    pub const ALL: &'static [Mutant] = &[
+        Mutant::NoEpochCheck,
+        Mutant::SharedEpoch,
+        Mutant::VdlIsVcl,
+        Mutant::GossipIgnoresTruncation,
+        Mutant::RecoveryReadsTwo,
+        Mutant::ServeBeforeRepair,
+        Mutant::SclIsMax,
+        Mutant::CeilingFromVdl,
+        Mutant::RotAsAbsent,
+        Mutant::AckAt3,
+        Mutant::AckBeforeSync,
+        Mutant::TornTailAccepted,
+        Mutant::TornTailHalts,
+        Mutant::LsnReuse,
+        Mutant::CoalesceAboveVdl,
+        Mutant::EmptyFolderVotes,
+        Mutant::IdlePgUnreadable,
+        Mutant::EvictAboveVdl,
+        Mutant::MajorityList,
+        Mutant::StragglerIgnoresList,
+        Mutant::HeadNotAwaited,
+        Mutant::GrowthBeforeHead,
+        Mutant::DropAboveFloor,
+        Mutant::GrantNotSynced,
+        Mutant::OkBeforeVdl,
+        Mutant::AbortedVisible,
+        Mutant::SplitKeepsHighKey,
+        Mutant::SecondaryForgotten,
+    ];
+
+    /// The mutant of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Mutant> {
+        Mutant::ALL.iter().copied().find(|m| format!("{m:?}") == name)
+    }
+}
+
 #[cfg(feature = "mutants")]
 mod active {
     use std::cell::Cell;
+    use std::sync::atomic::{AtomicU8, Ordering};
 
     thread_local! {
         // One simulated cluster runs on one thread, so runs side by side do not share a bug.
         static ACTIVE: Cell<u8> = const { Cell::new(0) };
     }
+    // A real process under sabotage has one bug on all its threads.
+    static PROCESS: AtomicU8 = AtomicU8::new(0);
 
     /// Switches one mutant on for this thread, or all off.
     pub fn set(mutant: Option<super::Mutant>) {
         ACTIVE.set(mutant.map_or(0, |m| m as u8));
     }
 
+    /// Switches one mutant on for all threads of this process, for good.
+    pub fn set_for_process(mutant: super::Mutant) {
+        PROCESS.store(mutant as u8, Ordering::SeqCst);
+    }
+
     /// True when `mutant` is the one switched on.
     #[must_use]
     pub fn is(mutant: super::Mutant) -> bool {
-        ACTIVE.get() == mutant as u8
+        ACTIVE.get() == mutant as u8 || PROCESS.load(Ordering::Relaxed) == mutant as u8
     }
 }
 
 #[cfg(feature = "mutants")]
-pub use active::{is, set};
+pub use active::{is, set, set_for_process};
 
 /// Without the feature there is no mutant; the compiler removes the branch.
 #[cfg(not(feature = "mutants"))]

@@ -4,3 +4,4 @@
 //! show prints is for people; what decides is its last line, `verdict: holds` or `verdict: FAILS`, and its exit code.
 
 pub mod client;
+pub mod server;

@@ -22,6 +22,7 @@ const STOREYS: &[(&str, u8)] = &[
     ("engine", 4),
     ("sql", 5),
     ("simulator", 6),
+    ("volume", 6),
     ("sextant", 7),
     ("tests", 8),
     ("bench", 9),

@@ -20,15 +20,6 @@ pub const HEADER: usize = 4;
 /// The cap on payloads before authentication: a login with all its attributes fits.
 pub const PRE_AUTH_LIMIT: usize = 64 * 1024;
 
-/// What [`Decoder::decode`] found at the front of the read buffer.
-#[derive(Debug)]
-pub enum Step<'a> {
-    /// Read more: at least this many bytes are missing from the packet that has begun.
-    Need(usize),
-    /// One whole payload.
-    Payload(&'a [u8]),
-}
-
 /// Finds payloads in a stream of bytes. One per connection.
 #[derive(Debug)]
 pub struct Decoder {
@@ -67,16 +58,17 @@ impl Decoder {
         self.expected
     }
 
-    /// Looks for one payload at the front of `input`. Chunks of a continued payload are taken out of `input` at once; the bytes of
-    /// a payload that is returned stay there until [`Decoder::release`].
+    /// Looks for one payload at the front of `input`: `None` when it is whole ([`Decoder::payload`]), else how many bytes are missing
+    /// from the packet that has begun. Chunks of a continued payload are taken out of `input` at once; the bytes of the last one stay
+    /// there until [`Decoder::release`].
     ///
     /// # Errors
     /// [`WireError::TooLarge`] and [`WireError::OutOfOrder`], both fatal for the connection.
-    pub fn decode<'a>(&'a mut self, input: &'a mut BytesMut) -> Result<Step<'a>, WireError> {
+    pub fn poll(&mut self, input: &mut BytesMut) -> Result<Option<usize>, WireError> {
         debug_assert_eq!(self.consumed, 0, "a payload was not released");
         loop {
             let Some(header) = input.first_chunk::<HEADER>() else {
-                return Ok(Step::Need(HEADER - input.len()));
+                return Ok(Some(HEADER - input.len()));
             };
             let [a, b, c, sequence] = *header;
             let length = u32::from_le_bytes([a, b, c, 0]) as usize;
@@ -88,7 +80,7 @@ impl Decoder {
             }
             let end = HEADER + length;
             if input.len() < end {
-                return Ok(Step::Need(end - input.len()));
+                return Ok(Some(end - input.len()));
             }
             self.expected = self.expected.wrapping_add(1);
             if length == MAX_CHUNK {
@@ -100,10 +92,19 @@ impl Decoder {
             self.consumed = end;
             if self.continued {
                 self.gathered.extend_from_slice(&input[HEADER..end]);
-                return Ok(Step::Payload(&self.gathered));
             }
-            return Ok(Step::Payload(&input[HEADER..end]));
+            return Ok(None);
         }
+    }
+
+    /// The payload that [`Decoder::poll`] found whole.
+    pub fn payload<'a>(&'a self, input: &'a BytesMut) -> &'a [u8] {
+        if self.continued { &self.gathered } else { input.get(HEADER..self.consumed).unwrap_or_default() }
+    }
+
+    /// True when at least one byte of the next payload has come.
+    pub fn has_begun(&self, input: &BytesMut) -> bool {
+        self.continued || !input.is_empty()
     }
 
     /// Drops the payload handed out last from `input` (and what was gathered for it).

@@ -1,6 +1,6 @@
 //! Packets: cut anywhere, continued, pipelined, too large, out of order; any bytes at all.
 
-use crate::frame::{Decoder, HEADER, MAX_CHUNK, Step};
+use crate::frame::{Decoder, HEADER, MAX_CHUNK};
 use crate::*;
 use bytes::{BufMut, BytesMut};
 use proptest::prelude::*;
@@ -21,13 +21,11 @@ fn feed(stream: &[u8], cuts: &[usize], limit: usize) -> Result<Vec<Vec<u8>>, Wir
         buffer.extend_from_slice(&stream[at..cut]);
         at = cut;
         loop {
-            match decoder.decode(&mut buffer)? {
-                Step::Need(n) => {
-                    assert!(n > 0);
-                    break;
-                }
-                Step::Payload(payload) => found.push(payload.to_vec()),
+            if let Some(missing) = decoder.poll(&mut buffer)? {
+                assert!(missing > 0);
+                break;
             }
+            found.push(decoder.payload(&buffer).to_vec());
             decoder.release(&mut buffer);
             decoder.start_command();
         }
@@ -63,16 +61,16 @@ proptest! {
 fn a_payload_above_the_cap_is_refused_by_its_header() {
     let mut decoder = Decoder::new(10);
     let mut input = BytesMut::from(&[11, 0, 0, 0][..]);
-    assert_eq!(decoder.decode(&mut input).unwrap_err(), WireError::TooLarge);
+    assert_eq!(decoder.poll(&mut input).unwrap_err(), WireError::TooLarge);
     let mut input = BytesMut::from(&[10, 0, 0, 0][..]);
-    assert!(matches!(decoder.decode(&mut input), Ok(Step::Need(10))));
+    assert_eq!(decoder.poll(&mut input), Ok(Some(10)));
 }
 
 #[test]
 fn a_wrong_sequence_number_is_refused_by_its_header() {
     let mut decoder = Decoder::new(10);
     let mut input = BytesMut::from(&[1, 0, 0, 3][..]);
-    assert_eq!(decoder.decode(&mut input).unwrap_err(), WireError::OutOfOrder);
+    assert_eq!(decoder.poll(&mut input).unwrap_err(), WireError::OutOfOrder);
 }
 
 /// A payload of two full chunks and a bit (and of exactly one chunk) is continued, and joined again.
@@ -86,13 +84,10 @@ fn payloads_above_a_chunk_are_continued() {
         assert_eq!(usize::from(answer.next_sequence()), chunks);
         assert_eq!(out.len(), length + chunks * HEADER);
         let mut decoder = Decoder::new(length);
-        match decoder.decode(&mut out).unwrap() {
-            Step::Payload(payload) => {
-                assert_eq!(payload.len(), length);
-                assert!(payload.iter().enumerate().all(|(i, b)| *b == (i % 251) as u8));
-            }
-            Step::Need(n) => panic!("{n} bytes missing"),
-        }
+        assert_eq!(decoder.poll(&mut out), Ok(None));
+        let payload = decoder.payload(&out);
+        assert_eq!(payload.len(), length);
+        assert!(payload.iter().enumerate().all(|(i, b)| *b == (i % 251) as u8));
         decoder.release(&mut out);
         assert!(out.is_empty());
         assert_eq!((decoder.gathered_bytes(), usize::from(decoder.next_sequence())), (0, chunks));
@@ -105,7 +100,7 @@ fn a_continued_payload_counts_as_a_whole_against_the_cap() {
     let mut input = BytesMut::from(&[0xff, 0xff, 0xff, 0][..]);
     input.put_bytes(7, MAX_CHUNK);
     input.extend_from_slice(&[11, 0, 0, 1]);
-    assert_eq!(decoder.decode(&mut input).unwrap_err(), WireError::TooLarge);
+    assert_eq!(decoder.poll(&mut input).unwrap_err(), WireError::TooLarge);
 }
 
 #[test]

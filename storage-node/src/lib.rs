@@ -1,1 +1,30 @@
-//! Segments: hot log, chains, gossip, coalescing, page store.
+//! Storage nodes: one hot log for all segments of a node folder, a page store per full segment.
+//!
+//! A [`Node`] is sans-io and deterministic: the host hands it one [`Event`] at a time and executes the [`Action`]s it answers.
+//! It knows redo records and pages, never rows or trees, and imports neither the quorum's nor the computer's code.
+//!
+//! ```text
+//!   Append ─► ingest ─► lane (one log write + sync at a time) ─► chain (SCL) ─► Acked
+//!                                                                   │
+//!                gossip with the five others ◄──── floor ◄──────────┼──► coalesce ─► page store ─► PageRead
+//! ```
+//!
+//! | module | one idea |
+//! |---|---|
+//! | `event`, `settings`, `metrics` | the surface |
+//! | `node`, `lane`, `start` | dispatch; the one write in flight; opening a folder |
+//! | `block`, `hotlog`, `scan` | log block format; where it goes; what a crash left of it |
+//! | `superblock` | everything small that must survive |
+//! | `chain`, `segment` | the gap-free chain; one copy of a protection group |
+//! | `ingest`, `fence`, `gossip`, `newcomer` | messages |
+//! | `store`, `journal`, `coalesce`, `read`, `scrub` | pages |
+
+pub mod event;
+pub mod metrics;
+mod node;
+pub mod settings;
+
+pub use event::{Action, DiskError, DiskFile, DiskOp, Event, SECTOR_BYTES, Token};
+pub use metrics::Metrics;
+pub use node::{Node, NodeConfig, Phase};
+pub use settings::Settings;

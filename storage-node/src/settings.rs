@@ -1,0 +1,109 @@
+//! Bounds and intervals of a node, each with its unit in its name.
+
+/// Every bound of a node. The defaults are the product's; tests and the director use small ones.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Settings {
+    /// Bytes of one log file; a multiple of 4096, at least twice [`log_block_bytes`](Self::log_block_bytes).
+    pub log_file_bytes: u64,
+    /// Longest log block (one write, one sync); more records wait for the next block.
+    pub log_block_bytes: usize,
+    /// Uncoalesced log in bytes of log files beyond which coalescing no longer waits for anything.
+    pub uncoalesced_bytes: u64,
+    /// Log in bytes of log files beyond which appends are answered `full`: what memory and restart are bounded by.
+    pub log_max_bytes: u64,
+    /// Bytes of records waiting for the log write in flight, all segments; more are dropped and come again.
+    pub ingest_bytes: usize,
+    /// Bytes of records a segment holds beyond a gap; more are dropped and come again.
+    pub gap_bytes: usize,
+    /// A coalescing round starts when so many bytes of records wait in a segment ...
+    pub coalesce_bytes: usize,
+    /// ... or when one page's chain of unapplied records is so long ...
+    pub coalesce_chain: usize,
+    /// ... or when the oldest has waited so long.
+    pub coalesce_interval_us: u64,
+    /// Pages in one coalescing round at most.
+    pub coalesce_pages: usize,
+    /// Page-store operations of one coalescing round in flight at once.
+    pub coalesce_depth: usize,
+    /// Read every page image back from the device before it counts as durable (lost and misdirected writes).
+    pub verify_writes: bool,
+    /// Page reads in flight for readers at once; more wait, up to [`read_queue`](Self::read_queue).
+    pub reads: usize,
+    /// Page reads waiting; more are dropped (the reader hedges).
+    pub read_queue: usize,
+    /// Between two rounds of gossip.
+    pub gossip_interval_us: u64,
+    /// Bytes of frames in one log slice.
+    pub slice_bytes: usize,
+    /// Pages in one batch for a newcomer.
+    pub copy_pages: u32,
+    /// An answer from a peer that takes longer is asked for again, elsewhere.
+    pub peer_timeout_us: u64,
+    /// The log falls idle after so long without a write: its claims go to the superblock.
+    pub idle_us: u64,
+    /// Between two scrubbed page versions of one segment.
+    pub scrub_interval_us: u64,
+    /// Stored page versions looked at by garbage collection per tick and segment.
+    pub gc_pages: usize,
+    /// Per mille of the device kept free for collection and repair.
+    pub reserve_per_mille: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            log_file_bytes: 16 << 20,
+            log_block_bytes: 1 << 20,
+            uncoalesced_bytes: 256 << 20,
+            log_max_bytes: 512 << 20,
+            ingest_bytes: 16 << 20,
+            gap_bytes: 32 << 20,
+            coalesce_bytes: 8 << 20,
+            coalesce_chain: 4096,
+            coalesce_interval_us: 5_000_000,
+            coalesce_pages: 512,
+            coalesce_depth: 8,
+            verify_writes: true,
+            reads: 64,
+            read_queue: 4096,
+            gossip_interval_us: 100_000,
+            slice_bytes: 256 << 10,
+            copy_pages: 16,
+            peer_timeout_us: 500_000,
+            idle_us: 1_000_000,
+            scrub_interval_us: 50_000,
+            gc_pages: 256,
+            reserve_per_mille: 50,
+        }
+    }
+}
+
+impl Settings {
+    /// Small bounds for tests and the director: many log files, rounds and collections in few events.
+    #[must_use]
+    pub fn small() -> Settings {
+        Settings {
+            log_file_bytes: 64 << 10,
+            log_block_bytes: 16 << 10,
+            uncoalesced_bytes: 256 << 10,
+            log_max_bytes: 16 << 20,
+            ingest_bytes: 1 << 20,
+            gap_bytes: 1 << 20,
+            coalesce_bytes: 16 << 10,
+            coalesce_chain: 64,
+            coalesce_interval_us: 200_000,
+            coalesce_pages: 16,
+            coalesce_depth: 4,
+            reads: 4,
+            read_queue: 64,
+            gossip_interval_us: 50_000,
+            slice_bytes: 16 << 10,
+            copy_pages: 4,
+            peer_timeout_us: 200_000,
+            idle_us: 100_000,
+            scrub_interval_us: 100_000,
+            gc_pages: 16,
+            ..Settings::default()
+        }
+    }
+}

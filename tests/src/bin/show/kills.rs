@@ -1,0 +1,162 @@
+//! spine-2: the ledger runs while the server is killed with -9 again and again; nothing acknowledged may be lost.
+//!
+//! One of the kills falls into a transaction of 1,000,000 row changes. Opening is timed from the start of the process to its first answered
+//! query, beside the opening of an idle server. The sabotage is a build that answers COMMIT before the log is durable.
+
+use crate::{Order, Outcome};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use tests::server::{Launch, Scratch, Server, build};
+
+const CLIENTS: &str = "16";
+
+pub(crate) fn show(order: Order) -> Outcome {
+    let kills = order.rounds.unwrap_or(50);
+    let binary = build("sextant", "sextant", order.sabotage)?;
+    let ledger = build("bench", "ledger", false)?;
+    let scratch = Scratch::new("kills").map_err(|e| e.to_string())?;
+    let mut launch = Launch::new(&binary, &scratch.path().join("data"));
+    if order.sabotage {
+        launch.env.push(("SEXTANT_MUTANT".into(), "OkBeforeVdl".into()));
+    }
+    let (file, socket) = (scratch.path().join("journal"), scratch.path().join("journal.sock"));
+    let journal = start_journal(&ledger, &file, &socket)?;
+    let outcome = rounds(&launch, &ledger, &file, &socket, kills);
+    stop(journal);
+    outcome
+}
+
+fn rounds(launch: &Launch, ledger: &Path, file: &Path, socket: &Path, kills: u64) -> Outcome {
+    let (server, idle) = open(launch)?;
+    println!("opening of a new, idle server: {} ms", idle.as_millis());
+    run(ledger, &["setup", &server.address])?;
+    let mut server = server;
+    let mut openings = Vec::new();
+    let mut bulk_opening = None;
+    for kill in 1..=kills {
+        let bulk = kill == kills.div_ceil(2);
+        let load = start_load(ledger, &server.address, socket)?;
+        if bulk {
+            big_transaction(&server)?;
+        } else {
+            wait_for_progress(file, 200 + kill * 7 % 300)?;
+        }
+        server.kill9();
+        finish(load)?;
+        let (opened, took) = open(launch)?;
+        server = opened;
+        if bulk {
+            bulk_opening = Some(took);
+        }
+        openings.push(took);
+        let report = run(ledger, &["audit", &server.address, "--file", &file.to_string_lossy()]);
+        let report = report.map_err(|e| format!("after kill {kill}: {e}"))?;
+        if kill % 10 == 0 || bulk || kill == kills {
+            println!("kill {kill:>3}: opened in {:>4} ms; {}", took.as_millis(), report.trim());
+        }
+    }
+    server.terminate()?;
+    let (server, quiet) = open(launch)?;
+    server.terminate()?;
+    openings.sort_unstable();
+    let (median, worst) = (openings[openings.len() / 2], openings[openings.len() - 1]);
+    println!(
+        "openings after kills: median {} ms, worst {} ms; after a clean stop with the same data: {} ms; in the middle of 1,000,000 row changes: {} ms",
+        median.as_millis(),
+        worst.as_millis(),
+        quiet.as_millis(),
+        bulk_opening.map_or(0, |d| d.as_millis())
+    );
+    if worst >= Duration::from_secs(1) {
+        return Err(format!("an opening took {} ms", worst.as_millis()));
+    }
+    Ok(())
+}
+
+/// Starts the server; the time runs until it answered a query.
+fn open(launch: &Launch) -> Result<(Server, Duration), String> {
+    let started = Instant::now();
+    let server = launch.start()?;
+    let mut client = server.connect().map_err(|e| e.to_string())?;
+    client.query("SHOW DATABASES").map_err(|e| e.to_string())?;
+    Ok((server, started.elapsed()))
+}
+
+/// Opens a transaction, changes 1,000,000 rows in it, and returns with it open.
+fn big_transaction(server: &Server) -> Outcome {
+    let mut client = server.connect().map_err(|e| e.to_string())?;
+    let text = |e: tests::client::Error| e.to_string();
+    client.query("CREATE TABLE IF NOT EXISTS ledger.bulk (id INT UNSIGNED NOT NULL PRIMARY KEY, v BIGINT NOT NULL)").map_err(text)?;
+    client.query("BEGIN").map_err(text)?;
+    for first in (0..1_000_000u32).step_by(10_000) {
+        let rows: Vec<String> = (first..first + 10_000).map(|id| format!("({id},{})", id * 3)).collect();
+        client.query(&format!("INSERT INTO ledger.bulk VALUES {}", rows.join(","))).map_err(text)?;
+    }
+    let count = client.query("SELECT COUNT(*) FROM ledger.bulk").map_err(text)?.text();
+    println!("a transaction with {} row changes is open: kill -9", count[0][0]);
+    Ok(())
+}
+
+fn start_journal(ledger: &Path, file: &Path, socket: &Path) -> Result<Child, String> {
+    let child = Command::new(ledger)
+        .arg("journal")
+        .arg("--file")
+        .arg(file)
+        .arg("--socket")
+        .arg(socket)
+        .stdout(Stdio::null())
+        .spawn()
+        .map_err(|e| e.to_string())?;
+    wait_until("the journal's socket", || socket.exists())?;
+    Ok(child)
+}
+
+fn start_load(ledger: &Path, endpoint: &str, socket: &Path) -> Result<Child, String> {
+    let mut command = Command::new(ledger);
+    command.args(["run", endpoint, "--clients", CLIENTS, "--seconds", "600", "--socket"]).arg(socket);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(|e| e.to_string())
+}
+
+/// The load ends by itself when its connections break; any other end is a failure.
+fn finish(load: Child) -> Outcome {
+    let output = load.wait_with_output().map_err(|e| e.to_string())?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(format!("the load failed: {}", String::from_utf8_lossy(&output.stderr).trim()))
+}
+
+/// Waits until `more` further acknowledgements were noted.
+fn wait_for_progress(file: &Path, more: u64) -> Outcome {
+    let lines = || std::fs::read(file).map_or(0, |text| text.iter().filter(|b| **b == b'\n').count() as u64);
+    let goal = lines() + more;
+    wait_until("acknowledgements", || lines() >= goal)
+}
+
+fn wait_until(what: &str, mut holds: impl FnMut() -> bool) -> Outcome {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !holds() {
+        if Instant::now() > deadline {
+            return Err(format!("waited 60 s for {what}"));
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Ok(())
+}
+
+fn run(program: &Path, args: &[&str]) -> Result<String, String> {
+    let output = Command::new(program).args(args).output().map_err(|e| e.to_string())?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    if output.status.success() {
+        return Ok(text);
+    }
+    let problems: Vec<&str> = text.lines().filter(|l| l.starts_with("problem")).take(3).collect();
+    Err(format!("{} {}", String::from_utf8_lossy(&output.stderr).trim(), problems.join("; ")))
+}
+
+fn stop(mut child: Child) {
+    // It only fails when the process is gone already.
+    let _ = child.kill();
+    let _ = child.wait();
+}

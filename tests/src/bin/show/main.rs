@@ -1,0 +1,72 @@
+//! `show NAME [--sabotage]`: runs one proof against the real product, prints its facts, and ends with one verdict line.
+//!
+//! A show with `--sabotage` plants a fault that its check must see, so it must end with `verdict: FAILS` and a non-zero exit code: a show that
+//! has never failed proves nothing.
+
+mod crash_points;
+mod folders;
+mod golden;
+mod kills;
+mod order;
+mod seeds;
+mod sysbench;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+#[derive(Parser, Debug)]
+#[command(about = "Runs one proof against the real product and prints its facts and one verdict line")]
+struct Cli {
+    /// spine-1 sysbench, spine-2 kills, spine-3 deleted folders, spine-4 seeds and mutants, spine-5 order and syncs, spine-6 golden
+    /// scripts, spine-7 crash points.
+    name: String,
+    /// Plants a fault; the show must then fail.
+    #[arg(long)]
+    sabotage: bool,
+    /// Seconds of load per part, where a show runs load.
+    #[arg(long)]
+    seconds: Option<u64>,
+    /// Repetitions (kills, seeds), where a show repeats.
+    #[arg(long)]
+    rounds: Option<u64>,
+}
+
+/// What a show was asked to do.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Order {
+    pub(crate) sabotage: bool,
+    pub(crate) seconds: Option<u64>,
+    pub(crate) rounds: Option<u64>,
+}
+
+/// The outcome of a show: `Err` says what does not hold.
+pub(crate) type Outcome = Result<(), String>;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let order = Order { sabotage: cli.sabotage, seconds: cli.seconds, rounds: cli.rounds };
+    let outcome = match cli.name.as_str() {
+        "spine-1" => sysbench::show(order),
+        "spine-2" => kills::show(order),
+        "spine-3" => folders::show(order),
+        "spine-4" => seeds::show(order),
+        "spine-5" => order::show(order),
+        "spine-6" => golden::show(order),
+        "spine-7" => crash_points::show(order),
+        other => {
+            eprintln!("show: no show {other:?}; see --help");
+            return ExitCode::from(2);
+        }
+    };
+    let planted = if cli.sabotage { " (sabotaged)" } else { "" };
+    match outcome {
+        Ok(()) => {
+            println!("verdict: holds{planted}");
+            ExitCode::SUCCESS
+        }
+        Err(why) => {
+            println!("verdict: FAILS{planted}: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -21,3 +21,14 @@ seeds N="20000":
 
 oracle-refresh ENDPOINT:
     cargo run --release --quiet -p tests --bin oracle -- --refresh {{ENDPOINT}}
+
+mutants:
+    cargo run --release --quiet -p simulator --features mutants --bin director -- --mutants
+
+# The self-auditing load: just ledger setup 127.0.0.1:3306
+ledger *ARGS:
+    cargo run --release --quiet -p bench --bin ledger -- {{ARGS}}
+
+# Interleaved sysbench runs: just side-by-side ours=127.0.0.1:3306/PID other=127.0.0.1:13306/PID
+side-by-side *ARGS:
+    cargo run --release --quiet -p bench --bin side-by-side -- {{ARGS}}

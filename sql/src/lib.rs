@@ -1,1 +1,20 @@
 //! MySQL's SQL: parse, bind, plan, execute.
+//!
+//! ```text
+//!   text ─lex─> tokens ─parse─> ast ─bind─> typed expressions ─plan─> access path ─exec─> rows ─> ResultSink (compute)
+//!                                                 │                      │
+//!                                          dictionary (engine)      Txn, Scan (engine)
+//! ```
+//! This crate knows rows: no pages, no sockets, no runtime. Its futures are plain and `Send`; time comes from `protocol::env::Env`.
+//!
+//! 1. What MySQL has and this server has not is refused with 1235 and named; nothing is silently ignored.
+//! 2. A statement is atomic: an error undoes what it wrote, a deadlock the whole transaction.
+//! 3. A result that depends on a commit is sent when that commit is durable.
+
+pub mod api;
+mod ast;
+pub mod error;
+mod lex;
+mod parse;
+
+pub use error::{Result, SqlError};

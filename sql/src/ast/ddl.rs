@@ -1,0 +1,161 @@
+//! Statements that change the dictionary: databases, tables, indexes, accounts.
+
+use super::{Expr, TableName};
+
+/// A column's type as written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DataType {
+    pub(crate) base: BaseType,
+    /// Display width, length, precision or fractional digits: the first number in parentheses.
+    pub(crate) len: Option<u64>,
+    /// The second number.
+    pub(crate) dec: Option<u64>,
+    pub(crate) unsigned: bool,
+    pub(crate) zerofill: bool,
+    pub(crate) charset: Option<String>,
+    pub(crate) collation: Option<String>,
+    /// The BINARY attribute: the character set's `_bin` collation.
+    pub(crate) binary: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BaseType {
+    TinyInt,
+    SmallInt,
+    MediumInt,
+    Int,
+    BigInt,
+    Decimal,
+    Float,
+    Double,
+    Char,
+    VarChar,
+    TinyText,
+    Text,
+    MediumText,
+    LongText,
+    Binary,
+    VarBinary,
+    TinyBlob,
+    Blob,
+    MediumBlob,
+    LongBlob,
+    Date,
+    Time,
+    DateTime,
+    Timestamp,
+    Year,
+}
+
+/// A DEFAULT clause.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum ColumnDefault {
+    /// A literal (or NULL, or a signed number).
+    Value(Expr),
+    /// CURRENT_TIMESTAMP(fsp)
+    Now(u8),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ColumnDef {
+    pub(crate) name: String,
+    pub(crate) data_type: DataType,
+    /// `None`: neither NULL nor NOT NULL was said.
+    pub(crate) nullable: Option<bool>,
+    pub(crate) default: Option<ColumnDefault>,
+    /// ON UPDATE CURRENT_TIMESTAMP(fsp)
+    pub(crate) on_update: Option<u8>,
+    pub(crate) auto_increment: bool,
+    pub(crate) primary: bool,
+    pub(crate) unique: bool,
+    pub(crate) comment: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum IndexKind {
+    Primary,
+    Unique,
+    Plain,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct KeyPart {
+    pub(crate) column: String,
+    /// `column(n)`: only the first n characters.
+    pub(crate) prefix: Option<u32>,
+    pub(crate) desc: bool,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct IndexDef {
+    pub(crate) kind: IndexKind,
+    pub(crate) name: Option<String>,
+    pub(crate) parts: Vec<KeyPart>,
+    pub(crate) comment: String,
+}
+
+/// Table options; those with a meaning here.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct TableOptions {
+    pub(crate) engine: Option<String>,
+    pub(crate) charset: Option<String>,
+    pub(crate) collation: Option<String>,
+    pub(crate) auto_increment: Option<u64>,
+    pub(crate) comment: Option<String>,
+    pub(crate) row_format: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct CreateTable {
+    pub(crate) table: TableName,
+    pub(crate) if_not_exists: bool,
+    /// CREATE TABLE ... LIKE other
+    pub(crate) like: Option<TableName>,
+    pub(crate) columns: Vec<ColumnDef>,
+    pub(crate) indexes: Vec<IndexDef>,
+    pub(crate) options: TableOptions,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum AlterAction {
+    AddIndex(IndexDef),
+    DropIndex(String),
+    DropPrimaryKey,
+}
+
+/// `user@host`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct UserName {
+    pub(crate) user: String,
+    pub(crate) host: String,
+}
+
+/// How an account proves itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct UserSpec {
+    pub(crate) name: UserName,
+    pub(crate) plugin: Option<String>,
+    /// IDENTIFIED BY
+    pub(crate) password: Option<String>,
+    /// IDENTIFIED WITH plugin AS
+    pub(crate) hash: Option<Vec<u8>>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Ddl {
+    CreateDatabase { name: String, if_not_exists: bool, charset: Option<String>, collation: Option<String> },
+    DropDatabase { name: String, if_exists: bool },
+    CreateTable(CreateTable),
+    DropTable { tables: Vec<TableName>, if_exists: bool },
+    Truncate(TableName),
+    CreateIndex { table: TableName, index: IndexDef },
+    AlterTable { table: TableName, actions: Vec<AlterAction> },
+    CreateUser { users: Vec<UserSpec>, if_not_exists: bool },
+    AlterUser { users: Vec<UserSpec>, if_exists: bool },
+    DropUser { users: Vec<UserName>, if_exists: bool },
+    /// GRANT ALL ON *.* (or db.*): the only privilege set.
+    GrantAll { schema: Option<String>, users: Vec<UserName>, grant_option: bool },
+    RevokeAll { schema: Option<String>, users: Vec<UserName> },
+    FlushPrivileges,
+    AnalyzeTable(Vec<TableName>),
+}

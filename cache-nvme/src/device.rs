@@ -62,6 +62,11 @@ pub enum Op {
         /// The file.
         file: FileId,
     },
+    /// fsync: data, length and all else of the file; of a folder (opened for reading): the names in it.
+    SyncAll {
+        /// The file or folder.
+        file: FileId,
+    },
     /// Reserves space and extends the file; the bytes read as zero. Not durable by itself.
     Allocate {
         /// The file.
@@ -90,6 +95,7 @@ impl Op {
             Self::Write { file, .. }
             | Self::Read { file, .. }
             | Self::Sync { file }
+            | Self::SyncAll { file }
             | Self::Allocate { file, .. }
             | Self::Punch { file, .. } => *file,
         }
@@ -103,6 +109,7 @@ impl Op {
             Self::Write { .. } => OpKind::Write,
             Self::Read { .. } => OpKind::Read,
             Self::Sync { .. } => OpKind::Sync,
+            Self::SyncAll { .. } => OpKind::SyncAll,
             Self::Allocate { .. } => OpKind::Allocate,
             Self::Punch { .. } => OpKind::Punch,
         }
@@ -120,6 +127,8 @@ pub enum OpKind {
     Read,
     /// fdatasync.
     Sync,
+    /// fsync.
+    SyncAll,
     /// fallocate.
     Allocate,
     /// fallocate, punching a hole.
@@ -127,6 +136,12 @@ pub enum OpKind {
 }
 
 impl OpKind {
+    /// Is it done only when something is on stable storage?
+    #[must_use]
+    pub const fn is_durable(self) -> bool {
+        matches!(self, Self::DurableWrite | Self::Sync | Self::SyncAll)
+    }
+
     /// Does its failure leave the content of the file in doubt (invariant 3)?
     #[must_use]
     pub const fn changes_file(self) -> bool {
@@ -310,7 +325,7 @@ pub struct FileCounters {
     pub durable_writes: AtomicU64,
     /// Bytes written.
     pub write_bytes: AtomicU64,
-    /// fdatasyncs completed, those after a durable write that needs one included.
+    /// fdatasyncs and fsyncs completed, those after a durable write that needs one included.
     pub syncs: AtomicU64,
 }
 

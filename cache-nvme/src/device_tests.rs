@@ -169,7 +169,10 @@ fn durable_writes_are_counted_as_such_and_plain_ones_are_not() {
         assert_eq!(count(&counters.write_bytes), 7 * ALIGN as u64);
         let before = count(&counters.syncs);
         one(&mut *device, Op::Sync { file });
-        assert_eq!(count(&counters.syncs), before + 1);
+        one(&mut *device, Op::SyncAll { file });
+        assert_eq!(count(&counters.syncs), before + 2);
+        let folder = device.attach(OpenFile::open(dir.path(), OpenMode::READ_ONLY).expect("open the folder"));
+        assert_eq!(one(&mut *device, Op::SyncAll { file: folder }).result, Ok(0), "names are synced too");
     }
 }
 

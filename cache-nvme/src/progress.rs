@@ -31,6 +31,7 @@ pub(crate) enum Request {
     Write { offset: u64, start: usize, len: usize, dsync: bool },
     Read { offset: u64, start: usize, len: usize },
     Fdatasync,
+    Fsync,
     Fallocate { offset: u64, len: u64, punch: bool },
 }
 
@@ -66,7 +67,7 @@ impl Task {
             Op::Write { offset, buf, .. } | Op::Read { offset, buf, .. } => {
                 (offset, buf.len() as u64, Some(buf))
             }
-            Op::Sync { .. } => (0, 0, None),
+            Op::Sync { .. } | Op::SyncAll { .. } => (0, 0, None),
             Op::Allocate { offset, len, .. } | Op::Punch { offset, len, .. } => (offset, len, None),
         };
         if file.is_direct() && buf.is_some() {
@@ -102,6 +103,7 @@ impl Task {
             OpKind::Write => Request::Write { offset, start, len: left, dsync: false },
             OpKind::Read => Request::Read { offset, start, len: left },
             OpKind::Sync => Request::Fdatasync,
+            OpKind::SyncAll => Request::Fsync,
             OpKind::Allocate => Request::Fallocate { offset: self.offset, len: self.len, punch: false },
             OpKind::Punch => Request::Fallocate { offset: self.offset, len: self.len, punch: true },
         }
@@ -117,7 +119,7 @@ impl Task {
             return Next::Done(Err(self.error(IoErrorKind::Failed, 0)));
         }
         match request {
-            Request::Fdatasync => {
+            Request::Fdatasync | Request::Fsync => {
                 bump(&self.file.counters().syncs, 1);
                 self.finished()
             }
@@ -158,7 +160,7 @@ impl Task {
                 bump(&counters.reads, 1);
                 bump(&counters.read_bytes, self.moved as u64);
             }
-            OpKind::Sync | OpKind::Allocate | OpKind::Punch => {}
+            OpKind::Sync | OpKind::SyncAll | OpKind::Allocate | OpKind::Punch => {}
         }
         Next::Done(Ok(self.moved))
     }
@@ -166,7 +168,7 @@ impl Task {
     fn refused(&mut self, request: Request, errno: i32) -> Next {
         match (request, errno) {
             // Nothing was tried: ask again. Not for a sync, whose error state an interrupted call may have consumed.
-            (Request::Fdatasync, _) => self.fail(errno),
+            (Request::Fdatasync | Request::Fsync, _) => self.fail(errno),
             (_, errno::EINTR | errno::EAGAIN) => Next::Again,
             (Request::Write { dsync: true, .. }, errno::EOPNOTSUPP | errno::ENOSYS) => {
                 self.file.refuse_dsync();

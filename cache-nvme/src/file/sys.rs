@@ -37,6 +37,12 @@ pub(super) fn fdatasync(fd: RawFd) -> i32 {
     if unsafe { libc::fdatasync(fd) } < 0 { -last_errno() } else { 0 }
 }
 
+/// fsync: 0, or a negated errno.
+pub(super) fn fsync(fd: RawFd) -> i32 {
+    // SAFETY: no memory is passed.
+    if unsafe { libc::fsync(fd) } < 0 { -last_errno() } else { 0 }
+}
+
 /// The mode bits of fallocate for reserving or punching.
 pub(crate) const fn fallocate_mode(punch: bool) -> i32 {
     if punch { libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE } else { 0 }

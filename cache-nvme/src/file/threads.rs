@@ -18,7 +18,7 @@ use parking_lot::{Condvar, Mutex};
 
 use super::{OpenFile, sys};
 use crate::attached::Attached;
-use crate::device::{Backend, Completion, Device, DeviceCounters, FileId, Op, OpKind, Wait, bump};
+use crate::device::{Backend, Completion, Device, DeviceCounters, FileId, Op, Wait, bump};
 use crate::progress::{Next, Request, Task};
 use crate::wake::{Bell, Waker};
 
@@ -223,8 +223,7 @@ fn worker(work: &Work, done: &Done) {
 
 fn run(mut task: Task, counters: &DeviceCounters) -> Completion {
     let file = task.file.clone();
-    let durable = matches!(task.kind, OpKind::DurableWrite | OpKind::Sync);
-    let _gate = (durable && !file.is_direct()).then(|| file.sync_gate().lock());
+    let _gate = (task.kind.is_durable() && !file.is_direct()).then(|| file.sync_gate().lock());
     if let Some(result) = task.settled_early() {
         return task.complete(result);
     }
@@ -249,6 +248,7 @@ fn call(file: &OpenFile, request: Request, task: &mut Task) -> i32 {
         }
         Request::Read { offset, start, len } => sys::pread(file.fd(), &mut bytes[start..start + len], offset),
         Request::Fdatasync => sys::fdatasync(file.fd()),
+        Request::Fsync => sys::fsync(file.fd()),
         Request::Fallocate { offset, len, punch } => sys::fallocate(file.fd(), offset, len, punch),
     }
 }

@@ -214,6 +214,7 @@ fn entry(fd: types::Fd, request: Request, task: &mut Task) -> squeue::Entry {
             opcode::Read::new(fd, range.as_mut_ptr(), length(len)).offset(offset).build()
         }
         Request::Fdatasync => opcode::Fsync::new(fd).flags(types::FsyncFlags::DATASYNC).build(),
+        Request::Fsync => opcode::Fsync::new(fd).build(),
         Request::Fallocate { offset, len, punch } => {
             opcode::Fallocate::new(fd, len).offset(offset).mode(fallocate_mode(punch)).build()
         }

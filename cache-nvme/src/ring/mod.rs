@@ -23,7 +23,7 @@ use std::io;
 use std::sync::Arc;
 
 use crate::attached::Attached;
-use crate::device::{Backend, Completion, Device, DeviceCounters, FileId, IoError, Op, OpKind, Wait, bump};
+use crate::device::{Backend, Completion, Device, DeviceCounters, FileId, IoError, Op, Wait, bump};
 use crate::file::OpenFile;
 use crate::progress::{Next, Task};
 use crate::wake::{Bell, Waker};
@@ -105,7 +105,7 @@ impl Ring {
 }
 
 fn is_gated(task: &Task) -> bool {
-    !task.file.is_direct() && matches!(task.kind, OpKind::DurableWrite | OpKind::Sync)
+    !task.file.is_direct() && task.kind.is_durable()
 }
 
 impl Device for Ring {

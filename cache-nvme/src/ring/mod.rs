@@ -146,21 +146,30 @@ impl Device for Ring {
     }
 
     fn poll(&mut self, wait: Wait, done: &mut Vec<Completion>) -> io::Result<()> {
-        self.start_waiting();
-        let sleep = wait != Wait::Now && self.settled.is_empty() && self.waker.prepare_sleep();
-        if sleep {
-            self.kernel.arm_bell();
-            let slept = self.kernel.submit_and_wait(wait);
-            self.waker.awake();
-            slept?;
-        } else {
-            self.kernel.submit()?;
-        }
-        self.take_answers();
-        // What was cut short or stood behind a gate goes down now, not at the owner's next visit.
-        if !self.waiting.is_empty() {
+        loop {
             self.start_waiting();
-            self.kernel.submit()?;
+            let sleep = wait != Wait::Now && self.settled.is_empty() && self.waker.prepare_sleep();
+            let mut called = !sleep;
+            if sleep {
+                self.kernel.arm_bell();
+                let slept = self.kernel.submit_and_wait(wait);
+                called = self.waker.called();
+                self.waker.awake();
+                slept?;
+            } else {
+                self.kernel.submit()?;
+            }
+            self.take_answers();
+            if self.waiting.is_empty() || !self.kernel.has_room() {
+                break;
+            }
+            // What was cut short or stood behind a gate goes down now, not at the owner's next visit; and it alone
+            // does not end the owner's sleep.
+            if called || !self.settled.is_empty() {
+                self.start_waiting();
+                self.kernel.submit()?;
+                break;
+            }
         }
         for completion in &self.settled {
             self.pending -= 1;

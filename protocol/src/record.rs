@@ -273,10 +273,10 @@ impl Record {
         &self.frame[at..]
     }
 
-    /// True when the record does not depend on what the page held before.
+    /// True when the record does not depend on what the page held before: it starts with `init` or `discard`.
     #[must_use]
     pub fn starts_with_init(&self) -> bool {
-        matches!(Ops::new(self.ops()).next(), Some(Ok(Op::Init { .. })))
+        matches!(Ops::new(self.ops()).next(), Some(Ok(Op::Init { .. } | Op::Discard)))
     }
 
     /// The checksum: with LSN and epoch it identifies a record's content.

@@ -340,8 +340,9 @@ pub fn stamp(page: &mut [u8; PAGE_BYTES], ops: &[u8], lsn: Lsn) -> Result<(), Re
 
 /// Applies a record as storage and replicas do: back-link check, [`run`], [`stamp`].
 ///
-/// The first record a page ever had (or the first after a forgotten discard) starts with `init`; it may be applied to a
-/// blank page whatever LSN it follows, because it does not depend on what was there.
+/// A record that starts with `init` or `discard` does not depend on what was there. So it may be applied to a blank page
+/// whatever LSN it follows (the first after a forgotten discard), and to any older page when it names no predecessor
+/// (`prev_page` zero: a page number given out again, whose last life the writer did not read).
 ///
 /// # Errors
 /// [`RedoError::BackLink`] when a record is missing in between, and those of [`run`].
@@ -350,7 +351,9 @@ pub fn apply(page: &mut [u8; PAGE_BYTES], record: &Record) -> Result<(), RedoErr
         return Err(RedoError::OtherPage { page: page::id(page), record: record.page });
     }
     let found = page::lsn(page);
-    if found != record.prev_page && !(found == Lsn::ZERO && record.starts_with_init()) {
+    let afresh = (found == Lsn::ZERO || (record.prev_page == Lsn::ZERO && found < record.lsn))
+        && record.starts_with_init();
+    if found != record.prev_page && !afresh {
         return Err(RedoError::BackLink { page: record.page, found, expected: record.prev_page });
     }
     run(page, record.ops())?;

@@ -186,6 +186,35 @@ fn a_record_out_of_turn_is_refused() {
 }
 
 #[test]
+fn a_page_number_given_out_again_starts_from_any_older_life() {
+    let (bytes, mut page) = log_of(&[vec![Step::Init], vec![Step::Fill(BODY, 8, 1)]]);
+    let last = Record::decode_all(&bytes.into()).unwrap().pop().unwrap().lsn;
+    for (op, prev_page, lsn, fits) in [
+        (Op::Init { kind: PageKind::Tree }, Lsn::ZERO, last.advance(100), true),
+        (Op::Discard, Lsn::ZERO, last.advance(200), true),
+        (Op::Init { kind: PageKind::Tree }, Lsn(7), last.advance(300), false),
+        (Op::Fill { offset: BODY, len: 1, byte: 2 }, Lsn::ZERO, last.advance(300), false),
+        (Op::Init { kind: PageKind::Tree }, Lsn::ZERO, last, false),
+    ] {
+        let mut ops = OpsBuf::new();
+        ops.push(op);
+        let header = RecordHeader {
+            epoch: VolumeEpoch(1),
+            prev_pg: Lsn::ZERO,
+            prev_page,
+            prev_volume: Lsn::ZERO,
+            page: page::id(page.bytes()),
+            pg: PgId(0),
+            flags: RecordFlags::CPL,
+        };
+        let mut frame = Vec::new();
+        record::encode(&mut frame, lsn, &header, ops.bytes());
+        let record = Record::decode(&frame.into()).unwrap();
+        assert_eq!(redo::apply(page.bytes_mut(), &record).is_ok(), fits, "{record:?}");
+    }
+}
+
+#[test]
 fn a_stamp_writes_the_records_own_lsn() {
     let mut ops = OpsBuf::new();
     ops.push(Op::Init { kind: PageKind::Undo });

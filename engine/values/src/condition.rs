@@ -1,0 +1,184 @@
+//! What can be said about a value: MySQL's errors and warnings with code, SQLSTATE and text.
+//!
+//! A conversion knows what is wrong but not where; the caller knows column, row and expression. So a [`Condition`] holds the former,
+//! and [`Condition::message`] takes a [`Site`] for the latter. Whether it is an error or a warning is the caller's: sql_mode decides.
+
+use std::fmt::Write as _;
+
+/// How loudly a condition is reported.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, PartialOrd, Ord)]
+pub enum Level {
+    /// SHOW WARNINGS' "Note": never an error, not even in strict mode.
+    Note,
+    /// SHOW WARNINGS' "Warning".
+    Warning,
+    /// Ends the statement.
+    Error,
+}
+
+/// What is wrong with a value.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Condition {
+    /// 1048: NULL for a NOT NULL column.
+    NotNull,
+    /// 1264: outside the column's range; clamped when not strict.
+    OutOfRange,
+    /// 1265: cut to fit.
+    Truncated,
+    /// 1292 for temporals, 1366 for the rest: text that is no value of the column's type.
+    Incorrect {
+        /// `integer`, `decimal`, `double`, `string`, `date`, `datetime`, `time`, ...
+        kind: &'static str,
+        /// The offending text.
+        value: String,
+    },
+    /// 1292: text cut while converting within an expression: `Truncated incorrect DOUBLE value: '1a'`.
+    TruncatedIncorrect {
+        /// `INTEGER`, `DECIMAL`, `DOUBLE`, `DATE`, `datetime`, `time`, ...
+        kind: &'static str,
+        /// The offending text.
+        value: String,
+    },
+    /// 1292 without "Truncated": `Incorrect datetime value: 'x'` within an expression.
+    IncorrectInExpression {
+        /// `DATE`, `DATETIME`, `TIME`.
+        kind: &'static str,
+        /// The offending text.
+        value: String,
+    },
+    /// 1365: `Division by 0`.
+    DivisionByZero,
+    /// 1406: longer than the column.
+    TooLong,
+    /// 1441: `Datetime function: ... field overflow`.
+    DatetimeOverflow {
+        /// The function's name as MySQL prints it: `datetime`, `time`, ...
+        function: &'static str,
+    },
+    /// 1690: `BIGINT value is out of range in '(a + b)'`.
+    Overflow {
+        /// `BIGINT`, `BIGINT UNSIGNED`, `DOUBLE`, `DECIMAL`.
+        kind: &'static str,
+    },
+    /// 1298: unknown or incorrect time zone.
+    UnknownTimeZone(String),
+    /// 1411: `Incorrect %s value: '%s' for function %s`.
+    IncorrectForFunction {
+        /// What the value should have been: `datetime`, `string`.
+        kind: &'static str,
+        /// The offending text.
+        value: String,
+        /// The function.
+        function: &'static str,
+    },
+    /// 1153-like refusals of results above max_allowed_packet: 1301 `Result of %s() was larger than max_allowed_packet ...`.
+    ResultTooLong {
+        /// The function's name in lower case.
+        function: &'static str,
+        /// max_allowed_packet in bytes.
+        limit: u64,
+    },
+    /// 1525: `Incorrect %s value: '%s'` for literals like DATE'2024-13-01'.
+    IncorrectLiteral {
+        /// `DATE`, `TIME`, `DATETIME`.
+        kind: &'static str,
+        /// The literal's text.
+        value: String,
+    },
+}
+
+/// Where a condition arose: fills the blanks of MySQL's texts.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Site<'a> {
+    /// The column written to.
+    pub column: &'a str,
+    /// The row of the statement, from 1.
+    pub row: u64,
+    /// The expression in MySQL's spelling, for 1690.
+    pub expression: &'a str,
+}
+
+impl Condition {
+    /// MySQL's error number.
+    pub fn code(&self) -> u16 {
+        match self {
+            Self::NotNull => 1048,
+            Self::OutOfRange => 1264,
+            Self::Truncated => 1265,
+            Self::Incorrect { kind, .. } if is_temporal(kind) => 1292,
+            Self::Incorrect { .. } => 1366,
+            Self::TruncatedIncorrect { .. } | Self::IncorrectInExpression { .. } => 1292,
+            Self::DivisionByZero => 1365,
+            Self::TooLong => 1406,
+            Self::DatetimeOverflow { .. } => 1441,
+            Self::Overflow { .. } => 1690,
+            Self::UnknownTimeZone(_) => 1298,
+            Self::IncorrectForFunction { .. } => 1411,
+            Self::ResultTooLong { .. } => 1301,
+            Self::IncorrectLiteral { .. } => 1525,
+        }
+    }
+
+    /// The SQLSTATE that belongs to [`Condition::code`].
+    pub fn sqlstate(&self) -> &'static str {
+        match self.code() {
+            1048 => "23000",
+            1264 | 1690 => "22003",
+            1265 => "01000",
+            1292 => "22007",
+            1365 => "22012",
+            1406 => "22001",
+            1441 => "22008",
+            _ => "HY000",
+        }
+    }
+
+    /// MySQL's text, with the blanks filled from `site`.
+    pub fn message(&self, site: &Site<'_>) -> String {
+        let Site { column, row, expression } = site;
+        match self {
+            Self::NotNull => format!("Column '{column}' cannot be null"),
+            Self::OutOfRange => format!("Out of range value for column '{column}' at row {row}"),
+            Self::Truncated => format!("Data truncated for column '{column}' at row {row}"),
+            Self::Incorrect { kind, value } => {
+                format!("Incorrect {kind} value: '{value}' for column '{column}' at row {row}")
+            }
+            Self::TruncatedIncorrect { kind, value } => {
+                format!("Truncated incorrect {kind} value: '{value}'")
+            }
+            Self::IncorrectInExpression { kind, value } | Self::IncorrectLiteral { kind, value } => {
+                format!("Incorrect {kind} value: '{value}'")
+            }
+            Self::DivisionByZero => "Division by 0".to_owned(),
+            Self::TooLong => format!("Data too long for column '{column}' at row {row}"),
+            Self::DatetimeOverflow { function } => {
+                format!("Datetime function: {function} field overflow")
+            }
+            Self::Overflow { kind } => format!("{kind} value is out of range in '{expression}'"),
+            Self::UnknownTimeZone(name) => format!("Unknown or incorrect time zone: '{name}'"),
+            Self::IncorrectForFunction { kind, value, function } => {
+                format!("Incorrect {kind} value: '{value}' for function {function}")
+            }
+            Self::ResultTooLong { function, limit } => {
+                format!("Result of {function}() was larger than max_allowed_packet ({limit}) - truncated")
+            }
+        }
+    }
+}
+
+/// MySQL names the value of a temporal conversion with 1292 and the rest with 1366.
+fn is_temporal(kind: &str) -> bool {
+    matches!(kind, "date" | "datetime" | "time" | "timestamp" | "DATE" | "DATETIME" | "TIME")
+}
+
+/// Text of any bytes for a message: what is not printable ASCII or UTF-8 is shown as `\xNN`, as MySQL does; cut at 64 characters or so.
+pub fn printable(bytes: &[u8]) -> String {
+    let mut out = String::new();
+    for chunk in bytes.utf8_chunks() {
+        out.push_str(chunk.valid());
+        for b in chunk.invalid() {
+            let _ = write!(out, "\\x{b:02X}");
+        }
+    }
+    out
+}

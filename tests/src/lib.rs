@@ -4,4 +4,5 @@
 //! show prints is for people; what decides is its last line, `verdict: holds` or `verdict: FAILS`, and its exit code.
 
 pub mod client;
+pub mod oracle;
 pub mod server;

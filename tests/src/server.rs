@@ -243,3 +243,23 @@ pub fn build(package: &str, binary: &str, mutants: bool) -> Result<PathBuf, Stri
         Err(format!("building {binary}: {status}"))
     }
 }
+
+/// The product binary in the profile of the tests, built once per process by the cargo that runs us.
+///
+/// # Panics
+/// When it does not build.
+#[must_use]
+pub fn product() -> PathBuf {
+    static BUILT: std::sync::OnceLock<PathBuf> = std::sync::OnceLock::new();
+    BUILT
+        .get_or_init(|| {
+            let root =
+                Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package lies in the workspace");
+            let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+            let args = ["build", "--locked", "--quiet", "-p", "sextant", "--bin", "sextant"];
+            let status = Command::new(cargo).current_dir(root).args(args).status().expect("cargo runs");
+            assert!(status.success(), "building the product: {status}");
+            root.join("target/debug/sextant")
+        })
+        .clone()
+}

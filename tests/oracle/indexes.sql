@@ -1,0 +1,25 @@
+# Rows are the same whichever index finds them; keys of several parts, descending parts, NULL, prefixes of ranges.
+CREATE TABLE i (a INT, b VARCHAR(10), c DECIMAL(6,2), d DATETIME, PRIMARY KEY (a, b), KEY by_c (c, a), KEY by_d (d DESC), UNIQUE KEY by_cd (c, d));
+INSERT INTO i VALUES (1, 'x', 1.00, '2024-01-01'), (1, 'y', 2.00, NULL), (2, 'x', NULL, '2024-01-03'), (2, 'Y', 2.00, '2024-01-02'), (-1, '', NULL, NULL);
+SELECT a, b FROM i WHERE a = 1 ORDER BY b;
+SELECT a, b FROM i WHERE a = 2 AND b = 'y';
+SELECT a, b FROM i WHERE a > 1 ORDER BY a, b;
+SELECT a, b FROM i WHERE c = 2 ORDER BY a, b;
+SELECT a, c FROM i WHERE c = 2 ORDER BY a;
+SELECT a, b FROM i WHERE c IS NULL ORDER BY a;
+SELECT a, b FROM i WHERE c < 2 ORDER BY a;
+SELECT a, b, d FROM i WHERE d >= '2024-01-02' ORDER BY d DESC;
+SELECT a, b, d FROM i ORDER BY d DESC, a, b;
+INSERT INTO i VALUES (1, 'X', 5, NULL);
+INSERT INTO i VALUES (3, 'z', 2.00, '2024-01-02');
+INSERT INTO i VALUES (3, 'z', NULL, NULL);
+UPDATE i SET c = 2.00, d = '2024-01-02' WHERE a = 3;
+UPDATE i SET c = c + 1 WHERE a = 1;
+SELECT a, b, c FROM i WHERE c BETWEEN 2 AND 3 ORDER BY a, b;
+DELETE FROM i WHERE c = 3;
+SELECT a, b FROM i ORDER BY a, b;
+SELECT COUNT(*) FROM i WHERE a IN (1, 2, 3);
+SELECT a FROM i WHERE a = '2' ORDER BY a LIMIT 1;
+SELECT a FROM i WHERE a = 2.5;
+SELECT a FROM i WHERE b = 0 ORDER BY a;
+SELECT a FROM i WHERE a = 1 AND a = 2;

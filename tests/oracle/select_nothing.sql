@@ -1,0 +1,32 @@
+# What connectors ask for, and columns without a table.
+SELECT 1;
+SELECT 1 AS one, 'text', NULL, 1.25, 1e3;
+SELECT DATABASE(), SCHEMA();
+SELECT @x;
+SELECT @x := 5, @x + 1;
+SET @y = 'why', @z = 1.5;
+SELECT @y, @z, @nothing;
+SELECT @@autocommit, @@session.autocommit;
+SELECT @@sql_mode;
+SELECT @@transaction_isolation, @@session.transaction_isolation;
+SELECT @@auto_increment_increment, @@character_set_client, @@character_set_results, @@collation_connection;
+SELECT @@max_allowed_packet, @@lower_case_table_names;
+SELECT @@no_such_variable;
+SET no_such_variable = 1;
+SET autocommit = 2;
+SET sql_mode = 'NOT_A_MODE';
+SELECT LAST_INSERT_ID(), ROW_COUNT(), FOUND_ROWS();
+SELECT 1 FROM DUAL;
+SELECT 1 LIMIT 0;
+SELECT 1 WHERE 1 = 0;
+SELECT * ;
+SELECT nothing;
+SELECT 1 + ;
+SELEC 1;
+SELECT NO_SUCH_FUNCTION(1);
+SELECT LENGTH();
+SELECT 1; SELECT 2;
+SELECT /*!40000 1 + */ 1, /*!99999 2 + */ 2, /* three + */ 3;
+SELECT 1 -- a comment
+;
+SELECT 'it''s', "double ""quotes""", 'back\\slash', 'tab\there', 'nul\0end';

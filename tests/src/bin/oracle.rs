@@ -1,0 +1,74 @@
+//! `oracle`: records what a real MySQL answers to tests/oracle/*.sql, or compares a server with what was recorded.
+
+use clap::Parser;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use tests::oracle::{difference, differing, transcript};
+
+#[derive(Parser, Debug)]
+#[command(about = "Records real MySQL's answers to tests/oracle/*.sql, or compares a server with them")]
+struct Cli {
+    /// HOST:PORT of a real MySQL: writes the golden files.
+    #[arg(long, conflicts_with = "compare")]
+    refresh: Option<String>,
+    /// HOST:PORT of a server to compare with the golden files.
+    #[arg(long)]
+    compare: Option<String>,
+    /// Only scripts whose name contains this.
+    #[arg(long, default_value = "")]
+    only: String,
+}
+
+fn scripts(only: &str) -> Result<Vec<PathBuf>, String> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("oracle");
+    let entries = fs::read_dir(&dir).map_err(|e| format!("{}: {e}", dir.display()))?;
+    let mut found: Vec<PathBuf> = entries.flatten().map(|e| e.path()).collect();
+    found.retain(|p| p.extension().is_some_and(|e| e == "sql") && p.to_string_lossy().contains(only));
+    found.sort();
+    Ok(found)
+}
+
+fn run(cli: &Cli) -> Result<bool, String> {
+    let mut all_alike = true;
+    for script in scripts(&cli.only)? {
+        let name = script.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let text = fs::read_to_string(&script).map_err(|e| format!("{name}: {e}"))?;
+        let golden = script.with_extension("golden");
+        if let Some(address) = &cli.refresh {
+            let found = transcript(address, &text).map_err(|e| format!("{name}: {e}"))?;
+            fs::write(&golden, found).map_err(|e| format!("{name}: {e}"))?;
+            println!("recorded {name}");
+        } else if let Some(address) = &cli.compare {
+            let expected = fs::read_to_string(&golden).map_err(|e| format!("{name}: {e}"))?;
+            match transcript(address, &text) {
+                Ok(found) => {
+                    let (differ, of) = differing(&expected, &found);
+                    println!("{name}: {} of {of} statements differ: {differ:?}", differ.len());
+                    if let Some(shown) = difference(&expected, &found) {
+                        all_alike = false;
+                        println!("{shown}");
+                    }
+                }
+                Err(error) => {
+                    all_alike = false;
+                    println!("{name}: {error}");
+                }
+            }
+        } else {
+            return Err("one of --refresh and --compare is needed".into());
+        }
+    }
+    Ok(all_alike)
+}
+
+fn main() -> ExitCode {
+    match run(&Cli::parse()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(text) => {
+            eprintln!("oracle: {text}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,344 @@
+//! Opening a volume for writing: one attempt of one candidate (R1-R9).
+//!
+//! ```text
+//!  Asking      Query group 0 --------> who is there, the newest head, the highest epoch
+//!  Fencing     Fence(e, w) ----------> group 0 elects at four of six; then every group the head lists is fenced.
+//!                                      Who lacks the adopted head is given it, and fenced again
+//!  Collecting  FetchLog above the ---> chain per group -> VCL -> VDL over all groups; claims are checked (R5)
+//!              highest VDL told
+//!  Installing  Install(head, log) ---> at four of six of every group: list and repair durable (R2, R4)
+//!  Opened      WriterLog
+//! ```
+//!
+//! Invariants:
+//! 1. Only answers to our own fence under the adopted head count, and only from lives that head names.
+//! 2. The head adopted is the highest seen in any reply (R2, R9).
+//! 3. Nothing a counted segment shows or claims is left out: a claim above what is shown waits for more copies, and
+//!    halts when all six have answered. It is never truncated.
+//! 4. VDL is at least every VDL ever told to a counted segment.
+//!
+//! A refusal by a higher epoch finishes this attempt; the caller stands again with a new nonce after a random wait (R7).
+
+mod choose;
+mod collect;
+mod fence;
+mod install;
+mod seat;
+#[cfg(test)]
+mod tests;
+
+pub use choose::{Chosen, choose};
+
+use crate::sets::{read_quorum, write_quorum};
+use crate::settings::Settings;
+use crate::writer::WriterLog;
+use crate::{Actions, Event};
+use protocol::head::Head;
+use protocol::message::{Envelope, Message, Peer, Refused, RefusedReason, SegmentState};
+use protocol::{Lsn, PgId, SegmentId, VolumeEpoch, VolumeId, WriterId, mutant};
+use seat::Assembly;
+
+/// One attempt.
+#[derive(Clone, Debug)]
+pub struct RecoverSettings {
+    /// Sizes and times.
+    pub settings: Settings,
+    /// The volume meant, when it is known; another one at these addresses is refused.
+    pub volume: Option<VolumeId>,
+    /// A fresh nonce of this attempt (R7).
+    pub writer: WriterId,
+    /// Random seed of the incarnations the writer may create.
+    pub nonce: u128,
+}
+
+/// Why a segment does not count.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Why {
+    /// No answer.
+    Silent,
+    /// Its folder is new, or holds another life than the head names.
+    OtherLife,
+    /// It belongs to another volume.
+    ForeignVolume,
+    /// It answered but did not grant yet.
+    NotGranted,
+}
+
+/// A member that does not count.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Missing {
+    /// Which.
+    pub segment: SegmentId,
+    /// Why.
+    pub why: Why,
+}
+
+/// How an attempt ends.
+#[derive(Debug)]
+pub enum Outcome {
+    /// Open for writing.
+    Opened(Box<WriterLog>),
+    /// All six answered, and none of them knows a volume.
+    NoVolume,
+    /// All six of group 0 answered, and too few are members: these are gone.
+    Refused {
+        /// Every member of group 0 that does not count.
+        missing: Vec<Missing>,
+    },
+    /// Somebody holds a higher epoch: this attempt is finished.
+    Superseded {
+        /// The higher epoch.
+        epoch: VolumeEpoch,
+    },
+    /// R5: acknowledged log is claimed that none of six can show. Nothing was truncated.
+    Halted {
+        /// The group.
+        pg: PgId,
+        /// The highest claim.
+        claimed: Lsn,
+        /// What could be shown.
+        shown: Lsn,
+    },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Phase {
+    Asking,
+    Fencing,
+    Collecting,
+    Installing,
+    Done,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Recoverer {
+    config: RecoverSettings,
+    phase: Phase,
+    epoch: VolumeEpoch,
+    writer: WriterId,
+    /// The highest head in any reply.
+    head: Option<Head>,
+    groups: Vec<Assembly>,
+    /// Since when the present phase could go on but waits for stragglers.
+    ready_since_us: Option<u64>,
+    /// Where the volume chain starts: the highest VDL told.
+    start: Lsn,
+    requests: u64,
+    /// Rounds of fresh answers while claims were not met.
+    claim_rounds: u32,
+    refreshed_us: u64,
+    /// The head this opening installs, its VDL and ceiling.
+    opening: Option<install::Opening>,
+    sequence: u64,
+}
+
+/// The number of the question before an election.
+const FIRST_QUESTION: u64 = 1;
+
+impl Recoverer {
+    /// Nothing is sent before the first step.
+    #[must_use]
+    pub fn new(config: RecoverSettings) -> Recoverer {
+        Recoverer {
+            writer: config.writer,
+            config,
+            phase: Phase::Asking,
+            epoch: VolumeEpoch::NONE,
+            head: None,
+            groups: vec![Assembly::new(PgId(0))],
+            ready_since_us: None,
+            start: Lsn::ZERO,
+            requests: FIRST_QUESTION,
+            claim_rounds: 0,
+            refreshed_us: 0,
+            opening: None,
+            sequence: 0,
+        }
+    }
+
+    /// The epoch stood for; zero while asking.
+    #[must_use]
+    pub fn epoch(&self) -> VolumeEpoch {
+        self.epoch
+    }
+
+    /// Tells what happened; `Some` ends the attempt.
+    pub fn step(&mut self, now_us: u64, event: Event, actions: &mut Actions) -> Option<Outcome> {
+        if self.phase == Phase::Done {
+            return None;
+        }
+        let mut outcome = None;
+        if let Event::Message(envelope) = event {
+            let ours = envelope.to == Peer::Compute(self.config.writer);
+            if let (Peer::Segment(id), true) = (envelope.from, ours) {
+                outcome = self.on_message(now_us, id, envelope.message);
+            }
+        }
+        let outcome = outcome.or_else(|| self.drive(now_us, actions));
+        if outcome.is_some() {
+            self.phase = Phase::Done;
+        }
+        outcome
+    }
+
+    /// Members of every known group that do not count yet, for the message of whoever gives up waiting.
+    #[must_use]
+    pub fn missing(&self) -> Vec<Missing> {
+        let mut missing = Vec::new();
+        for group in &self.groups {
+            let members = self.head.as_ref().and_then(|h| h.group(group.pg));
+            for seat in &group.seats {
+                let why = match &seat.state {
+                    None => Why::Silent,
+                    Some(state) if self.foreign(state) => Why::ForeignVolume,
+                    Some(state) => match members {
+                        Some(m)
+                            if m.members[usize::from(seat.id.position)].incarnation != state.incarnation =>
+                        {
+                            Why::OtherLife
+                        }
+                        Some(_) if seat.granted || self.phase == Phase::Asking => continue,
+                        Some(_) => Why::NotGranted,
+                        None => Why::OtherLife,
+                    },
+                };
+                missing.push(Missing { segment: seat.id, why });
+            }
+        }
+        missing
+    }
+
+    fn foreign(&self, state: &SegmentState) -> bool {
+        state.volume.0 != 0 && self.config.volume.is_some_and(|v| v != state.volume)
+    }
+
+    fn seat(&mut self, id: SegmentId) -> Option<&mut seat::Seat> {
+        self.groups.get_mut(id.pg.0 as usize)?.seats.get_mut(usize::from(id.position))
+    }
+
+    fn on_message(&mut self, now_us: u64, id: SegmentId, message: Message) -> Option<Outcome> {
+        match message {
+            Message::State(state) => self.on_state(id, state),
+            Message::Refused(refused) => return self.on_refused(id, &refused),
+            Message::LogSlice(slice) => self.on_slice(id, &slice),
+            Message::Acked(acked) => self.on_acked(now_us, id, &acked),
+            _ => {}
+        }
+        None
+    }
+
+    fn on_state(&mut self, id: SegmentId, state: SegmentState) {
+        let granted = state.request == 0
+            && self.phase != Phase::Asking
+            && state.epoch == self.epoch
+            && state.writer == self.writer;
+        if state.request == 0 && !granted && !mutant!(EmptyFolderVotes) {
+            return;
+        }
+        if let (Some(head), false) = (&state.head, self.foreign(&state))
+            && head.volume == state.volume
+            && head.check().is_ok()
+        {
+            self.adopt(head);
+        }
+        let answers = state.request == 0;
+        if let Some(seat) = self.seat(id) {
+            if seat.granted && !answers {
+                return;
+            }
+            seat.granted = answers;
+            seat.state = Some(state);
+        }
+    }
+
+    /// Invariant 2. The list of groups may grow with it; log read under an older head is read again.
+    fn adopt(&mut self, head: &Head) {
+        let newer = self.head.as_ref().is_none_or(|held| head.version > held.version);
+        let later_than_us = self.phase != Phase::Asking && head.version.epoch > self.epoch;
+        if !newer || later_than_us || matches!(self.phase, Phase::Installing | Phase::Done) {
+            return;
+        }
+        while self.groups.len() < head.groups.len() {
+            self.groups.push(Assembly::new(PgId(self.groups.len() as u32)));
+        }
+        self.head = Some(head.clone());
+        if mutant!(MajorityList) {
+            self.adopt_majority();
+        }
+        for group in &mut self.groups {
+            group.unread();
+        }
+        if self.phase == Phase::Collecting {
+            self.phase = Phase::Fencing;
+        }
+    }
+
+    /// Planted bug: what most replies hold instead of the newest.
+    fn adopt_majority(&mut self) {
+        let held =
+            || self.groups.iter().flat_map(|g| &g.seats).filter_map(|s| s.state.as_ref()?.head.as_ref());
+        let count = |head: &Head| held().filter(|h| h.version == head.version).count();
+        if let Some(head) = held().max_by_key(|h| count(h)) {
+            self.head = Some(head.clone());
+        }
+    }
+
+    fn on_refused(&mut self, id: SegmentId, refused: &Refused) -> Option<Outcome> {
+        match refused.reason {
+            RefusedReason::StaleEpoch | RefusedReason::Promised | RefusedReason::StaleMembership => {
+                let later = refused.epoch >= self.epoch && self.phase != Phase::Asking;
+                later.then_some(Outcome::Superseded { epoch: refused.epoch })
+            }
+            // It is asked again and then tells which life it is.
+            RefusedReason::OtherIncarnation | RefusedReason::Failed => {
+                if let Some(seat) = self.seat(id) {
+                    seat.granted = false;
+                    seat.fetch = None;
+                }
+                None
+            }
+        }
+    }
+
+    fn drive(&mut self, now_us: u64, actions: &mut Actions) -> Option<Outcome> {
+        if self.phase == Phase::Asking
+            && let Some(outcome) = self.drive_asking(now_us, actions)
+        {
+            return Some(outcome);
+        }
+        if self.phase == Phase::Fencing {
+            self.drive_fencing(now_us, actions);
+        }
+        if self.phase == Phase::Collecting
+            && let Some(outcome) = self.drive_collecting(now_us, actions)
+        {
+            return Some(outcome);
+        }
+        if self.phase == Phase::Installing {
+            return self.drive_installing(now_us, actions);
+        }
+        None
+    }
+
+    fn say(&self, id: SegmentId, message: Message, actions: &mut Actions) {
+        let (from, to) = (Peer::Compute(self.config.writer), Peer::Segment(id));
+        actions.sends.push(Envelope { from, to, message });
+    }
+
+    /// When the next tick is wanted: asking again is all that time does here.
+    #[must_use]
+    pub fn next_wake_us(&self, now_us: u64) -> u64 {
+        now_us + self.config.settings.ask_us / 2
+    }
+}
+
+/// Copies of a group that must hold the repair before serving (R4).
+fn install_quorum() -> usize {
+    write_quorum()
+}
+
+/// Copies of a group that must answer (R6).
+fn fence_quorum() -> usize {
+    read_quorum()
+}

@@ -1,0 +1,1 @@
+//! Openings against hand-made answers.

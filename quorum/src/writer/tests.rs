@@ -1,0 +1,1 @@
+//! The writer's log against hand-made answers.

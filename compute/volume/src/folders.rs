@@ -109,12 +109,42 @@ pub struct NodeFolder {
     _lock: FolderLock,
 }
 
+impl NodeFolder {
+    /// Is it still there, with this identity? A folder deleted while open is served from descriptors only.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        matches!(read_identity(&self.path.join(NODE_FILE)), Ok(Some(identity)) if identity == self.identity)
+    }
+}
+
+/// A fresh folder in place of one that was deleted while it was held, with a new node id (invariant 4). `None` while
+/// anything of the old one is left: somebody may still be deleting it.
+///
+/// # Errors
+/// [`FolderError`].
+pub fn renew(
+    data: &Path,
+    volume: VolumeId,
+    position: u8,
+    random: &mut dyn FnMut() -> u128,
+) -> Result<Option<NodeFolder>, FolderError> {
+    let path = node_path(data, position);
+    if path.exists() && !is_bare(&path)? {
+        return Ok(None);
+    }
+    make_folder(&path)?;
+    let lock = FolderLock::acquire(&path)?;
+    let identity = Identity { volume, node: NodeId(random()), az: az_of(position).0, member: position };
+    write_identity(&path.join(NODE_FILE), &identity)?;
+    Ok(Some(NodeFolder { path, identity, fresh: true, _lock: lock }))
+}
+
 /// All folders of a volume, held by this process.
 #[derive(Debug)]
 pub struct Folders {
     /// The volume.
     pub volume: VolumeId,
-    /// By position in the protection group.
+    /// By position in the protection group; taken by the storage thread.
     pub nodes: Vec<NodeFolder>,
     /// A new volume, to be completed by [`Folders::created`].
     pub creating: bool,

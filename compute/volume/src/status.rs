@@ -1,0 +1,118 @@
+//! What can be asked of an open volume: one line per segment, and counters.
+
+use protocol::{Incarnation, Lsn, SegmentId, SegmentRole, VolumeEpoch};
+use quorum::SegmentView;
+
+/// One segment as its own node sees it.
+#[derive(Clone, Debug)]
+pub(crate) struct NodeSegment {
+    pub(crate) id: SegmentId,
+    pub(crate) incarnation: Incarnation,
+    pub(crate) role: SegmentRole,
+    pub(crate) epoch: VolumeEpoch,
+    pub(crate) scl: Lsn,
+    pub(crate) page_point: Lsn,
+}
+
+/// One node folder.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct NodeFacts {
+    pub(crate) folder: String,
+    pub(crate) failed: Option<String>,
+    pub(crate) starting: bool,
+    pub(crate) segments: Vec<NodeSegment>,
+    pub(crate) log_writes: u64,
+    pub(crate) log_syncs: u64,
+    pub(crate) held_log_bytes: u64,
+    pub(crate) held_record_bytes: u64,
+    pub(crate) uncoalesced: u64,
+    pub(crate) page_slots: u64,
+    pub(crate) page_reads: u64,
+    pub(crate) page_writes: u64,
+    pub(crate) rot: u64,
+    pub(crate) healed: u64,
+}
+
+/// What the storage thread answers.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Facts {
+    pub(crate) nodes: Vec<NodeFacts>,
+    /// (segment, messages, bytes) sent for repair since the start.
+    pub(crate) repairs: Vec<(SegmentId, u64, u64)>,
+    pub(crate) device_syscalls: u64,
+    pub(crate) device_wakeups: u64,
+}
+
+/// One line of `sextant.segments`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SegmentFacts {
+    /// Protection group and position.
+    pub id: SegmentId,
+    /// Availability zone, 1 to 3.
+    pub az: u8,
+    /// Path of the node folder.
+    pub node_folder: String,
+    /// Full or tail.
+    pub role: SegmentRole,
+    /// The life that lives in the folder; zero if none.
+    pub incarnation: Incarnation,
+    /// The epoch it holds durably.
+    pub epoch: VolumeEpoch,
+    /// End of its durable gap-free chain.
+    pub scl: Lsn,
+    /// The group's PGCL: the SCL reached by four of six.
+    pub pgcl: Lsn,
+    /// The volume's VDL.
+    pub vdl: Lsn,
+    /// Durable, checked pages through here; zero for a tail segment.
+    pub page_point: Lsn,
+    /// `member`, `newcomer`, `lost`, `starting` or `failed`.
+    pub state: &'static str,
+    /// Messages it sent to repair others.
+    pub repair_messages: u64,
+    /// Bytes of log and images in them.
+    pub repair_bytes: u64,
+    /// Log writes of its node, each durable.
+    pub log_writes: u64,
+    /// Syncs of its node's log files.
+    pub log_syncs: u64,
+}
+
+/// Joins the writer's view of a segment with its node's.
+pub(crate) fn join(view: &SegmentView, group: &[&SegmentView], vdl: Lsn, facts: &Facts) -> SegmentFacts {
+    let mut scls: Vec<Lsn> = group.iter().filter(|v| v.member && !v.lost).map(|v| v.scl).collect();
+    scls.sort_unstable_by(|a, b| b.cmp(a));
+    let pgcl = scls.get(protocol::geometry::WRITE_QUORUM - 1).copied().unwrap_or(Lsn::ZERO);
+    let empty = NodeFacts::default();
+    let node = facts.nodes.get(view.id.position as usize).unwrap_or(&empty);
+    let here = node.segments.iter().find(|s| s.id == view.id);
+    let repairs = facts.repairs.iter().find(|(id, ..)| *id == view.id);
+    let state = if node.failed.is_some() {
+        "failed"
+    } else if node.starting {
+        "starting"
+    } else if view.lost || here.is_none() {
+        "lost"
+    } else if view.member {
+        "member"
+    } else {
+        "newcomer"
+    };
+    SegmentFacts {
+        id: view.id,
+        az: protocol::geometry::az_of(view.id.position).0,
+        node_folder: node.folder.clone(),
+        role: here.map_or(view.role, |s| s.role),
+        incarnation: here.map_or(Incarnation(0), |s| s.incarnation),
+        epoch: here.map_or(VolumeEpoch::NONE, |s| s.epoch),
+        scl: here.map_or(Lsn::ZERO, |s| s.scl),
+        pgcl,
+        vdl,
+        page_point: here.map_or(Lsn::ZERO, |s| s.page_point),
+        state,
+        repair_messages: repairs.map_or(0, |(_, messages, _)| *messages),
+        repair_bytes: repairs.map_or(0, |(.., bytes)| *bytes),
+        log_writes: node.log_writes,
+        log_syncs: node.log_syncs,
+    }
+}

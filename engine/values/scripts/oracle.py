@@ -121,6 +121,27 @@ def record_store(server, folder):
     out.close()
 
 
+def record_orders(server, folder):
+    """Random strings with their dense rank under each collation: hex, rank 0900_ai_ci, rank bin."""
+    import random
+    random.seed(9)
+    alphabets = ["abcABC \u00e9\u00c9\u00df", "a\t !~0", "\u4e00\u4e01\uac00\uac01\ud7a3\u3042\u30a2\u30ab\u304b", "\u0e40\u0e01\u0fb2\u0f71a",
+                 "\u0301\u0300ae\u00e6\u0153oe", "\U0001f600\U0001f601\U00017000\U00020000\ufffd", "\ufdfa\u0644\u0627x", "\u0430\u0411\u03b1\u0391z"]
+    words = {""}
+    while len(words) < 600:
+        a = random.choice(alphabets) if random.random() < .7 else "".join(alphabets)
+        words.add("".join(random.choice(a) for _ in range(random.randrange(1, 7))))
+    server.run("drop temporary table if exists t")
+    server.run("create temporary table t (s varchar(20) collate utf8mb4_bin)")
+    for w in sorted(words):
+        server.run("insert into t values (_utf8mb4 0x%s)" % w.encode().hex() if w else "insert into t values ('')")
+    rows = server.run("select hex(s), dense_rank() over (order by s collate utf8mb4_0900_ai_ci), dense_rank() over (order by s)"
+                      " from t order by 2, 3, 1")
+    with open(folder + "/orders.txt", "w") as out:
+        for row in rows:
+            out.write(" ".join(x.decode() if isinstance(x, bytes) else str(x) for x in row) + "\n")
+
+
 def record_expressions(server, folder):
     import os
     out = open(folder + "/expressions.txt", "w", encoding="utf-8")
@@ -142,6 +163,7 @@ def main():
     host, port, folder = sys.argv[1:]
     server = Server(host, port)
     record_store(server, folder)
+    record_orders(server, folder)
 
 
 main()

@@ -3,6 +3,7 @@
 //! A conversion knows what is wrong but not where; the caller knows column, row and expression. So a [`Condition`] holds the former,
 //! and [`Condition::message`] takes a [`Site`] for the latter. Whether it is an error or a warning is the caller's: sql_mode decides.
 
+use crate::value::Value;
 use std::fmt::Write as _;
 
 /// How loudly a condition is reported.
@@ -37,6 +38,15 @@ pub enum Condition {
         /// `INTEGER`, `DECIMAL`, `DOUBLE`, `DATE`, `datetime`, `time`, ...
         kind: &'static str,
         /// The offending text.
+        value: String,
+    },
+    /// 1292: `Truncated incorrect CHAR(3) value: 'abcd'`.
+    TruncatedString {
+        /// `CHAR` or `BINARY`.
+        kind: &'static str,
+        /// The cast's length.
+        length: usize,
+        /// The text that was too long.
         value: String,
     },
     /// 1292 without "Truncated": `Incorrect datetime value: 'x'` within an expression.
@@ -78,6 +88,11 @@ pub enum Condition {
         /// max_allowed_packet in bytes.
         limit: u64,
     },
+    /// 1300: `Invalid utf8mb4 character string: '...'`.
+    InvalidCharacters {
+        /// The offending bytes, escaped.
+        value: String,
+    },
     /// 1525: `Incorrect %s value: '%s'` for literals like DATE'2024-13-01'.
     IncorrectLiteral {
         /// `DATE`, `TIME`, `DATETIME`.
@@ -99,6 +114,14 @@ pub struct Site<'a> {
 }
 
 impl Condition {
+    /// `CHAR` and `BINARY` of a cast name their length: `Truncated incorrect CHAR(3) value: 'abcd'`.
+    pub(crate) fn with_length(self, length: usize) -> Self {
+        match self {
+            Self::TruncatedIncorrect { kind, value } => Self::TruncatedString { kind, length, value },
+            other => other,
+        }
+    }
+
     /// MySQL's error number.
     pub fn code(&self) -> u16 {
         match self {
@@ -107,7 +130,9 @@ impl Condition {
             Self::Truncated => 1265,
             Self::Incorrect { kind, .. } if is_temporal(kind) => 1292,
             Self::Incorrect { .. } => 1366,
-            Self::TruncatedIncorrect { .. } | Self::IncorrectInExpression { .. } => 1292,
+            Self::TruncatedIncorrect { .. }
+            | Self::TruncatedString { .. }
+            | Self::IncorrectInExpression { .. } => 1292,
             Self::DivisionByZero => 1365,
             Self::TooLong => 1406,
             Self::DatetimeOverflow { .. } => 1441,
@@ -115,6 +140,7 @@ impl Condition {
             Self::UnknownTimeZone(_) => 1298,
             Self::IncorrectForFunction { .. } => 1411,
             Self::ResultTooLong { .. } => 1301,
+            Self::InvalidCharacters { .. } => 1300,
             Self::IncorrectLiteral { .. } => 1525,
         }
     }
@@ -146,9 +172,13 @@ impl Condition {
             Self::TruncatedIncorrect { kind, value } => {
                 format!("Truncated incorrect {kind} value: '{value}'")
             }
+            Self::TruncatedString { kind, length, value } => {
+                format!("Truncated incorrect {kind}({length}) value: '{value}'")
+            }
             Self::IncorrectInExpression { kind, value } | Self::IncorrectLiteral { kind, value } => {
                 format!("Incorrect {kind} value: '{value}'")
             }
+            Self::InvalidCharacters { value } => format!("Invalid utf8mb4 character string: '{value}'"),
             Self::DivisionByZero => "Division by 0".to_owned(),
             Self::TooLong => format!("Data too long for column '{column}' at row {row}"),
             Self::DatetimeOverflow { function } => {
@@ -171,14 +201,33 @@ fn is_temporal(kind: &str) -> bool {
     matches!(kind, "date" | "datetime" | "time" | "timestamp" | "DATE" | "DATETIME" | "TIME")
 }
 
-/// Text of any bytes for a message: what is not printable ASCII or UTF-8 is shown as `\xNN`, as MySQL does; cut at 64 characters or so.
+/// A string's bytes for a message: text as it is, and what is no UTF-8 as `\xNN`.
 pub fn printable(bytes: &[u8]) -> String {
     let mut out = String::new();
     for chunk in bytes.utf8_chunks() {
         out.push_str(chunk.valid());
-        for b in chunk.invalid() {
-            let _ = write!(out, "\\x{b:02X}");
-        }
+        escape(chunk.invalid(), &mut out);
     }
     out
+}
+
+/// A string value for a message: of a binary string, only printable ASCII is shown as it is.
+pub fn quoted(value: &Value) -> String {
+    match value {
+        Value::Bytes(b) => {
+            let mut out = String::new();
+            escape(b.as_bytes(), &mut out);
+            out
+        }
+        _ => printable(value.as_bytes().unwrap_or_default()),
+    }
+}
+
+fn escape(bytes: &[u8], out: &mut String) {
+    for b in bytes {
+        match b {
+            b' '..=b'~' => out.push(char::from(*b)),
+            _ => write!(out, "\\x{b:02X}").unwrap_or_default(),
+        }
+    }
 }

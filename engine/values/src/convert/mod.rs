@@ -3,8 +3,10 @@
 //! * [`text`]: any value to text.
 //! * [`number`]: any value to DOUBLE, DECIMAL or an integer, as MySQL does within an expression: what does not fit warns and goes on.
 //! * [`temporal`]: any value to DATE, TIME or DATETIME within an expression.
+//! * [`cast`]: CAST and CONVERT.
 //! * [`store`]: assignment to a column, where sql_mode decides between a warning and an error.
 
+pub mod cast;
 pub mod number;
 pub mod store;
 mod store_number;

@@ -1,7 +1,7 @@
 //! Any value as a number, within an expression: text gives its numeric prefix, with MySQL's 1292 when something is left over.
 
 use super::Context;
-use crate::condition::{Condition, printable};
+use crate::condition::{Condition, quoted};
 use crate::decimal::Decimal;
 use crate::double::parse_double;
 use crate::temporal::{DateTime, Time, unit};
@@ -24,7 +24,7 @@ pub fn to_double(value: &Value, cx: &Context, warnings: &mut Warnings) -> Option
             let bytes = value.as_bytes().unwrap_or_default();
             let (number, used) = parse_double(bytes);
             if used == 0 || !blank(&bytes[used..]) || number.is_infinite() {
-                warnings.push(truncated("DOUBLE", bytes));
+                warnings.push(truncated("DOUBLE", value));
             }
             number.clamp(f64::MIN, f64::MAX)
         }
@@ -45,7 +45,7 @@ pub fn to_decimal(value: &Value, cx: &Context, warnings: &mut Warnings) -> Optio
             let bytes = value.as_bytes().unwrap_or_default();
             let parsed = Decimal::parse(bytes);
             if parsed.used == 0 || !blank(&bytes[parsed.used..]) {
-                warnings.push(truncated("DECIMAL", bytes));
+                warnings.push(truncated("DECIMAL", value));
             }
             parsed.value
         }
@@ -63,7 +63,7 @@ pub fn to_integer(value: &Value, cx: &Context, warnings: &mut Warnings) -> Optio
         Value::Float(v) => double_to_integer(f64::from(*v)),
         Value::Double(v) => double_to_integer(*v),
         Value::Decimal(v) => decimal_to_integer(v, warnings),
-        Value::Text(_) | Value::Bytes(_) => text_to_integer(value.as_bytes().unwrap_or_default(), warnings),
+        Value::Text(_) | Value::Bytes(_) => text_to_integer(value, warnings),
         _ => decimal_to_integer(&temporal_decimal(&whole_seconds(value), cx), warnings),
     })
 }
@@ -121,7 +121,8 @@ fn decimal_to_integer(v: &Decimal, warnings: &mut Warnings) -> i128 {
 }
 
 /// Leading blanks, a sign and digits.
-fn text_to_integer(bytes: &[u8], warnings: &mut Warnings) -> i128 {
+fn text_to_integer(value: &Value, warnings: &mut Warnings) -> i128 {
+    let bytes = value.as_bytes().unwrap_or_default();
     let trimmed = bytes.trim_ascii_start();
     let (negative, digits) = match trimmed {
         [b'-', rest @ ..] => (true, rest),
@@ -133,7 +134,7 @@ fn text_to_integer(bytes: &[u8], warnings: &mut Warnings) -> i128 {
     let number = if negative { -magnitude } else { magnitude };
     let clamped = number.clamp(i128::from(i64::MIN), i128::from(u64::MAX));
     if len == 0 || !blank(&digits[len..]) || clamped != number {
-        warnings.push(truncated("INTEGER", bytes));
+        warnings.push(truncated("INTEGER", value));
     }
     clamped
 }
@@ -143,8 +144,8 @@ pub(super) fn blank(rest: &[u8]) -> bool {
     rest.iter().all(u8::is_ascii_whitespace)
 }
 
-fn truncated(kind: &'static str, bytes: &[u8]) -> Condition {
-    Condition::TruncatedIncorrect { kind, value: printable(bytes) }
+fn truncated(kind: &'static str, value: &Value) -> Condition {
+    Condition::TruncatedIncorrect { kind, value: quoted(value) }
 }
 
 /// The type a value of type `ty` has in arithmetic: integers, DECIMAL and DOUBLE are themselves, strings DOUBLE, temporals BIGINT or,

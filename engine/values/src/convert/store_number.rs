@@ -3,7 +3,7 @@
 use super::Context;
 use super::number::{blank, temporal_decimal, to_decimal};
 use super::store::Stored;
-use crate::condition::{Condition, printable};
+use crate::condition::{Condition, quoted};
 use crate::decimal::Decimal;
 use crate::double::parse_double;
 use crate::temporal::{DateTime, Time, Year};
@@ -46,7 +46,7 @@ fn whole(value: &Value, cx: &Context) -> Whole {
             let bytes = value.as_bytes().unwrap_or_default();
             let parsed = Decimal::parse(bytes);
             if parsed.used == 0 {
-                let condition = Condition::Incorrect { kind: "integer", value: printable(bytes) };
+                let condition = Condition::Incorrect { kind: "integer", value: quoted(value) };
                 return Whole { value: 0, condition: Some(condition) };
             }
             let rest = &bytes[parsed.used..];
@@ -65,7 +65,7 @@ pub(super) fn decimal(value: &Value, ty: &ColumnType, cx: &Context) -> Stored {
         Value::Text(_) | Value::Bytes(_) => {
             let bytes = value.as_bytes().unwrap_or_default();
             let parsed = Decimal::parse(bytes);
-            let incorrect = || Condition::Incorrect { kind: "decimal", value: printable(bytes) };
+            let incorrect = || Condition::Incorrect { kind: "decimal", value: quoted(value) };
             let zero = Value::Decimal(Decimal::new(0, ty.scale));
             if parsed.used == 0 {
                 return Stored::warned(zero, incorrect());
@@ -98,7 +98,7 @@ pub(super) fn float(value: &Value, ty: &ColumnType, cx: &Context) -> Stored {
             let (number, used) = parse_double(bytes);
             if used == 0 || !blank(&bytes[used..]) {
                 let kind = if is_float { "FLOAT" } else { "DOUBLE" };
-                condition = Some(Condition::Incorrect { kind, value: printable(bytes) });
+                condition = Some(Condition::Incorrect { kind, value: quoted(value) });
             }
             number
         }
@@ -106,7 +106,7 @@ pub(super) fn float(value: &Value, ty: &ColumnType, cx: &Context) -> Stored {
     };
     let (fitted, out_of_range) = fit(number, ty);
     if out_of_range {
-        condition = Some(Condition::OutOfRange);
+        condition = condition.or(Some(Condition::OutOfRange));
     }
     finish(if is_float { Value::Float(fitted as f32) } else { Value::Double(fitted) }, condition)
 }

@@ -8,11 +8,13 @@ use super::number::to_decimal;
 use super::store::Stored;
 use super::temporal::{FoundDateTime, from_decimal, on_day, shift_to_zone, time_from_decimal};
 use super::text::to_text;
-use crate::condition::{Condition, Level, printable};
+use crate::condition::{Condition, Level, quoted};
 use crate::decimal::Decimal;
 use crate::mode::SqlMode;
 use crate::temporal::parse::{self, DateRules};
-use crate::temporal::{DateTime, Time, Timestamp, time_text};
+use crate::temporal::time_text::{self, Unreadable};
+use crate::temporal::{DateTime, Time, Timestamp};
+use crate::types::NOT_FIXED;
 use crate::value::Value;
 
 /// What reading a datetime came to.
@@ -51,13 +53,14 @@ fn read(value: &Value, fsp: u8, cx: &Context) -> Read {
             let n = to_decimal(value, cx, &mut Vec::new()).unwrap_or(Decimal::ZERO);
             let date_only = DateRules { no_zero_date: false, no_zero_in_date: false, allow_invalid: true };
             let huge = n.integer_digits() > 14;
+            let fits = |value: DateTime| rules.accept(value.date()) && !n.is_negative();
             match from_decimal(&n, date_only) {
-                Some(FoundDateTime { value, has_time, .. })
-                    if rules.accept(value.date()) && !n.is_negative() =>
-                {
-                    rounded(value, !has_time && n.truncate(0) != n && n.truncate(0) != Decimal::ZERO)
+                Some(FoundDateTime { value, has_time: true, .. }) if fits(value) => rounded(value, false),
+                Some(f) if fits(f.value) && !(f.value.date().is_zero() && f.value != DateTime::ZERO) => {
+                    rounded(f.value.date().midnight(), n.truncate(0) != n && !f.value.is_zero())
                 }
-                Some(_) => Read::Refused,
+                Some(f) if f.value.date().is_zero() || n.is_negative() => Read::Refused,
+                Some(_) => Read::Malformed,
                 None if n.is_negative() || huge => Read::Refused,
                 None => Read::Malformed,
             }
@@ -97,8 +100,15 @@ fn condition(kind: &'static str, value: &Value, lax: Condition, cx: &Context) ->
 
 fn shown(value: &Value) -> String {
     match value.as_bytes() {
-        Some(bytes) => printable(bytes),
-        None => to_text(value, 0).as_str().to_owned(),
+        Some(_) => quoted(value),
+        None => {
+            let whole = match value {
+                Value::DateTime(v) => Value::DateTime(v.rounded(0, false).unwrap_or(*v)),
+                v => v.clone(),
+            };
+            let scale = if value.is_temporal() { 0 } else { NOT_FIXED };
+            to_text(&whole, scale).as_str().to_owned()
+        }
     }
 }
 
@@ -148,7 +158,10 @@ pub(super) fn timestamp(value: &Value, fsp: u8, cx: &Context) -> Stored {
     match Timestamp::from_datetime(v, cx.zone) {
         Some(t) => finish(Value::Timestamp(t), odd),
         None => {
-            let out = condition("datetime", value, Condition::OutOfRange, cx);
+            let number = !value.is_temporal() && value.as_bytes().is_none();
+            let lax =
+                if number && v.date().has_zero_part() { Condition::Truncated } else { Condition::OutOfRange };
+            let out = condition("datetime", value, lax, cx);
             finish(Value::Timestamp(Timestamp::ZERO), Some(out))
         }
     }
@@ -185,35 +198,23 @@ fn time_of_text(value: &Value, fsp: u8, cut: bool, cx: &Context) -> Stored {
     let bytes = value.as_bytes().unwrap_or_default();
     let with = |lax| Some(condition("time", value, lax, cx));
     // A whole datetime gives its time, with a note.
-    if bytes.trim_ascii().len() >= 12
-        && let Some(parsed) = parse::datetime(bytes, DateRules::default())
-        && parsed.has_time
+    if let Some(parsed) = time_text::whole_datetime(bytes)
         && !parsed.value.date().is_zero()
     {
         let local = parsed.offset.map_or(Some(parsed.value), |o| shift_to_zone(parsed.value, o, cx.zone));
-        let time = local.map_or(Time::ZERO, DateTime::time_of_day);
-        let parsed_time = time_text::ParsedTime {
-            value: time,
-            round_up: parsed.round_up,
-            fsp: parsed.fsp,
-            truncated: false,
-            clamped: false,
-        };
-        let stored = Value::Time(parsed_time.rounded(fsp, cut));
+        let time = time_text::ParsedTime::of_day(local.unwrap_or_default(), &parsed);
+        let stored = Value::Time(time.rounded(fsp, cut));
         return match parsed.left_over {
             true => finish(stored, with(Condition::Truncated)),
             false => Stored::noted(stored, condition("time", value, Condition::Truncated, cx)),
         };
     }
-    match time_text::time(bytes) {
-        Some(p) if p.clamped => finish(Value::Time(p.rounded(fsp, cut)), with(Condition::OutOfRange)),
-        Some(p) if p.truncated => finish(Value::Time(p.rounded(fsp, cut)), with(Condition::Truncated)),
-        Some(p) => Stored::clean(Value::Time(p.rounded(fsp, cut))),
-        None if bytes.trim_ascii().is_empty() => Stored::clean(Value::Time(Time::ZERO)),
-        None => {
-            let digits = bytes.trim_ascii().first().is_some_and(u8::is_ascii_digit);
-            let lax = if digits { Condition::OutOfRange } else { Condition::Truncated };
-            finish(Value::Time(Time::ZERO), with(lax))
-        }
+    match time_text::read(bytes) {
+        Ok(p) if p.clamped => finish(Value::Time(p.rounded(fsp, cut)), with(Condition::OutOfRange)),
+        Ok(p) if p.truncated => finish(Value::Time(p.rounded(fsp, cut)), with(Condition::Truncated)),
+        Ok(p) => Stored::clean(Value::Time(p.rounded(fsp, cut))),
+        Err(Unreadable::OutOfRange) => finish(Value::Time(Time::ZERO), with(Condition::OutOfRange)),
+        Err(Unreadable::Malformed) if bytes.trim_ascii().is_empty() => Stored::clean(Value::Time(Time::ZERO)),
+        Err(Unreadable::Malformed) => finish(Value::Time(Time::ZERO), with(Condition::Truncated)),
     }
 }

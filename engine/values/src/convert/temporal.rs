@@ -3,7 +3,7 @@
 use super::Context;
 use super::number::Warnings;
 use super::text::to_text;
-use crate::condition::{Condition, printable};
+use crate::condition::{Condition, quoted};
 use crate::mode::SqlMode;
 use crate::temporal::parse::{self, DateRules};
 use crate::temporal::{DAY, Date, DateTime, Time, Zone, time_text};
@@ -46,7 +46,7 @@ pub fn to_datetime(
         }
     };
     if result.is_none() {
-        let text = printable(to_text(value, 0).as_bytes());
+        let text = to_text(value, 0).as_str().to_owned();
         warnings.push(Condition::IncorrectInExpression { kind: "datetime", value: text });
     }
     result
@@ -75,11 +75,11 @@ fn from_text(
 ) -> Option<FoundDateTime> {
     let bytes = value.as_bytes().unwrap_or_default();
     let Some(parsed) = parse::datetime(bytes, rules) else {
-        warnings.push(Condition::IncorrectInExpression { kind: "datetime", value: printable(bytes) });
+        warnings.push(Condition::IncorrectInExpression { kind: "datetime", value: quoted(value) });
         return None;
     };
     if parsed.left_over {
-        warnings.push(Condition::TruncatedIncorrect { kind: "datetime", value: printable(bytes) });
+        warnings.push(Condition::TruncatedIncorrect { kind: "datetime", value: quoted(value) });
     }
     let value = parsed.rounded(6, cx.mode.has(SqlMode::TIME_TRUNCATE_FRACTIONAL))?;
     let value = match parsed.offset {
@@ -115,7 +115,7 @@ pub fn to_time(value: &Value, cx: &Context, warnings: &mut Warnings) -> Option<(
             let bytes = value.as_bytes().unwrap_or_default();
             let parsed = time_text::time(bytes);
             if parsed.is_none_or(|p| p.truncated) {
-                warnings.push(Condition::TruncatedIncorrect { kind: "time", value: printable(bytes) });
+                warnings.push(Condition::TruncatedIncorrect { kind: "time", value: quoted(value) });
             }
             parsed.map(|p| (p.rounded(6, cx.mode.has(SqlMode::TIME_TRUNCATE_FRACTIONAL)), p.fsp))
         }

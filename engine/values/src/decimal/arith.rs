@@ -1,5 +1,5 @@
-//! + - * / DIV MOD with MySQL's scales: the larger of the two for + - MOD, their sum (at most 30) for *, the dividend's plus
-//! `div_precision_increment` (at most 30) for /.
+//! Addition to modulus with MySQL's scales: the larger of the two for addition, subtraction and MOD, their sum (at most 30) for products,
+//! the dividend's plus `div_precision_increment` (at most 30) for quotients.
 
 use super::wide::Mag;
 use super::{Decimal, MAX_DIGITS, MAX_SCALE, Repr};

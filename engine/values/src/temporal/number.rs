@@ -64,7 +64,10 @@ impl Time {
     pub fn from_number(number: i64) -> Option<Result<Self, Self>> {
         if number.unsigned_abs() > 8_385_959 {
             if number >= 10_000_000_000 {
-                return DateTime::from_number(number, DateRules::default()).map(|(d, _)| Ok(d.time_of_day()));
+                return Some(match DateTime::from_number(number, DateRules::default()) {
+                    Some((d, _)) => Ok(d.time_of_day()),
+                    None => Err(Self::MAX),
+                });
             }
             return Some(Err(if number < 0 { Self::MIN } else { Self::MAX }));
         }

@@ -1,7 +1,7 @@
 //! TIME out of text: `12:34:56.7`, `-1 10:11` (days and hours), `123456`, `12` (seconds), or a whole datetime.
 
-use super::parse::{self, DateRules};
-use super::{MAX_TIME, SECOND, Time};
+use super::parse::{self, DateRules, ParsedDateTime};
+use super::{DateTime, MAX_TIME, SECOND, Time};
 
 /// A TIME found in text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +19,12 @@ pub struct ParsedTime {
 }
 
 impl ParsedTime {
+    /// The time of a datetime found in the text.
+    pub fn of_day(local: DateTime, found: &ParsedDateTime) -> Self {
+        let (round_up, fsp, truncated) = (found.round_up, found.fsp, found.left_over);
+        Self { value: local.time_of_day(), round_up, fsp, truncated, clamped: false }
+    }
+
     /// The value at `fsp` digits.
     pub fn rounded(&self, fsp: u8, cut: bool) -> Time {
         let away = if self.value.is_negative() { -1 } else { 1 };
@@ -27,40 +33,66 @@ impl ParsedTime {
     }
 }
 
-/// Reads a TIME; `None` if the text is none or has a minute or second above 59.
+/// Why a text is no TIME.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unreadable {
+    /// No time at all.
+    Malformed,
+    /// A minute or second above 59.
+    OutOfRange,
+}
+
+/// Reads a TIME, if the text is one.
 pub fn time(text: &[u8]) -> Option<ParsedTime> {
+    read(text).ok()
+}
+
+/// The datetime that a text of twelve characters or more is, date and time apart by a blank (or digits only).
+pub fn whole_datetime(text: &[u8]) -> Option<ParsedDateTime> {
+    let text = text.trim_ascii();
+    if text.len() < 12 || text.contains(&b'T') {
+        return None;
+    }
+    parse::datetime(text, DateRules::default()).filter(|p| p.has_time)
+}
+
+/// Reads a TIME.
+pub fn read(text: &[u8]) -> Result<ParsedTime, Unreadable> {
     let text = text.trim_ascii();
     let (negative, mut rest) = match text {
         [b'-', rest @ ..] => (true, rest),
         _ => (false, text),
     };
-    // Twelve characters and more may be a datetime.
-    if rest.len() >= 12
-        && let Some(found) = parse::datetime(rest, DateRules::default())
-        && found.has_time
-        && !negative
-    {
-        let value = found.value.time_of_day();
-        let truncated = found.left_over;
-        return Some(ParsedTime {
-            value,
-            round_up: found.round_up,
-            fsp: found.fsp,
-            truncated,
+    if !negative && let Some(found) = whole_datetime(rest) {
+        return Ok(ParsedTime::of_day(found.value, &found));
+    }
+    // Seconds may be a fraction alone, or missing after a sign.
+    let bare = rest.first().is_none_or(|b| *b == b'.') && !text.is_empty();
+    let first = if bare { 0 } else { number(&mut rest).ok_or(Unreadable::Malformed)? };
+    let (hours, minutes, seconds) = fields(first, &mut rest).ok_or(Unreadable::Malformed)?;
+    let looks_like_a_date = rest.contains(&b' ') && text.len() >= 12;
+    if looks_like_a_date && rest.first() == Some(&b'-') {
+        return Err(Unreadable::Malformed);
+    }
+    if minutes > 59 || seconds > 59 {
+        return Err(Unreadable::OutOfRange);
+    }
+    let (micros, fsp, round_up) = fraction(&mut rest);
+    if let [b'e' | b'E', b'0'..=b'9', ..] | [b'e' | b'E', b'+' | b'-', b'0'..=b'9', ..] = rest {
+        // A number with an exponent is taken for no time, silently.
+        return Ok(ParsedTime {
+            value: Time::ZERO,
+            round_up: false,
+            fsp: 0,
+            truncated: false,
             clamped: false,
         });
     }
-    let first = number(&mut rest)?;
-    let (hours, minutes, seconds) = fields(first, &mut rest)?;
-    if minutes > 59 || seconds > 59 {
-        return None;
-    }
-    let (micros, fsp, round_up) = fraction(&mut rest);
     let total = (i128::from(hours) * 3600 + i128::from(minutes * 60 + seconds)) * i128::from(SECOND)
         + i128::from(micros);
     let clamped = total > i128::from(MAX_TIME);
     let magnitude = if clamped { MAX_TIME } else { total as i64 };
-    Some(ParsedTime {
+    Ok(ParsedTime {
         value: Time(if negative { -magnitude } else { magnitude }),
         round_up: round_up && !clamped,
         fsp,
@@ -101,7 +133,8 @@ fn number(rest: &mut &[u8]) -> Option<u64> {
     let (digits, after) = rest.split_at(size);
     *rest = after;
     let value = digits.iter().fold(0_u64, |n, b| n.saturating_mul(10).saturating_add(u64::from(b - b'0')));
-    (size > 0).then_some(value.min(1 << 40))
+    // More than a 32-bit number is no field.
+    (size > 0 && value <= u64::from(u32::MAX)).then_some(value)
 }
 
 fn fraction(rest: &mut &[u8]) -> (u32, u8, bool) {

@@ -171,6 +171,10 @@ pub trait SegmentLink: Send + Sync {
     /// Sends; never waits. `false` when the window to that segment is full: the message is dropped, gossip or a later
     /// transmission makes up for it, and the other five are not held up.
     fn send(&self, envelope: Envelope) -> bool;
+
+    /// What was sent since the last call belongs together and may leave now: one wake-up, one frame. A link that sends at
+    /// once does nothing.
+    fn flush(&self) {}
 }
 
 /// Where a [`SegmentLink`] delivers what segments answer; never waits.

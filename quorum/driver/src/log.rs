@@ -174,12 +174,16 @@ impl Shared {
     }
 
     pub(crate) fn send(&self, envelopes: Vec<Envelope>) {
+        if envelopes.is_empty() {
+            return;
+        }
         for envelope in envelopes {
             bump(&self.counters.sends);
             if !self.link.send(envelope) {
                 bump(&self.counters.refused_sends);
             }
         }
+        self.link.flush();
     }
 
     fn end(&self, error: &LogError) {

@@ -198,6 +198,7 @@ impl Driver {
             // What the window does not take is asked again by the next tick.
             let _ = self.link.send(envelope);
         }
+        self.link.flush();
         if let Some(head) = created {
             (self.on_created)(&head);
         }

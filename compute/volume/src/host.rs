@@ -27,7 +27,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use cache_nvme::device::{Completion, Device, Wait};
-use cache_nvme::file::free_space;
+use cache_nvme::file::{Space, free_space};
 use driver::Driver;
 use protocol::contract::LinkReceiver;
 use protocol::env::Env;
@@ -75,6 +75,8 @@ pub(crate) struct Hosts {
     actions: Vec<Action>,
     repairs: BTreeMap<SegmentId, (u64, u64)>,
     look_us: u64,
+    /// The device is nearly full, and that was said.
+    full: bool,
     stop: bool,
 }
 
@@ -104,6 +106,7 @@ impl Hosts {
             actions: Vec::new(),
             repairs: BTreeMap::new(),
             look_us: 0,
+            full: false,
             stop: false,
         };
         for folder in folders {
@@ -286,6 +289,7 @@ impl Hosts {
     /// Once a second: free space, and whether the folders are still there.
     fn look(&mut self, now: u64) {
         if let Ok(space) = free_space(&self.data) {
+            self.say_if_full(space);
             for index in 0..self.hosts.len() {
                 self.accept(now, index, Event::Space { free: space.available, total: space.total });
             }
@@ -300,6 +304,22 @@ impl Hosts {
                 host.disk.close(&mut *self.device);
             }
         }
+    }
+
+    /// Writes stall below the reserve (the nodes decide that by themselves); the operator gets one line each way.
+    fn say_if_full(&mut self, space: Space) {
+        let reserve = space.total / 1000 * self.settings.reserve_per_mille;
+        let full = space.available < reserve;
+        if full && !self.full {
+            tracing::error!(
+                free_mib = space.available >> 20,
+                reserve_mib = reserve >> 20,
+                "the disk is nearly full: writes wait, reads go on"
+            );
+        } else if self.full && !full {
+            tracing::info!(free_mib = space.available >> 20, "the disk has room again: writes go on");
+        }
+        self.full = full;
     }
 
     /// A blank node in place of a lost one, once the old folder is wholly gone.

@@ -49,7 +49,7 @@ use protocol::geometry::COPIES;
 use protocol::{Geometry, NodeId, VolumeId, WriterId};
 use quorum::{NewVolume, SegmentView};
 
-use folders::{FolderError, Folders, node_path};
+use folders::{FolderError, Folders, NodeFolder, node_path};
 use host::Hosts;
 use link::{Command, Link};
 use status::{Facts, SegmentFacts};
@@ -182,37 +182,9 @@ impl Volume {
             on_created(&folders, &tell),
             on_outcome(&tell),
         ));
-        let (ready, started) = mpsc::channel();
-        let thread = {
-            let (config, env, link, driver) =
-                (config.clone(), Arc::clone(&env), Arc::clone(&link), Arc::clone(&driver));
-            std::thread::Builder::new().name("storage".into()).spawn(move || {
-                let made = device::open(config.io).and_then(|device| {
-                    let backend = device.backend().name();
-                    let (data, node) = (config.data, config.node);
-                    let hosts = Hosts::new(data, id, nodes, node, env, link, driver, device)?;
-                    Ok((backend, hosts))
-                });
-                match made {
-                    Ok((backend, hosts)) => {
-                        // The opener waits for this; if it is gone there is nobody to run for.
-                        if ready.send(Ok(backend)).is_ok()
-                            && let Err(error) = hosts.run()
-                        {
-                            tracing::error!(%error, "the device queue has failed; the storage nodes have stopped");
-                        }
-                    }
-                    Err(error) => drop(ready.send(Err(error))),
-                }
-            })
-        };
-        let device_error = |source| OpenError::Device { data: config.data.clone(), source };
-        let thread = thread.map_err(device_error)?;
-        let backend = match started.recv() {
-            Ok(Ok(backend)) => backend,
-            Ok(Err(error)) => return Err(device_error(error)),
-            Err(_) => return Err(device_error(std::io::Error::other("the storage thread has ended"))),
-        };
+        let parts = Parts { id, nodes, env, link: Arc::clone(&link), driver: Arc::clone(&driver) };
+        let (thread, backend) = spawn_storage(config, parts)
+            .map_err(|source| OpenError::Device { data: config.data.clone(), source })?;
         match decide(config, &driver, &outcome) {
             Ok(open) => {
                 Ok(Self { open, link, id, backend, thread: Mutex::new(Some(thread)), _folders: folders })
@@ -272,8 +244,6 @@ impl Volume {
             ("last_lsn", self.open.last_lsn().0),
             ("log_writes", sum(|n| n.log_writes)),
             ("log_syncs", sum(|n| n.log_syncs)),
-            // No message carries a page from compute to storage; the protocol has none that could.
-            ("pages_sent", 0),
             ("storage_log_held_bytes", sum(|n| n.held_log_bytes)),
             ("storage_record_held_bytes", sum(|n| n.held_record_bytes)),
             ("storage_uncoalesced_records", sum(|n| n.uncoalesced)),
@@ -313,6 +283,45 @@ impl Drop for Volume {
     fn drop(&mut self) {
         self.open.close();
         stop(&self.link, self.thread.lock().take());
+    }
+}
+
+/// What the storage thread is made of.
+struct Parts {
+    id: VolumeId,
+    nodes: Vec<NodeFolder>,
+    env: Arc<dyn Env>,
+    link: Arc<Link>,
+    driver: Arc<Driver>,
+}
+
+/// Starts the storage thread; it makes the device queue itself, because a ring belongs to the thread that made it.
+fn spawn_storage(config: &Config, parts: Parts) -> std::io::Result<(JoinHandle<()>, &'static str)> {
+    let (ready, started) = mpsc::channel();
+    let config = config.clone();
+    let body = move || {
+        let Parts { id, nodes, env, link, driver } = parts;
+        let made = device::open(config.io).and_then(|device| {
+            let backend = device.backend().name();
+            let hosts = Hosts::new(config.data, id, nodes, config.node, env, link, driver, device)?;
+            Ok((backend, hosts))
+        });
+        match made {
+            Ok((backend, hosts)) => {
+                // The opener waits for this; if it is gone there is nobody to run for.
+                if ready.send(Ok(backend)).is_ok()
+                    && let Err(error) = hosts.run()
+                {
+                    tracing::error!(%error, "the device queue has failed; the storage nodes have stopped");
+                }
+            }
+            Err(error) => drop(ready.send(Err(error))),
+        }
+    };
+    let thread = std::thread::Builder::new().name("storage".into()).spawn(body)?;
+    match started.recv() {
+        Ok(backend) => Ok((thread, backend?)),
+        Err(_) => Err(std::io::Error::other("the storage thread has ended")),
     }
 }
 

@@ -179,6 +179,9 @@ impl Shared {
         }
         for envelope in envelopes {
             bump(&self.counters.sends);
+            if matches!(envelope.message, Message::PageRead(_) | Message::PageBatch(_)) {
+                bump(&self.counters.pages_sent);
+            }
             if !self.link.send(envelope) {
                 bump(&self.counters.refused_sends);
             }

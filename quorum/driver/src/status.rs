@@ -13,6 +13,8 @@ pub struct Counters {
     pub sends: AtomicU64,
     /// Messages the link had no room for.
     pub refused_sends: AtomicU64,
+    /// Page images among them: compute never sends one, so this stays 0.
+    pub pages_sent: AtomicU64,
     /// Times VDL moved.
     pub vdl_moves: AtomicU64,
     /// Reservations that had to wait: LAL (I25).
@@ -39,6 +41,7 @@ impl Counters {
             ("log_commits", get(&self.commits)),
             ("link_sends", get(&self.sends)),
             ("link_refused_sends", get(&self.refused_sends)),
+            ("pages_sent", get(&self.pages_sent)),
             ("vdl_moves", get(&self.vdl_moves)),
             ("lal_waits", get(&self.room_waits)),
             ("page_reads", get(&self.reads)),

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 
 use parking_lot::Mutex;
-use protocol::contract::{LogError, LogWriter, PageReader, ReadError, VdlObserver};
+use protocol::contract::{LogError, LogWriter, MtrRecord, PageReader, ReadError, VdlObserver};
 use protocol::env::Env;
 use protocol::page;
 use protocol::{Lsn, PageId};
@@ -266,4 +266,44 @@ fn a_new_group_exists_before_its_first_page_is_given_out() {
         }
     }
     panic!("two more groups are not there after six rounds");
+}
+
+#[test]
+fn many_threads_commit_wait_and_reserve_at_once_and_nobody_is_forgotten() {
+    const THREADS: u64 = 6;
+    const COMMITS: u64 = 300;
+    // Room for one reservation at a time: reservations wait all the time.
+    let mut world = World::new(1_500);
+    let volume = world.volume.clone();
+    let threads: Vec<_> = (0..THREADS)
+        .map(|n| {
+            let volume = volume.clone();
+            std::thread::spawn(move || {
+                let mut prev = Lsn::ZERO;
+                for fill in 0..COMMITS {
+                    let ops = world::ops(prev == Lsn::ZERO, fill as u8);
+                    let credit = world::block_on(volume.reserve(1000)).expect("a live log");
+                    let mut records =
+                        [MtrRecord { page: PageId(n), prev_page: prev, ops: &ops, lsn: Lsn::ZERO }];
+                    prev = volume.append(credit, &mut records, fill % 3 == 0).expect("a live log");
+                    if fill % 2 == 0 {
+                        world::block_on(volume.wait_durable(prev)).expect("a live log");
+                        assert!(volume.vdl() >= prev);
+                    }
+                }
+                prev
+            })
+        })
+        .collect();
+    while threads.iter().any(|t| !t.is_finished()) {
+        world.run();
+        world.env.pass(50);
+        world.volume.tick();
+    }
+    let last = threads.into_iter().map(|t| t.join().expect("no panic")).max().expect("threads");
+    drop(world.volume.wait_durable(last));
+    world.run();
+    assert!(world.volume.vdl() >= last);
+    assert_eq!(volume.counters().appends.load(Ordering::SeqCst), THREADS * COMMITS);
+    assert!(volume.counters().room_waits.load(Ordering::SeqCst) > 0, "LAL was reached");
 }

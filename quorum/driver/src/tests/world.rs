@@ -244,3 +244,25 @@ pub(super) fn poll<T>(future: &mut BoxFuture<'_, T>, count: &Arc<Count>) -> Poll
     let waker = Waker::from(Arc::clone(count));
     Pin::new(future).poll(&mut Context::from_waker(&waker))
 }
+
+struct Unpark(std::thread::Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// Runs a future on this thread; a lost wake-up shows as a panic, not as a hang.
+pub(super) fn block_on<T>(mut future: BoxFuture<'_, T>) -> T {
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let limit = std::time::Duration::from_secs(10);
+    loop {
+        if let Poll::Ready(value) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return value;
+        }
+        let slept = std::time::Instant::now();
+        std::thread::park_timeout(limit);
+        assert!(slept.elapsed() < limit, "a wake-up was lost");
+    }
+}

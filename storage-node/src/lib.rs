@@ -16,13 +16,37 @@
 //! | `block`, `hotlog`, `scan` | log block format; where it goes; what a crash left of it |
 //! | `superblock` | everything small that must survive |
 //! | `chain`, `segment` | the gap-free chain; one copy of a protection group |
-//! | `ingest`, `fence`, `gossip`, `newcomer` | messages |
-//! | `store`, `journal`, `coalesce`, `read`, `scrub` | pages |
+//! | `ingest`, `fence`, `gossip`, `floor` | log from the writer and from peers; grants, heads, creation; which log may go |
+//! | `image`, `store`, `journal`, `pages`, `job` | page images, versions in slots, their journal, the one page job |
+//! | `coalesce`, `read`, `copy`, `scrub` | rounds and collection; readers; newcomers and healing; looking for rot |
+//! | `disk` | the adapter: these operations on real files |
 
+pub mod block;
+pub mod chain;
+mod coalesce;
+mod copy;
+pub mod disk;
 pub mod event;
+mod fence;
+mod floor;
+mod gossip;
+pub mod hotlog;
+pub mod image;
+mod ingest;
+mod job;
+pub mod journal;
+mod lane;
 pub mod metrics;
 mod node;
+mod pages;
+mod read;
+pub mod scan;
+mod scrub;
+mod segment;
 pub mod settings;
+mod start;
+pub mod store;
+pub mod superblock;
 
 pub use event::{Action, DiskError, DiskFile, DiskOp, Event, SECTOR_BYTES, Token};
 pub use metrics::Metrics;

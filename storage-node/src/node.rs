@@ -1,11 +1,30 @@
-//! One node folder.
+//! One node folder: dispatch of events, and what every part of it shares.
+//!
+//! The parts are `impl Node` blocks by topic: `lane` (the one write in flight), `ingest` (log coming in), `fence` (grants, heads,
+//! creation), `gossip`, `floor`, `coalesce`/`job` (pages), `read`, `copy` (newcomers and healing), `scrub`, `start` (opening).
+//!
+//! Invariants
+//! 1. At most one log or superblock write is in flight, so "durable" has one order (see `lane`).
+//! 2. After a failed write or sync nothing is written, acknowledged or promised any more.
+//! 3. Every queue is bounded by a setting; what does not fit is dropped and comes again.
 
-use crate::event::{Action, Event};
+use crate::block::Owner;
+use crate::event::{Action, DiskError, DiskFile, DiskOp, Event, Token};
+use crate::hotlog::HotLog;
+use crate::lane::Lane;
 use crate::metrics::Metrics;
+use crate::read::Reads;
+use crate::segment::Segment;
 use crate::settings::Settings;
+use crate::start::Opening;
+use cache_nvme::aligned::AlignedBuf;
 use protocol::geometry::{NodeId, SegmentId, VolumeId};
-use protocol::message::SegmentState;
+use protocol::head::{Head, HeadVersion};
+use protocol::lsn::Lsn;
+use protocol::message::{Envelope, Message, Peer, SegmentState};
+use protocol::page::PageId;
 use protocol::record::Record;
+use std::collections::BTreeMap;
 
 /// Who a node is; the host keeps it in the folder's `node.id`.
 #[derive(Clone, Debug)]
@@ -29,18 +48,97 @@ pub enum Phase {
     Failed(String),
 }
 
+/// What a disk operation in flight was for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Pending {
+    /// The superblock or log block in the lane.
+    Lane,
+    /// A log file being made.
+    LogFile(u64),
+    /// Part of opening the folder.
+    Start,
+    /// A page for a reader, by its number in the read table.
+    Read(u64),
+    /// A page for a peer, by its number in the copy table.
+    CopyOut(u64, PageId),
+    /// Part of a segment's page job.
+    Job(SegmentId, JobPart),
+    /// The scrubber's look at one version.
+    Scrub(SegmentId, PageId, Lsn),
+    /// Nobody waits for it (delete, punch).
+    Nothing,
+}
+
+/// Which part of a page job.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum JobPart {
+    /// The base image of a page was read.
+    Base(PageId),
+    /// An image was written.
+    Image,
+    /// The page file was synced.
+    Sync,
+    /// An image was read back.
+    Check(usize),
+    /// The journal batch is durable.
+    Journal,
+}
+
 /// One node folder: see the crate's prose.
 pub struct Node {
-    config: NodeConfig,
-    metrics: Metrics,
-    phase: Phase,
+    pub(crate) config: NodeConfig,
+    pub(crate) owner: Owner,
+    pub(crate) metrics: Metrics,
+    pub(crate) phase: Phase,
+    pub(crate) now_us: u64,
+    next_token: u64,
+    pub(crate) pending: BTreeMap<Token, Pending>,
+    pub(crate) opening: Option<Box<Opening>>,
+    pub(crate) log: HotLog,
+    pub(crate) lane: Lane,
+    pub(crate) segments: BTreeMap<SegmentId, Segment>,
+    pub(crate) head: Option<Head>,
+    pub(crate) head_durable: HeadVersion,
+    pub(crate) vdl: Lsn,
+    pub(crate) reads: Reads,
+    pub(crate) space: Option<(u64, u64)>,
+    pub(crate) no_space_until_us: u64,
+    pub(crate) next_gossip_us: u64,
+    pub(crate) next_scrub_us: u64,
+    pub(crate) next_request: u64,
 }
 
 impl Node {
     /// A node that has not read its folder yet; hand it [`Event::Open`] first. After a crash make a new one.
+    ///
+    /// # Panics
+    /// When a setting cannot work ([`Settings::check`]).
     #[must_use]
     pub fn new(config: NodeConfig) -> Node {
-        Node { config, metrics: Metrics::default(), phase: Phase::Starting }
+        config.settings.check();
+        let log = HotLog::new(config.settings.log_file_bytes, 0, 1);
+        Node {
+            owner: Owner { volume: config.volume, node: config.node },
+            config,
+            metrics: Metrics::default(),
+            phase: Phase::Starting,
+            now_us: 0,
+            next_token: 1,
+            pending: BTreeMap::new(),
+            opening: None,
+            log,
+            lane: Lane::default(),
+            segments: BTreeMap::new(),
+            head: None,
+            head_durable: HeadVersion::default(),
+            vdl: Lsn::ZERO,
+            reads: Reads::default(),
+            space: None,
+            no_space_until_us: 0,
+            next_gossip_us: 0,
+            next_scrub_us: 0,
+            next_request: 1,
+        }
     }
 
     /// [`accept`](Self::accept) and [`pump`](Self::pump).
@@ -49,16 +147,143 @@ impl Node {
         self.pump(now_us, out);
     }
 
-    /// Takes one event without starting the log write it may call for, so that a host with several events at hand gets one write for all.
-    pub fn accept(&mut self, _now_us: u64, _event: Event, _out: &mut Vec<Action>) {}
+    /// Takes one event without starting the log write it may call for, so that a host with several events at hand gets one
+    /// write for all.
+    pub fn accept(&mut self, now_us: u64, event: Event, out: &mut Vec<Action>) {
+        self.now_us = self.now_us.max(now_us);
+        match event {
+            Event::Open { files } => self.open(&files, out),
+            Event::Message(envelope) => self.message(envelope, out),
+            Event::Done { token, result } => self.done(token, result, out),
+            Event::Tick => self.tick(out),
+            Event::Space { free, total } => self.space = Some((free, total)),
+        }
+    }
 
     /// Starts what is due: one log write for everything accepted since the last one.
-    pub fn pump(&mut self, _now_us: u64, _out: &mut Vec<Action>) {}
+    pub fn pump(&mut self, now_us: u64, out: &mut Vec<Action>) {
+        self.now_us = self.now_us.max(now_us);
+        if self.phase == Phase::Serving {
+            self.pump_lane(out);
+            self.pump_reads(out);
+        }
+    }
+
+    fn message(&mut self, envelope: Envelope, out: &mut Vec<Action>) {
+        let Peer::Segment(id) = envelope.to else { return };
+        match self.phase {
+            Phase::Starting => return,
+            Phase::Failed(_) => return self.refuse_failed(id, envelope.from, out),
+            Phase::Serving => {}
+        }
+        self.metrics.messages += 1;
+        let from = envelope.from;
+        match envelope.message {
+            Message::Append(m) => self.on_append(id, from, m, out),
+            Message::Install(m) => self.on_install(id, from, m, out),
+            Message::Fence(m) => self.on_fence(id, from, m, out),
+            Message::Query(m) => self.on_query(id, from, m.request, out),
+            Message::Create(m) => self.on_create(id, from, m, out),
+            Message::FetchLog(m) => self.on_fetch_log(id, from, m, out),
+            Message::LogSlice(m) => self.on_log_slice(id, from, m, out),
+            Message::Gossip(m) => self.on_gossip(id, from, m, out),
+            Message::ReadPage(m) => self.on_read_page(id, from, m, out),
+            Message::CopyPages(m) => self.on_copy_pages(id, from, m, out),
+            Message::PageBatch(m) => self.on_page_batch(id, m, out),
+            Message::Acked(_)
+            | Message::Refused(_)
+            | Message::State(_)
+            | Message::Created(_)
+            | Message::PageRead(_)
+            | Message::PageRefused(_) => {}
+        }
+    }
+
+    fn done(&mut self, token: Token, result: Result<AlignedBuf, DiskError>, out: &mut Vec<Action>) {
+        let Some(pending) = self.pending.remove(&token) else { return };
+        if matches!(self.phase, Phase::Failed(_)) {
+            return;
+        }
+        match pending {
+            Pending::Start => self.start_done(token, result, out),
+            Pending::Lane => self.lane_done(result, out),
+            Pending::LogFile(number) => self.log_file_done(number, result),
+            Pending::Read(read) => self.read_done(read, result, out),
+            Pending::CopyOut(copy, page) => self.copy_out_done(copy, page, result, out),
+            Pending::Job(segment, part) => self.job_done(segment, part, result, out),
+            Pending::Scrub(segment, page, lsn) => self.scrub_done(segment, page, lsn, result, out),
+            Pending::Nothing => {}
+        }
+    }
+
+    fn tick(&mut self, out: &mut Vec<Action>) {
+        if self.phase != Phase::Serving {
+            return;
+        }
+        if self.now_us >= self.next_gossip_us {
+            self.next_gossip_us = self.now_us + self.config.settings.gossip_interval_us;
+            self.gossip_round(out);
+            self.settle_newcomers();
+            self.drop_log();
+        }
+        self.start_jobs(out);
+        if self.now_us >= self.next_scrub_us {
+            self.next_scrub_us = self.now_us + self.config.settings.scrub_interval_us;
+            self.scrub(out);
+        }
+    }
 
     /// When the next [`Event::Tick`] is due, in the host's microseconds; earlier ones do no harm.
     #[must_use]
     pub fn next_wake_us(&self) -> u64 {
-        0
+        let s = &self.config.settings;
+        let idle = self.lane.idle_due_us(s.idle_us).unwrap_or(u64::MAX);
+        self.next_gossip_us.min(self.next_scrub_us).min(idle).max(self.now_us)
+    }
+
+    /// Issues a disk operation.
+    pub(crate) fn disk(
+        &mut self,
+        pending: Pending,
+        file: DiskFile,
+        op: DiskOp,
+        out: &mut Vec<Action>,
+    ) -> Token {
+        let token = Token(self.next_token);
+        self.next_token += 1;
+        self.pending.insert(token, pending);
+        out.push(Action::Disk { token, file, op });
+        token
+    }
+
+    /// Sends `message` of one of this node's segments.
+    pub(crate) fn send(&self, from: SegmentId, to: Peer, message: impl Into<Message>, out: &mut Vec<Action>) {
+        out.push(Action::Send(Envelope { from: Peer::Segment(from), to, message: message.into() }));
+    }
+
+    /// Invariant 2: from now on nothing is written or promised.
+    pub(crate) fn fail(&mut self, why: String) {
+        tracing::error!(node = %self.config.node, %why, "storage node failed");
+        self.phase = Phase::Failed(why);
+        self.opening = None;
+    }
+
+    pub(crate) fn head_version(&self) -> HeadVersion {
+        self.head.as_ref().map_or(HeadVersion::default(), |h| h.version)
+    }
+
+    pub(crate) fn request(&mut self) -> u64 {
+        self.next_request += 1;
+        self.next_request
+    }
+
+    /// True when no more log may be taken: device nearly full, or log at its bound.
+    pub(crate) fn full(&self) -> bool {
+        let reserve = self.config.settings.reserve_per_mille;
+        let device = self.space.is_some_and(|(free, total)| free < total / 1000 * reserve);
+        device
+            || self.now_us < self.no_space_until_us
+            || self.log.held_bytes() > self.config.settings.log_max_bytes
     }
 
     /// Where the node stands.
@@ -70,7 +295,18 @@ impl Node {
     /// Counters, and gauges of this moment.
     #[must_use]
     pub fn metrics(&self) -> Metrics {
-        self.metrics.clone()
+        let mut m = self.metrics.clone();
+        m.log_held_bytes = self.log.held_bytes();
+        for segment in self.segments.values() {
+            m.record_held_bytes += segment.chain.bytes() as u64;
+            if let Some(pages) = &segment.pages {
+                let point = pages.store.page_point;
+                m.uncoalesced += segment.chain.range(point, segment.chain.scl()).count() as u64;
+                m.longest_chain = m.longest_chain.max(segment.chain.longest_above(point) as u64);
+                m.page_slots += pages.store.used_slots();
+            }
+        }
+        m
     }
 
     /// Who this is.
@@ -82,17 +318,23 @@ impl Node {
     /// For checkers and `sextant.segments`: the segments that live here, in order.
     #[must_use]
     pub fn segments(&self) -> Vec<SegmentId> {
-        Vec::new()
+        self.segments.keys().copied().collect()
     }
 
     /// For checkers and `sextant.segments`: what the segment would answer to a query.
     #[must_use]
-    pub fn inspect(&self, _segment: SegmentId) -> Option<SegmentState> {
-        None
+    pub fn inspect(&self, segment: SegmentId) -> Option<SegmentState> {
+        self.segments.get(&segment).map(|s| self.state_of(s, 0))
     }
 
-    /// For checkers: every live record held durably in memory and log, in order of LSN, gaps or not.
-    pub fn records(&self, _segment: SegmentId) -> impl Iterator<Item = &Record> {
-        std::iter::empty()
+    /// For checkers: every live record held durably, in order of LSN, gaps or not.
+    pub fn records(&self, segment: SegmentId) -> impl Iterator<Item = &Record> {
+        self.segments.get(&segment).into_iter().flat_map(|s| s.chain.all())
+    }
+
+    /// For checkers: the newest head held.
+    #[must_use]
+    pub fn head(&self) -> Option<&Head> {
+        self.head.as_ref()
     }
 }

@@ -3,7 +3,7 @@
 /// Every bound of a node. The defaults are the product's; tests and the director use small ones.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Settings {
-    /// Bytes of one log file; a multiple of 4096, at least twice [`log_block_bytes`](Self::log_block_bytes).
+    /// Bytes of one log file; a multiple of 4096, and room for the longest record and the longest block.
     pub log_file_bytes: u64,
     /// Longest log block (one write, one sync); more records wait for the next block.
     pub log_block_bytes: usize,
@@ -83,9 +83,9 @@ impl Settings {
     #[must_use]
     pub fn small() -> Settings {
         Settings {
-            log_file_bytes: 64 << 10,
+            log_file_bytes: 512 << 10,
             log_block_bytes: 16 << 10,
-            uncoalesced_bytes: 256 << 10,
+            uncoalesced_bytes: 2 << 20,
             log_max_bytes: 16 << 20,
             ingest_bytes: 1 << 20,
             gap_bytes: 1 << 20,
@@ -105,5 +105,24 @@ impl Settings {
             gc_pages: 16,
             ..Settings::default()
         }
+    }
+}
+
+impl Settings {
+    /// What the node relies on.
+    ///
+    /// # Panics
+    /// When a bound cannot work.
+    pub fn check(&self) {
+        let longest = (self.log_block_bytes.max(protocol::record::MAX_RECORD_BYTES) + (64 << 10)) as u64;
+        assert!(self.log_file_bytes >= longest, "log_file_bytes {} is below {longest}", self.log_file_bytes);
+        assert!(
+            self.log_file_bytes.is_multiple_of(crate::SECTOR_BYTES as u64),
+            "log_file_bytes is no multiple of 4096"
+        );
+        assert!(
+            self.coalesce_pages > 0 && self.coalesce_depth > 0 && self.reads > 0,
+            "a bound of zero stops the node"
+        );
     }
 }

@@ -1,0 +1,123 @@
+//! When pages are made: rounds that bring every page up to a target, and the collection of versions nobody needs.
+//!
+//! ```text
+//!   page point ──── records not yet in pages ────► min(SCL, VDL told)
+//!             └── target: as far as one round may go (pages and records of a round are bounded)
+//! ```
+//!
+//! Invariants
+//! 1. R11: no page is made from a record above the VDL told; such a record may still die (R3).
+//! 2. A round ends with every page complete through its target, or changes nothing.
+
+use crate::event::Action;
+use crate::job::{Job, JobKind, Todo};
+use crate::node::Node;
+use crate::segment::Segment;
+use crate::settings::Settings;
+use protocol::geometry::SegmentId;
+use protocol::lsn::Lsn;
+use protocol::page::PageId;
+use std::collections::{BTreeSet, VecDeque};
+
+/// Records one round looks at, at most: a step stays short.
+const ROUND_RECORDS: usize = 16 * 1024;
+
+impl Node {
+    /// Starts a page job in every full segment that has something to do and none under way.
+    pub(crate) fn start_jobs(&mut self, out: &mut Vec<Action>) {
+        let ids: Vec<SegmentId> =
+            self.segments.values().filter(|s| s.pages.is_some()).map(|s| s.id).collect();
+        for id in ids {
+            self.start_job(id, out);
+        }
+    }
+
+    fn start_job(&mut self, id: SegmentId, out: &mut Vec<Action>) {
+        let (now, vdl) = (self.now_us, self.vdl);
+        let pressed = self.log.held_bytes() > self.config.settings.uncoalesced_bytes;
+        let Some(segment) = self.segments.get_mut(&id) else { return };
+        let Some(pages) = segment.pages.as_ref() else { return };
+        if pages.job.is_some() || now < self.no_space_until_us {
+            return;
+        }
+        if pages.copying() {
+            return self.drive_copy(id, out);
+        }
+        if !pages.heal.is_empty() {
+            return self.drive_heal(id, out);
+        }
+        let job = round(segment, vdl, now, pressed, &self.config.settings)
+            .or_else(|| collection(segment, self.config.settings.gc_pages));
+        let Some(job) = job else { return };
+        if let Some(pages) = segment.pages.as_mut() {
+            pages.job = Some(job);
+        }
+        self.drive_job(id, out);
+    }
+}
+
+/// A round, if one is due.
+fn round(segment: &mut Segment, vdl: Lsn, now: u64, pressed: bool, settings: &Settings) -> Option<Job> {
+    let pages = segment.pages.as_mut()?;
+    let point = pages.store.page_point;
+    let limit = segment.chain.scl().min(vdl);
+    let limit = if protocol::mutant!(CoalesceAboveVdl) { segment.chain.scl() } else { limit };
+    if segment.chain.point_at(limit) <= point {
+        pages.waiting_since_us = None;
+        return None;
+    }
+    let since = *pages.waiting_since_us.get_or_insert(now);
+    let due = pressed
+        || limit.since(point) >= settings.coalesce_bytes as u64
+        || segment.chain.longest() >= settings.coalesce_chain
+        || now >= since + settings.coalesce_interval_us;
+    if !due {
+        return None;
+    }
+    let (mut found, mut order, mut target) = (BTreeSet::new(), VecDeque::new(), point);
+    for record in segment.chain.range(point, limit).take(ROUND_RECORDS) {
+        if !found.contains(&record.page) {
+            if found.len() >= settings.coalesce_pages {
+                break;
+            }
+            found.insert(record.page);
+            order.push_back(Todo::Coalesce(record.page));
+        }
+        target = record.lsn;
+    }
+    assert!(
+        target > point && target <= limit,
+        "coalesce invariant 1: target {target:?} from {point:?}, limit {limit:?}"
+    );
+    Some(Job::new(JobKind::Round { target }, order))
+}
+
+/// Old versions to drop, if PGMRPL has moved since everything was looked at.
+fn collection(segment: &mut Segment, count: usize) -> Option<Job> {
+    let (pgmrpl, base) = (segment.pgmrpl, segment.chain.base());
+    let pages = segment.pages.as_mut()?;
+    if pages.collected.is_none() && pages.collected_at == pgmrpl {
+        return None;
+    }
+    let candidates = pages.store.candidates(pages.collected, count);
+    if pages.collected.is_none() {
+        pages.collected_at = pgmrpl;
+    }
+    pages.collected = if candidates.len() < count { None } else { candidates.last().copied() };
+    let drop = |page: &PageId| {
+        let page = *page;
+        pages
+            .store
+            .droppable(page, None, pgmrpl, base)
+            .into_iter()
+            .map(move |v| (page, v.lsn))
+            .collect::<Vec<_>>()
+    };
+    let dropped: Vec<(PageId, Lsn)> = candidates.iter().flat_map(drop).collect();
+    if dropped.is_empty() {
+        return None;
+    }
+    let mut job = Job::new(JobKind::Collect, VecDeque::new());
+    job.dropped = dropped;
+    Some(job)
+}

@@ -1,0 +1,171 @@
+//! Where log blocks go: numbered files of one size, written front to back, released whole.
+//!
+//! ```text
+//!   position:  0 ........ F ........ 2F ....... 3F ....... 4F
+//!   file:      | released | first .. | .. tail  | ahead    |
+//!                         ▲ superblock: first file, its first sequence number
+//! ```
+//!
+//! Invariants
+//! 1. A block lies within one file; what is left of a file that is too short stays zero.
+//! 2. A file is zero beyond the tail: what is found there after a crash is the block that was in flight.
+//! 3. A file is released only when every record in it is at or below its segment's floor, and deleted only after the
+//!    superblock that starts the log behind it is durable.
+
+use protocol::geometry::SegmentId;
+use protocol::lsn::Lsn;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What is known of one log file.
+#[derive(Clone, Debug, Default)]
+pub struct LogFile {
+    /// Sequence number of its first block, once there is one.
+    pub first_sequence: Option<u64>,
+    /// The highest LSN of any record in it, by segment.
+    pub highest: BTreeMap<SegmentId, Lsn>,
+}
+
+/// A place for a block.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Place {
+    /// File number.
+    pub file: u64,
+    /// Offset in the file.
+    pub offset: u64,
+    /// Position in the log.
+    pub position: u64,
+}
+
+/// The layout of one node's hot log.
+#[derive(Debug)]
+pub struct HotLog {
+    file_bytes: u64,
+    /// Position after the last block.
+    pub tail: u64,
+    /// Sequence number of the next block.
+    pub next_sequence: u64,
+    /// First file that still counts.
+    pub first_file: u64,
+    /// Files from the first on that hold blocks or are ready for them.
+    pub files: BTreeMap<u64, LogFile>,
+    ready: BTreeSet<u64>,
+    /// The file being made, if any.
+    pub allocating: Option<u64>,
+}
+
+impl HotLog {
+    /// An empty log whose first block goes to file `first_file`.
+    #[must_use]
+    pub fn new(file_bytes: u64, first_file: u64, next_sequence: u64) -> HotLog {
+        HotLog {
+            file_bytes,
+            tail: first_file * file_bytes,
+            next_sequence,
+            first_file,
+            files: BTreeMap::new(),
+            ready: BTreeSet::new(),
+            allocating: None,
+        }
+    }
+
+    /// File and offset of a position.
+    #[must_use]
+    pub fn at(&self, position: u64) -> (u64, u64) {
+        (position / self.file_bytes, position % self.file_bytes)
+    }
+
+    /// A file of the right size, zero from the tail on, exists.
+    pub fn add_ready(&mut self, file: u64) {
+        self.ready.insert(file);
+    }
+
+    /// Where a block of `len` bytes goes, if its file is ready.
+    #[must_use]
+    pub fn place(&self, len: u64) -> Option<Place> {
+        assert!(len <= self.file_bytes, "a block of {len} bytes exceeds a log file of {}", self.file_bytes);
+        let (mut file, mut offset) = self.at(self.tail);
+        if offset + len > self.file_bytes {
+            (file, offset) = (file + 1, 0);
+        }
+        self.ready.contains(&file).then_some(Place {
+            file,
+            offset,
+            position: file * self.file_bytes + offset,
+        })
+    }
+
+    /// A file that should be made now: the one the tail needs, or the next once the current one is half full.
+    #[must_use]
+    pub fn wanted(&self) -> Option<u64> {
+        let (file, offset) = self.at(self.tail);
+        let want = if !self.ready.contains(&file) {
+            file
+        } else if offset * 2 >= self.file_bytes && !self.ready.contains(&(file + 1)) {
+            file + 1
+        } else {
+            return None;
+        };
+        self.allocating.is_none().then_some(want)
+    }
+
+    /// A block was issued at `place`; the next one goes behind it.
+    pub fn advance(&mut self, place: Place, len: u64) {
+        assert!(place.position >= self.tail, "log tail moves back from {} to {}", self.tail, place.position);
+        let sequence = self.next_sequence;
+        self.files.entry(place.file).or_default().first_sequence.get_or_insert(sequence);
+        self.tail = place.position + len;
+        self.next_sequence += 1;
+    }
+
+    /// A record of `segment` lies in `file`.
+    pub fn note(&mut self, file: u64, segment: SegmentId, lsn: Lsn) {
+        let highest = self.files.entry(file).or_default().highest.entry(segment).or_default();
+        *highest = (*highest).max(lsn);
+    }
+
+    /// Moves the first file over all files nobody needs; `needs(segment, highest)` says whether a segment still needs records up
+    /// to there. True when it moved.
+    pub fn release(&mut self, needs: impl Fn(SegmentId, Lsn) -> bool) -> bool {
+        let (current, _) = self.at(self.tail);
+        let before = self.first_file;
+        while self.first_file < current {
+            if let Some(file) = self.files.get(&self.first_file)
+                && file.highest.iter().any(|(segment, lsn)| needs(*segment, *lsn))
+            {
+                break;
+            }
+            self.first_file += 1;
+        }
+        self.first_file != before
+    }
+
+    /// Files before the first one: to be deleted once the superblock says so. Forgets them.
+    pub fn take_released(&mut self, durable_first: u64) -> Vec<u64> {
+        let mut gone: Vec<u64> = self.ready.range(..durable_first).copied().collect();
+        gone.extend(self.files.range(..durable_first).map(|(n, _)| *n).filter(|n| !self.ready.contains(n)));
+        for file in &gone {
+            self.ready.remove(file);
+            self.files.remove(file);
+        }
+        gone
+    }
+
+    /// Sequence number of the first block at or after the first file.
+    #[must_use]
+    pub fn first_sequence(&self) -> u64 {
+        let first = self.files.range(self.first_file..).find_map(|(_, f)| f.first_sequence);
+        first.unwrap_or(self.next_sequence)
+    }
+
+    /// Bytes of log files that count.
+    #[must_use]
+    pub fn held_bytes(&self) -> u64 {
+        self.tail.saturating_sub(self.first_file * self.file_bytes)
+    }
+
+    /// True when any file that counts holds a record of the segment above `floor`.
+    #[must_use]
+    pub fn holds_above(&self, segment: SegmentId, floor: Lsn) -> bool {
+        self.files.values().any(|f| f.highest.get(&segment).is_some_and(|lsn| *lsn > floor))
+    }
+}

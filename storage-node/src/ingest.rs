@@ -1,0 +1,194 @@
+//! Log coming in: from the writer (append), from a recoverer (install), from peers (log slices).
+//!
+//! Invariants
+//! 1. I8: nothing of an epoch below the granted one (or the head's) is taken or acknowledged.
+//! 2. R2, R9: a message under a newer head is taken only together with that head, which becomes durable before the acknowledgement.
+//! 3. R3: a record the list kills is never taken.
+//! 4. What is queued is bounded; what does not fit is dropped and not covered by any acknowledgement.
+
+use crate::chain::Standing;
+use crate::event::Action;
+use crate::lane::{Waiter, Wanted};
+use crate::node::Node;
+use bytes::Bytes;
+use protocol::geometry::{Incarnation, SegmentId, SegmentRole, WriterId};
+use protocol::head::{Head, HeadVersion};
+use protocol::lsn::{Lsn, VolumeEpoch};
+use protocol::message::{Append, Install, LogSlice, Peer, Refused, RefusedReason};
+use protocol::record::Record;
+
+/// What makes a message of the writer acceptable.
+struct Claimed<'a> {
+    epoch: VolumeEpoch,
+    writer: WriterId,
+    incarnation: Incarnation,
+    head_version: HeadVersion,
+    head: Option<&'a Head>,
+}
+
+impl Node {
+    pub(crate) fn on_append(&mut self, id: SegmentId, from: Peer, m: Append, out: &mut Vec<Action>) {
+        let claimed = Claimed {
+            epoch: m.epoch,
+            writer: m.writer,
+            incarnation: m.incarnation,
+            head_version: m.head_version,
+            head: m.head.as_ref(),
+        };
+        let wanted = |full| Wanted::Acked { epoch: m.epoch, sequence: m.sequence, sent_us: m.sent_us, full };
+        match self.admit_writer(id, &claimed) {
+            Ok(true) => {}
+            Ok(false) => return self.lane.push_waiter(Waiter { segment: id, to: from, what: wanted(false) }),
+            Err(reason) => return self.refuse(id, from, reason, out),
+        }
+        self.vdl = self.vdl.max(m.vdl);
+        if let Some(segment) = self.segments.get_mut(&id) {
+            segment.pgmrpl = segment.pgmrpl.max(m.pgmrpl);
+        }
+        let full = !m.frames.is_empty() && self.full();
+        if !full {
+            self.take_frames(id, m.epoch, &m.frames);
+        }
+        self.lane.push_waiter(Waiter { segment: id, to: from, what: wanted(full) });
+    }
+
+    pub(crate) fn on_install(&mut self, id: SegmentId, from: Peer, m: Install, out: &mut Vec<Action>) {
+        let claimed = Claimed {
+            epoch: m.epoch,
+            writer: m.writer,
+            incarnation: m.incarnation,
+            head_version: m.head.version,
+            head: Some(&m.head),
+        };
+        match self.admit_writer(id, &claimed) {
+            Ok(_) => {}
+            Err(reason) => return self.refuse(id, from, reason, out),
+        }
+        if let Some(segment) = self.segments.get_mut(&id)
+            && std::mem::take(&mut segment.doubtful)
+        {
+            self.lane.superblock_later();
+        }
+        // Repair may use the reserve: it is what frees the log in the end.
+        self.take_frames(id, m.epoch, &m.frames);
+        let what = Wanted::Acked { epoch: m.epoch, sequence: m.sequence, sent_us: 0, full: false };
+        self.lane.push_waiter(Waiter { segment: id, to: from, what });
+    }
+
+    /// Invariants 1 and 2. `Ok(false)`: the head is newer and did not come along, so nothing may be taken.
+    fn admit_writer(&mut self, id: SegmentId, m: &Claimed<'_>) -> Result<bool, RefusedReason> {
+        let held = self.head_version();
+        let Some(segment) = self.segments.get(&id) else { return Err(RefusedReason::OtherIncarnation) };
+        if segment.incarnation != m.incarnation {
+            return Err(RefusedReason::OtherIncarnation);
+        }
+        if m.epoch < segment.epoch(self.head.as_ref()) && !protocol::mutant!(NoEpochCheck) {
+            self.metrics.stale += 1;
+            return Err(RefusedReason::StaleEpoch);
+        }
+        let grant = &segment.grant;
+        if m.epoch > grant.epoch || (m.epoch == grant.epoch && m.writer != grant.writer) {
+            self.set_grant(id, m.epoch, m.writer);
+        }
+        if m.head_version <= held || protocol::mutant!(StragglerIgnoresList) {
+            return Ok(true);
+        }
+        match m.head {
+            Some(head) if head.version == m.head_version => Ok(self.adopt_head(head)),
+            _ => Ok(false),
+        }
+    }
+
+    /// Queues the records among `frames` that are wanted. Damaged frames end the message.
+    fn take_frames(&mut self, id: SegmentId, epoch: VolumeEpoch, frames: &Bytes) -> usize {
+        let mut rest = frames.clone();
+        let mut taken = 0;
+        while !rest.is_empty() {
+            let Ok(record) = Record::decode(&rest) else { break };
+            rest = rest.slice(record.len()..);
+            if record.pg != id.pg || record.epoch > epoch {
+                break;
+            }
+            taken += usize::from(self.take_record(id, record));
+        }
+        taken
+    }
+
+    fn take_record(&mut self, id: SegmentId, record: Record) -> bool {
+        let dead = self.head.as_ref().is_some_and(|h| h.truncations.kills(&record));
+        if dead && !protocol::mutant!(GossipIgnoresTruncation) {
+            self.metrics.dead += 1;
+            return false;
+        }
+        let (queued, settings) = (self.lane.queued_bytes, &self.config.settings);
+        let Some(segment) = self.segments.get_mut(&id) else { return false };
+        match segment.chain.standing(&record) {
+            Standing::New if !segment.staged.contains(&record.lsn) => {}
+            Standing::Conflict => {
+                self.metrics.conflicts += 1;
+                return false;
+            }
+            _ => {
+                self.metrics.duplicates += 1;
+                return false;
+            }
+        }
+        let beyond_gap =
+            record.lsn.since(segment.chain.scl()) > settings.gap_bytes as u64 && segment.chain.has_gap();
+        let fits = queued + record.len() <= settings.ingest_bytes;
+        if beyond_gap || !fits {
+            self.metrics.dropped += 1;
+            return false;
+        }
+        segment.staged.insert(record.lsn);
+        let incarnation = segment.incarnation;
+        self.lane.push_record(id, incarnation, record);
+        true
+    }
+
+    pub(crate) fn on_log_slice(&mut self, id: SegmentId, from: Peer, m: LogSlice, out: &mut Vec<Action>) {
+        let Peer::Segment(peer) = from else { return };
+        if peer.pg != id.pg || !self.segments.contains_key(&id) {
+            return;
+        }
+        if m.head_version > self.head_version() && !protocol::mutant!(GossipIgnoresTruncation) {
+            // Ours is older: tell, so that the peer sends its head first.
+            return self.gossip_to(id, peer.position, false, out);
+        }
+        self.meet_floor(id, m.floor);
+        let taken = if self.full() { 0 } else { self.take_frames(id, VolumeEpoch(u64::MAX), &m.frames) };
+        self.metrics.gossip_records += taken as u64;
+        if let Some(segment) = self.segments.get_mut(&id) {
+            segment.asked_us = None;
+            segment.more_from = (!m.end && taken > 0).then_some(peer.position);
+        }
+    }
+
+    /// A tail whose peers have dropped what it lacks goes on behind their floor: every full member holds the pages (R11).
+    pub(crate) fn meet_floor(&mut self, id: SegmentId, floor: Lsn) {
+        let vdl = self.vdl;
+        let Some(segment) = self.segments.get_mut(&id) else { return };
+        if segment.role == SegmentRole::Tail && floor > segment.chain.scl() && floor <= vdl {
+            tracing::debug!(segment = ?id, ?floor, scl = ?segment.chain.scl(), "tail goes on behind its peers' floor");
+            segment.chain.restart_at(floor);
+            segment.settle_claim();
+            self.lane.superblock_first();
+        }
+    }
+
+    /// Says no, with the reason and what a writer needs to know.
+    pub(crate) fn refuse(&mut self, id: SegmentId, to: Peer, reason: RefusedReason, out: &mut Vec<Action>) {
+        let head = self.head.clone();
+        let (epoch, incarnation) = match self.segments.get(&id) {
+            Some(s) => (s.epoch(head.as_ref()), s.incarnation),
+            None => (VolumeEpoch::NONE, Incarnation::default()),
+        };
+        self.send(id, to, Refused { epoch, incarnation, reason, head }, out);
+    }
+
+    pub(crate) fn refuse_failed(&mut self, id: SegmentId, to: Peer, out: &mut Vec<Action>) {
+        if matches!(to, Peer::Compute(_)) {
+            self.refuse(id, to, RefusedReason::Failed, out);
+        }
+    }
+}

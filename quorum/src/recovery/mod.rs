@@ -24,8 +24,6 @@ mod collect;
 mod fence;
 mod install;
 mod seat;
-#[cfg(test)]
-mod tests;
 
 pub use choose::{Chosen, choose};
 

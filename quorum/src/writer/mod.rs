@@ -18,8 +18,6 @@ mod copy;
 mod group;
 mod points;
 mod send;
-#[cfg(test)]
-mod tests;
 
 use crate::nonce::Nonces;
 use crate::settings::Settings;

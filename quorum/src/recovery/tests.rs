@@ -1,1 +1,0 @@
-//! Openings against hand-made answers.

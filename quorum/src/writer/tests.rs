@@ -1,1 +1,0 @@
-//! The writer's log against hand-made answers.

@@ -1,1 +1,20 @@
-//! The composition root: listener, connections, volume, configuration.
+//! The composition root: command line, settings, listener, connections, TLS, accounts, metrics, and the volume they stand on.
+//!
+//! ```text
+//!   cli -> config -> volume (six node folders) -> engine -> sql -> server -> connection -> mysql-wire
+//!                       `---------- metrics, health, SHOW STATUS ----------'
+//! ```
+//! Everything below is a library without a runtime; clocks, sockets, threads and files meet it here.
+
+pub mod backend;
+pub mod cli;
+pub mod config;
+mod connection;
+pub mod env;
+pub mod metrics;
+pub mod panics;
+pub mod security;
+pub mod server;
+
+/// What `version()` and the greeting say.
+pub const SERVER_VERSION: &str = concat!("9.7.0-sextant-", env!("CARGO_PKG_VERSION"));

@@ -232,6 +232,11 @@ impl Exchange {
         (exchange, step)
     }
 
+    /// True when the next packet may need the server's RSA pair.
+    pub fn needs_keys(&self) -> bool {
+        !self.in_tls && self.stage != Stage::Scramble
+    }
+
     /// The client's next packet.
     pub fn packet(&mut self, payload: &[u8], keys: Option<&dyn KeyPair>, out: &mut Responder<'_>) -> Step {
         match self.stage {

@@ -1,0 +1,128 @@
+//! The metrics and health port: `GET /metrics` in OpenMetrics text, `GET /health`.
+//!
+//! Figures are read when somebody asks; nothing is kept twice. The server understands just enough HTTP: one request per connection, a
+//! request line of at most 4 KiB, five seconds of patience.
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Registry;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+/// Where the figures come from: names as in SHOW STATUS, values as text.
+pub type Source = Arc<dyn Fn() -> Vec<(String, String)> + Send + Sync>;
+
+const REQUEST_LIMIT: usize = 4096;
+const PATIENCE: Duration = Duration::from_secs(5);
+
+struct Figures(Source);
+
+impl fmt::Debug for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Figures")
+    }
+}
+
+impl Collector for Figures {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        for (name, value) in (self.0)() {
+            let Ok(value) = value.parse::<f64>() else { continue };
+            let lower = name.to_ascii_lowercase();
+            let plain = lower.strip_prefix("sextant_").unwrap_or(&lower);
+            let gauge = ConstGauge::new(value);
+            let metric = prometheus_client::metrics::MetricType::Gauge;
+            gauge.encode(encoder.encode_descriptor(
+                plain,
+                &format!("Status variable {name}"),
+                None,
+                metric,
+            )?)?;
+        }
+        Ok(())
+    }
+}
+
+/// Answers requests until the task is dropped.
+pub async fn serve(listener: TcpListener, source: Source) {
+    let mut registry = Registry::with_prefix("sextant");
+    registry.register_collector(Box::new(Figures(source)));
+    let registry = Arc::new(registry);
+    loop {
+        match listener.accept().await {
+            Ok((socket, _)) => {
+                let registry = registry.clone();
+                tokio::spawn(async move {
+                    let _ = tokio::time::timeout(PATIENCE, answer(socket, &registry)).await;
+                });
+            }
+            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+        }
+    }
+}
+
+async fn answer(mut socket: TcpStream, registry: &Registry) -> std::io::Result<()> {
+    let mut request = Vec::new();
+    while !request.windows(4).any(|end| end == b"\r\n\r\n") && request.len() < REQUEST_LIMIT {
+        if socket.read_buf(&mut request).await? == 0 {
+            break;
+        }
+    }
+    let line = request.split(|b| *b == b'\r').next().unwrap_or_default();
+    let target = line.strip_prefix(b"GET ").and_then(|rest| rest.split(|b| *b == b' ').next());
+    let (status, kind, body) = match target {
+        Some(b"/metrics") => {
+            ("200 OK", "application/openmetrics-text; version=1.0.0; charset=utf-8", page(registry))
+        }
+        Some(b"/health") => ("200 OK", "text/plain", "ok\n".to_string()),
+        Some(_) => ("404 Not Found", "text/plain", "try /metrics or /health\n".to_string()),
+        None => ("400 Bad Request", "text/plain", "only GET\n".to_string()),
+    };
+    let head = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        body.len()
+    );
+    socket.write_all((head + &body).as_bytes()).await?;
+    socket.shutdown().await
+}
+
+fn page(registry: &Registry) -> String {
+    let mut text = String::new();
+    // Writing to a string fails only when a metric's own encoding does; what was written is served.
+    let _ = prometheus_client::encoding::text::encode(&mut text, registry);
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+
+    #[test]
+    fn figures_are_served() {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        let address = listener.local_addr().unwrap();
+        let pairs = [("Bytes_sent", "7"), ("Sextant_vdl", "12"), ("Version", "9.7")];
+        let source: Source =
+            Arc::new(move || pairs.iter().map(|(n, v)| (n.to_string(), v.to_string())).collect());
+        runtime.spawn(serve(listener, source));
+        let get = |what: &str| {
+            let mut socket = std::net::TcpStream::connect(address).unwrap();
+            write!(socket, "GET {what} HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+            let mut text = String::new();
+            socket.read_to_string(&mut text).unwrap();
+            text
+        };
+        let metrics = get("/metrics");
+        assert!(metrics.starts_with("HTTP/1.1 200 OK\r\n"), "{metrics}");
+        assert!(metrics.contains("\nsextant_bytes_sent 7"), "{metrics}");
+        assert!(metrics.contains("\nsextant_vdl 12"), "{metrics}");
+        assert!(get("/health").ends_with("\r\n\r\nok\n"));
+        assert!(get("/nothing").starts_with("HTTP/1.1 404"));
+    }
+}

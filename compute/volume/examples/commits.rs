@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release -p volume --example commits -- FOLDER [SECONDS] [ring|threads]`. Figures, no verdict.
 
-#[path = "../tests/rig.rs"]
+#[path = "../tests/rig/mod.rs"]
 mod rig;
 
 use std::path::Path;

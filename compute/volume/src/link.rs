@@ -135,8 +135,8 @@ mod tests {
     use super::*;
     use bytes::Bytes;
     use protocol::geometry::{PgId, SegmentId};
-    use protocol::message::{LogSlice, Query};
-    use protocol::{HeadVersion, Lsn, WriterId};
+    use protocol::message::{PageBatch, Query};
+    use protocol::{Lsn, WriterId};
 
     fn to(position: u8, message: Message) -> Envelope {
         let segment = SegmentId { pg: PgId(1), position };
@@ -144,25 +144,9 @@ mod tests {
     }
 
     fn heavy(position: u8, bytes: usize) -> Envelope {
-        let mut slice = LogSlice::default_for_tests();
-        slice.frames = Bytes::from(vec![0; bytes]);
-        to(position, Message::LogSlice(slice))
-    }
-
-    trait ForTests {
-        fn default_for_tests() -> LogSlice;
-    }
-
-    impl ForTests for LogSlice {
-        fn default_for_tests() -> LogSlice {
-            LogSlice {
-                request: 0,
-                head_version: HeadVersion::default(),
-                after: Lsn::ZERO,
-                frames: Bytes::new(),
-                end: true,
-            }
-        }
+        let batch =
+            PageBatch { request: 0, point: Lsn::ZERO, images: Bytes::from(vec![0; bytes]), end: true };
+        to(position, Message::PageBatch(batch))
     }
 
     #[test]
@@ -176,7 +160,7 @@ mod tests {
         for (position, messages) in taken.messages.iter().enumerate() {
             let requests: Vec<u64> = messages
                 .iter()
-                .map(|m| match m.message {
+                .map(|m| match &m.message {
                     Message::Query(q) => q.request,
                     _ => panic!("only queries were sent"),
                 })

@@ -11,7 +11,6 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use cache_nvme::device::IoChoice;
-use protocol::contract::LogWriter;
 use protocol::{Lsn, PageId};
 use rig::{Model, Scratch, durable, open};
 
@@ -88,7 +87,6 @@ fn nothing_acknowledged_is_lost_by_kill_9() {
 
 /// Each page that was said to be durable holds that write or a later one of the same victim.
 fn check(volume: &volume::Volume, said: &[(PageId, Lsn, u8)]) {
-    use protocol::contract::PageReader;
     let vdl = volume.log().vdl();
     for &(page, lsn, fill) in said {
         let image = rig::block_on(rig::LIMIT, volume.reader().read(page, vdl)).expect("an image");

@@ -5,7 +5,6 @@ mod rig;
 use std::time::Duration;
 
 use cache_nvme::device::IoChoice;
-use protocol::contract::{LogWriter, PageReader};
 use protocol::{Lsn, PageId};
 use rig::{LIMIT, Model, RealEnv, Scratch, block_on, config, durable, open, until};
 use volume::folders::node_path;

@@ -68,7 +68,9 @@ pub struct OpenVolume {
 
 impl OpenVolume {
     pub(crate) fn new(log: WriterLog, link: Arc<dyn SegmentLink>, env: Arc<dyn Env>) -> Self {
-        let (vdl, last) = (log.vdl(), log.last_lsn());
+        // The core allocates above the ceiling of this opening; but nothing above VDL was given out yet, and whoever waits
+        // for "all that was written" must not wait for a hole.
+        let vdl = log.vdl();
         let durable = Arc::new(DurableWaits::default());
         durable.advance(vdl);
         let shared = Shared {
@@ -80,7 +82,7 @@ impl OpenVolume {
             counters: Counters::default(),
             reads: Reads::default(),
             vdl: AtomicU64::new(vdl.0),
-            last: AtomicU64::new(last.0),
+            last: AtomicU64::new(vdl.0),
             durable,
             observers: RwLock::default(),
         };

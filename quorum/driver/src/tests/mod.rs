@@ -38,6 +38,7 @@ fn a_commit_leaves_at_once_and_wakes_its_waiter_at_quorum() {
     let mut world = World::new(LAL);
     let ear = Arc::new(Ear::default());
     world.volume.observe(Arc::clone(&ear) as Arc<dyn VdlObserver>);
+    assert_eq!(world.volume.last_lsn(), Lsn::ZERO, "nothing was given out: nothing to wait for");
     let lsn = world.write(PAGE, Lsn::ZERO, 1, true);
     assert_eq!(world.volume.last_lsn(), lsn);
     let count = Arc::new(Count::default());

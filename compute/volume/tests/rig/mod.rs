@@ -13,7 +13,7 @@ use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use cache_nvme::device::IoChoice;
-use protocol::contract::{LogWriter, MtrRecord, PageReader};
+use protocol::contract::MtrRecord;
 use protocol::env::{BoxFuture, Env};
 use protocol::page;
 use protocol::redo::{Op, OpsBuf};
@@ -21,10 +21,10 @@ use protocol::{Lsn, PageId, PageKind};
 use volume::{Config, Volume};
 
 /// A folder that goes away with its owner; beside the test binary, so that it lies on a disk.
-pub struct Scratch(PathBuf);
+pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {
-    pub fn new(what: &str) -> Self {
+    pub(crate) fn new(what: &str) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let n = NEXT.fetch_add(1, Ordering::Relaxed);
         let root = std::env::current_exe().expect("own path");
@@ -35,7 +35,7 @@ impl Scratch {
         Self(path)
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 }
@@ -46,13 +46,13 @@ impl Drop for Scratch {
     }
 }
 
-pub struct RealEnv {
+pub(crate) struct RealEnv {
     start: Instant,
     state: AtomicU64,
 }
 
 impl RealEnv {
-    pub fn new() -> Arc<dyn Env> {
+    pub(crate) fn new() -> Arc<dyn Env> {
         let seed = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a clock");
         Arc::new(Self { start: Instant::now(), state: AtomicU64::new(seed.as_nanos() as u64) })
     }
@@ -88,7 +88,7 @@ impl Wake for Unpark {
 }
 
 /// Runs a future on this thread; panics after `limit`.
-pub fn block_on<T>(limit: Duration, future: impl Future<Output = T>) -> T {
+pub(crate) fn block_on<T>(limit: Duration, future: impl Future<Output = T>) -> T {
     let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
     let mut future = pin!(future);
     let deadline = Instant::now() + limit;
@@ -101,27 +101,27 @@ pub fn block_on<T>(limit: Duration, future: impl Future<Output = T>) -> T {
     }
 }
 
-pub const LIMIT: Duration = Duration::from_secs(20);
+pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 /// Few, so that several protection groups come into being.
-pub const PAGES_PER_PG: u64 = 64;
+pub(crate) const PAGES_PER_PG: u64 = 64;
 
-pub fn config(data: &Path, io: IoChoice) -> Config {
+pub(crate) fn config(data: &Path, io: IoChoice) -> Config {
     Config { io, pages_per_pg: PAGES_PER_PG, ..Config::new(data) }
 }
 
-pub fn open(data: &Path, io: IoChoice) -> Volume {
+pub(crate) fn open(data: &Path, io: IoChoice) -> Volume {
     Volume::open(&config(data, io), RealEnv::new()).expect("the volume opens")
 }
 
 /// What the pages must hold: per page its last LSN and fill byte.
 #[derive(Clone, Default, Debug)]
-pub struct Model {
-    pub pages: BTreeMap<PageId, (Lsn, u8)>,
+pub(crate) struct Model {
+    pub(crate) pages: BTreeMap<PageId, (Lsn, u8)>,
 }
 
 impl Model {
     /// One mini-transaction: `fill` into 64 bytes of `page`.
-    pub fn write(&mut self, volume: &Volume, page: PageId, fill: u8) -> Lsn {
+    pub(crate) fn write(&mut self, volume: &Volume, page: PageId, fill: u8) -> Lsn {
         let log = volume.log();
         let prev = self.pages.get(&page).map_or(Lsn::ZERO, |(lsn, _)| *lsn);
         block_on(LIMIT, log.ensure_pages(page)).expect("the group exists");
@@ -138,7 +138,7 @@ impl Model {
     }
 
     /// `count` mini-transactions over `pages` pages, one after the other in the log; returns the last LSN.
-    pub fn fill(&mut self, volume: &Volume, count: u64, pages: u64, salt: u64) -> Lsn {
+    pub(crate) fn fill(&mut self, volume: &Volume, count: u64, pages: u64, salt: u64) -> Lsn {
         let mut last = Lsn::ZERO;
         for n in 0..count {
             let x = (n + salt).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20;
@@ -148,7 +148,7 @@ impl Model {
     }
 
     /// Every page reads as it must.
-    pub fn check(&self, volume: &Volume) {
+    pub(crate) fn check(&self, volume: &Volume) {
         let (log, reader) = (volume.log(), volume.reader());
         for (&id, &(lsn, fill)) in &self.pages {
             let image = block_on(LIMIT, reader.read(id, log.vdl())).expect("an image");
@@ -158,12 +158,12 @@ impl Model {
     }
 }
 
-pub fn durable(volume: &Volume, lsn: Lsn) {
+pub(crate) fn durable(volume: &Volume, lsn: Lsn) {
     block_on(LIMIT, volume.log().wait_durable(lsn)).expect("durable");
 }
 
 /// Waits until `done` says so.
-pub fn until(what: &str, limit: Duration, mut done: impl FnMut() -> bool) {
+pub(crate) fn until(what: &str, limit: Duration, mut done: impl FnMut() -> bool) {
     let deadline = Instant::now() + limit;
     while !done() {
         assert!(Instant::now() < deadline, "{what}: not within {limit:?}");

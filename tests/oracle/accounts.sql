@@ -1,0 +1,33 @@
+# Accounts: CREATE, ALTER and DROP USER, GRANT ALL, REVOKE ALL, and their errors.
+DROP USER IF EXISTS o1, o2@localhost, 'o3'@'10.%';
+CREATE USER o1 IDENTIFIED BY 'secret';
+CREATE USER o1;
+CREATE USER IF NOT EXISTS o1 IDENTIFIED BY 'other';
+SHOW WARNINGS;
+CREATE USER o2@localhost, o1;
+DROP USER o2@localhost;
+CREATE USER o2@localhost, 'o3'@'10.%' IDENTIFIED WITH caching_sha2_password BY 'x';
+CREATE USER o4 IDENTIFIED WITH no_such_plugin BY 'x';
+CREATE USER o4 IDENTIFIED WITH caching_sha2_password AS 'abc';
+ALTER USER o1 IDENTIFIED BY 'changed';
+ALTER USER nobody IDENTIFIED BY 'x';
+ALTER USER IF EXISTS nobody IDENTIFIED BY 'x';
+SHOW WARNINGS;
+@loose
+SHOW GRANTS FOR o1;
+GRANT ALL ON oracle.* TO o1;
+@loose
+SHOW GRANTS FOR o1;
+GRANT ALL PRIVILEGES ON oracle.* TO o1 WITH GRANT OPTION;
+@loose
+SHOW GRANTS FOR o1;
+GRANT ALL ON *.* TO nobody;
+REVOKE ALL ON oracle.* FROM o1;
+REVOKE ALL ON nowhere.* FROM 'o3'@'10.%';
+REVOKE ALL ON *.* FROM nobody;
+SHOW GRANTS FOR nobody;
+FLUSH PRIVILEGES;
+DROP USER nobody, o1;
+DROP USER IF EXISTS nobody, o1;
+SHOW WARNINGS;
+DROP USER o2@localhost, 'o3'@'10.%';

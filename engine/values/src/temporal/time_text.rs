@@ -50,7 +50,8 @@ pub fn time(text: &[u8]) -> Option<ParsedTime> {
 /// The datetime that a text of twelve characters or more is, date and time apart by a blank (or digits only).
 pub fn whole_datetime(text: &[u8]) -> Option<ParsedDateTime> {
     let text = text.trim_ascii();
-    if text.len() < 12 || text.contains(&b'T') {
+    let apart = text.contains(&b' ') || text.iter().take(12).all(u8::is_ascii_digit);
+    if text.len() < 12 || !apart {
         return None;
     }
     parse::datetime(text, DateRules::default()).filter(|p| p.has_time)

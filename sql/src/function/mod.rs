@@ -1,0 +1,108 @@
+//! Scalar functions: one table per theme, found by name when a statement is bound, called through a function pointer when it runs.
+//!
+//! 1. `infer` gives the result's type from the arguments' types (arguments are bound already); it may refuse them.
+//! 2. `eval` gets the arguments unevaluated (IF and COALESCE need only some) and the inferred type; its value is of that type's class, or NULL.
+//! 3. `volatile` functions give another value each time; all others are constant over constant arguments and may be answered by an index.
+
+pub(crate) mod aggregate;
+mod control;
+pub(crate) mod interval;
+mod numeric;
+mod session;
+mod string;
+mod temporal;
+
+use crate::error::{Result, SqlError, wrong_param_count};
+use crate::expr::{Eval, Ty, Typed};
+use crate::session::context::Context;
+use values::{Collation, Value};
+
+/// What `infer` may look at besides the arguments.
+pub(crate) struct Infer<'a> {
+    /// collation_connection: of text made from numbers.
+    pub(crate) collation: Collation,
+    pub(crate) context: &'a Context,
+}
+
+/// A function.
+pub(crate) struct Function {
+    /// Lower case.
+    pub(crate) name: &'static str,
+    pub(crate) min: u8,
+    /// [`ANY`]: no limit.
+    pub(crate) max: u8,
+    pub(crate) volatile: bool,
+    pub(crate) infer: fn(&mut [Typed], &Infer<'_>) -> Result<Ty>,
+    pub(crate) eval: fn(&[Typed], &Ty, &mut Eval<'_>) -> Result<Value>,
+}
+
+impl PartialEq for Function {
+    fn eq(&self, other: &Function) -> bool {
+        self.name == other.name
+    }
+}
+
+impl std::fmt::Debug for Function {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+/// No limit to the number of arguments.
+pub(crate) const ANY: u8 = u8::MAX;
+
+/// `name, min..=max, infer, eval` as a row of a table.
+pub(crate) const fn function(
+    name: &'static str,
+    min: u8,
+    max: u8,
+    infer: fn(&mut [Typed], &Infer<'_>) -> Result<Ty>,
+    eval: fn(&[Typed], &Ty, &mut Eval<'_>) -> Result<Value>,
+) -> Function {
+    Function { name, min, max, volatile: false, infer, eval }
+}
+
+/// The same, for functions that give another value each time.
+pub(crate) const fn volatile(
+    name: &'static str,
+    min: u8,
+    max: u8,
+    infer: fn(&mut [Typed], &Infer<'_>) -> Result<Ty>,
+    eval: fn(&[Typed], &Ty, &mut Eval<'_>) -> Result<Value>,
+) -> Function {
+    Function { name, min, max, volatile: true, infer, eval }
+}
+
+/// The function of this name for so many arguments. 1305: no such function; 1582: the wrong number of arguments.
+pub(crate) fn lookup(name: &str, args: usize, schema: Option<&str>) -> Result<&'static Function> {
+    let tables: [&[Function]; 5] =
+        [control::FUNCTIONS, session::FUNCTIONS, string::FUNCTIONS, numeric::FUNCTIONS, temporal::FUNCTIONS];
+    let found = tables.into_iter().flatten().find(|f| f.name == name);
+    let Some(function) = found else {
+        if KNOWN_TO_MYSQL.contains(&name) {
+            return Err(crate::error::unsupported(format_args!("function {}", name.to_uppercase())));
+        }
+        return Err(match schema {
+            Some(schema) => SqlError::new(1305, format!("FUNCTION {schema}.{name} does not exist")),
+            None => SqlError::new(1046, "No database selected"),
+        });
+    };
+    if args < usize::from(function.min) || (function.max != ANY && args > usize::from(function.max)) {
+        return Err(wrong_param_count(name));
+    }
+    Ok(function)
+}
+
+/// Functions that MySQL has and this server has not: refused by name instead of "does not exist".
+#[rustfmt::skip]
+const KNOWN_TO_MYSQL: &[&str] = &[
+    "aes_decrypt", "aes_encrypt", "bin_to_uuid", "uuid_to_bin", "uuid_short", "is_uuid", "can_access_column", 
+    "compress", "uncompress", "uncompressed_length", "extractvalue", "updatexml", "format_bytes", "get_lock", "is_free_lock",
+    "is_used_lock", "release_lock", "release_all_locks", "gtid_subset", "gtid_subtract", "inet6_aton", "inet6_ntoa",
+    "is_ipv6", "json_array", "json_object", "json_extract", "json_unquote", "json_contains", "json_valid", "json_length", "json_keys",
+    "json_set", "json_insert", "json_remove", "json_replace", "json_type", "json_quote", "json_search", "json_value", "json_pretty",
+    "json_arrayagg", "json_objectagg", "load_file", "master_pos_wait", "source_pos_wait", "name_const", "random_bytes", "regexp_instr",
+    "regexp_like", "regexp_replace", "regexp_substr", "roles_graphml", "current_role", "st_astext", "st_geomfromtext", "statement_digest",
+    "statement_digest_text", "validate_password_strength", "weight_string",
+    "get_format", "interval", "row_number", "rank", "dense_rank", "lag", "lead", "benchmark", "format_pico_time",
+];

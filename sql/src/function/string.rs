@@ -1,0 +1,370 @@
+//! String functions: what they are called, what type they give, and the helpers they share.
+//!
+//! A result is binary when one of the strings it is made of is; then its "characters" are bytes. Otherwise its collation is the one of the
+//! strongest argument (a column before a literal before a number).
+
+mod code;
+mod cut;
+mod search;
+
+use super::{ANY, Function, Infer, function};
+use crate::error::Result;
+use crate::expr::ty::derivation;
+use crate::expr::{Eval, Ty, Typed};
+use values::collation::{case, char_length, uca};
+use values::{Blob, Collation, Condition, Level, Text, Value};
+
+pub(super) const FUNCTIONS: &[Function] = &[
+    function(
+        "ascii",
+        1,
+        1,
+        |_, _| Ok(Ty::int(3)),
+        |args, _, e| bytes_to(args, e, |b| Value::Int(b.first().copied().map_or(0, i64::from))),
+    ),
+    function("bin", 1, 1, |_, infer| Ok(ascii(64, infer)), code::bin),
+    function("bit_count", 1, 1, |_, _| Ok(Ty::int(21)), code::bit_count),
+    function(
+        "bit_length",
+        1,
+        1,
+        |_, _| Ok(Ty::int(11)),
+        |args, _, e| bytes_to(args, e, |b| Value::Int(b.len() as i64 * 8)),
+    ),
+    function(
+        "char",
+        1,
+        ANY,
+        |args, _| Ok(Ty::text(args.len() as u32 * 4, Collation::BINARY, derivation::COERCIBLE)),
+        code::char,
+    ),
+    function("char_length", 1, 1, |_, _| Ok(Ty::int(21)), characters),
+    function("character_length", 1, 1, |_, _| Ok(Ty::int(21)), characters),
+    function(
+        "charset",
+        1,
+        1,
+        |_, infer| Ok(system(64, infer)),
+        |args, _, _| Ok(Value::text(kind_of(&args[0]).charset())),
+    ),
+    function(
+        "coercibility",
+        1,
+        1,
+        |_, _| Ok(Ty::int(10).not_null()),
+        |args, _, _| Ok(Value::Int(i64::from(args[0].ty.derivation))),
+    ),
+    function(
+        "collation",
+        1,
+        1,
+        |_, infer| Ok(system(64, infer)),
+        |args, _, _| Ok(Value::text(kind_of(&args[0]).name())),
+    ),
+    function("concat", 1, ANY, |args, infer| Ok(joined(args, widths(args), infer)), concat),
+    function("concat_ws", 2, ANY, concat_ws_type, concat_ws),
+    function("conv", 3, 3, |_, infer| Ok(ascii(64, infer)), code::conv),
+    function("crc32", 1, 1, |_, _| Ok(Ty::uint(10)), code::crc32),
+    function("elt", 2, ANY, |args, infer| Ok(joined(&args[1..], widest(&args[1..]), infer)), search::elt),
+    function(
+        "export_set",
+        3,
+        5,
+        |args, infer| Ok(joined(&args[1..3], 64 * (1 + widest(&args[1..3])), infer)),
+        search::export_set,
+    ),
+    function("field", 2, ANY, |_, _| Ok(Ty::int(3).not_null()), search::field),
+    function("find_in_set", 2, 2, |_, _| Ok(Ty::int(3)), search::find_in_set),
+    function("format", 2, 3, |args, infer| Ok(ascii(args[0].ty.width * 4 / 3 + 32, infer)), code::format),
+    function("from_base64", 1, 1, |args, _| Ok(binary(width(&args[0]) * 3 / 4)), code::from_base64),
+    function("hex", 1, 1, |args, infer| Ok(ascii(hex_width(&args[0]), infer)), code::hex),
+    function("inet_aton", 1, 1, |_, _| Ok(Ty::uint(21)), code::inet_aton),
+    function("inet_ntoa", 1, 1, |_, infer| Ok(ascii(15, infer)), code::inet_ntoa),
+    function(
+        "insert",
+        4,
+        4,
+        |args, infer| Ok(joined_of(&[&args[0], &args[3]], width(&args[0]) + width(&args[3]), infer)),
+        cut::insert,
+    ),
+    function("instr", 2, 2, |_, _| Ok(Ty::int(21)), |args, _, e| search::locate(&args[1], &args[0], None, e)),
+    function("is_ipv4", 1, 1, |_, _| Ok(Ty::bool(false)), code::is_ipv4),
+    function("lcase", 1, 1, same, lower),
+    function("left", 2, 2, same, cut::left),
+    function("length", 1, 1, |_, _| Ok(Ty::int(21)), octets),
+    function(
+        "locate",
+        2,
+        3,
+        |_, _| Ok(Ty::int(21)),
+        |args, _, e| search::locate(&args[0], &args[1], args.get(2), e),
+    ),
+    function("lower", 1, 1, same, lower),
+    function("lpad", 3, 3, padded, |args, ty, e| cut::pad(args, ty, true, e)),
+    function("ltrim", 1, 2, same, |args, ty, e| cut::trim(args, ty, (true, false), e)),
+    function(
+        "make_set",
+        2,
+        ANY,
+        |args, infer| Ok(joined(&args[1..], widths(&args[1..]) + args.len() as u32, infer)),
+        search::make_set,
+    ),
+    function("oct", 1, 1, |_, infer| Ok(ascii(64, infer)), code::oct),
+    function("octet_length", 1, 1, |_, _| Ok(Ty::int(21)), octets),
+    function("ord", 1, 1, |_, _| Ok(Ty::int(21)), code::ord),
+    function("quote", 1, 1, |args, infer| Ok(joined(args, width(&args[0]) * 2 + 2, infer)), code::quote),
+    function("repeat", 2, 2, repeated, repeat),
+    function(
+        "replace",
+        3,
+        3,
+        |args, infer| Ok(joined(args, width(&args[0]) * (1 + width(&args[2])), infer)),
+        search::replace,
+    ),
+    function("reverse", 1, 1, same, cut::reverse),
+    function("right", 2, 2, same, cut::right),
+    function("rpad", 3, 3, padded, |args, ty, e| cut::pad(args, ty, false, e)),
+    function("rtrim", 1, 2, same, |args, ty, e| cut::trim(args, ty, (false, true), e)),
+    function("sha2", 2, 2, |_, infer| Ok(ascii(128, infer)), code::sha2),
+    function("soundex", 1, 1, same, code::soundex),
+    function("space", 1, 1, |_, infer| Ok(ascii(MAX_WIDTH, infer)), space),
+    function("strcmp", 2, 2, |_, _| Ok(Ty::int(2)), search::strcmp),
+    function("substring", 2, 3, same, cut::substring),
+    function(
+        "substring_index",
+        3,
+        3,
+        |args, infer| Ok(joined_of(&[&args[0], &args[1]], width(&args[0]), infer)),
+        cut::substring_index,
+    ),
+    function(
+        "to_base64",
+        1,
+        1,
+        |args, infer| Ok(ascii(width(&args[0]) * 16 / 3 + 8, infer)),
+        code::to_base64,
+    ),
+    function("trim", 1, 2, same, |args, ty, e| cut::trim(args, ty, (true, true), e)),
+    function("ucase", 1, 1, same, upper),
+    function("unhex", 1, 1, |args, _| Ok(binary(width(&args[0]).div_ceil(2))), code::unhex),
+    function("upper", 1, 1, same, upper),
+];
+
+/// The width of results whose length nothing bounds, in characters: a LONGTEXT's in bytes over four.
+const MAX_WIDTH: u32 = 1 << 24;
+
+/// Text made of letters and digits: in the connection's collation.
+fn ascii(chars: u32, infer: &Infer<'_>) -> Ty {
+    Ty::text(chars, infer.collation, derivation::COERCIBLE)
+}
+
+fn system(chars: u32, _: &Infer<'_>) -> Ty {
+    Ty::text(chars, Collation::DEFAULT, derivation::SYSTEM)
+}
+
+fn binary(bytes: u32) -> Ty {
+    Ty::text(bytes, Collation::BINARY, derivation::COERCIBLE)
+}
+
+/// CHARSET() and COLLATION() of a number are binary's.
+fn kind_of(arg: &Typed) -> Collation {
+    if arg.ty.is_text() || arg.ty.null { arg.ty.collation() } else { Collation::BINARY }
+}
+
+/// Characters (bytes of a binary string) an argument has at most.
+fn width(arg: &Typed) -> u32 {
+    arg.ty.width.min(MAX_WIDTH)
+}
+
+fn widths(args: &[Typed]) -> u32 {
+    args.iter().map(width).fold(0, u32::saturating_add).min(MAX_WIDTH)
+}
+
+fn widest(args: &[Typed]) -> u32 {
+    args.iter().map(width).max().unwrap_or(0)
+}
+
+/// Text of at most `chars`, with the collation of the strongest of `args`.
+fn joined(args: &[Typed], chars: u32, infer: &Infer<'_>) -> Ty {
+    joined_of(&args.iter().collect::<Vec<_>>(), chars, infer)
+}
+
+fn joined_of(args: &[&Typed], chars: u32, infer: &Infer<'_>) -> Ty {
+    let texts = || args.iter().map(|a| &a.ty).filter(|t| t.is_text());
+    let collation = if texts().any(|t| t.collation() == Collation::BINARY) {
+        Collation::BINARY
+    } else {
+        texts().min_by_key(|t| t.derivation).map_or(infer.collation, Ty::collation)
+    };
+    let strongest = texts().map(|t| t.derivation).min().unwrap_or(derivation::COERCIBLE);
+    let nullable = args.iter().any(|a| a.ty.nullable);
+    Ty::text(chars.min(MAX_WIDTH), collation, strongest).or_null(nullable)
+}
+
+/// As long as the first argument and of its collation; NULL if any argument is.
+fn same(args: &mut [Typed], infer: &Infer<'_>) -> Result<Ty> {
+    let nullable = args.iter().any(|a| a.ty.nullable);
+    Ok(joined(&args[..1], width(&args[0]), infer).or_null(nullable))
+}
+
+fn concat_ws_type(args: &mut [Typed], infer: &Infer<'_>) -> Result<Ty> {
+    let separators = width(&args[0]).saturating_mul(args.len() as u32);
+    Ok(joined(args, widths(&args[1..]).saturating_add(separators), infer).or_null(args[0].ty.nullable))
+}
+
+/// A length that is a constant bounds the result.
+fn constant_length(arg: &Typed) -> Option<u32> {
+    match &arg.node {
+        crate::expr::Node::Const(Value::Int(n)) => Some(u32::try_from(*n).unwrap_or(0)),
+        _ => None,
+    }
+}
+
+fn padded(args: &mut [Typed], infer: &Infer<'_>) -> Result<Ty> {
+    let chars = constant_length(&args[1]).unwrap_or(MAX_WIDTH);
+    Ok(joined_of(&[&args[0], &args[2]], chars, infer).or_null(true))
+}
+
+fn repeated(args: &mut [Typed], infer: &Infer<'_>) -> Result<Ty> {
+    let chars = constant_length(&args[1]).map_or(MAX_WIDTH, |n| n.saturating_mul(width(&args[0])));
+    Ok(joined(&args[..1], chars, infer).or_null(true))
+}
+
+/// A result of type `ty`.
+fn string(ty: &Ty, bytes: &[u8]) -> Value {
+    if ty.collation() == Collation::BINARY {
+        return Value::Bytes(Blob::new(bytes));
+    }
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Value::Text(Text::new(text)),
+        Err(_) => Value::text(&String::from_utf8_lossy(bytes)),
+    }
+}
+
+fn is_binary(ty: &Ty) -> bool {
+    ty.collation() == Collation::BINARY
+}
+
+/// The byte at which character `n` of `s` starts (byte `n`, of a binary string); the length if there are fewer.
+fn offset(s: &[u8], n: usize, binary: bool) -> usize {
+    if binary {
+        return n.min(s.len());
+    }
+    let starts = s.iter().enumerate().filter(|(_, b)| (**b as i8) >= -0x40);
+    starts.map(|(at, _)| at).nth(n).unwrap_or(s.len())
+}
+
+fn length(s: &[u8], binary: bool) -> usize {
+    if binary { s.len() } else { char_length(s) }
+}
+
+/// An answer from one string; NULL gives NULL.
+fn bytes_to(args: &[Typed], e: &mut Eval<'_>, answer: impl FnOnce(&[u8]) -> Value) -> Result<Value> {
+    Ok(args[0].bytes(e)?.map_or(Value::Null, |b| answer(b.as_bytes())))
+}
+
+/// NULL with a warning when a result would exceed max_allowed_packet.
+fn too_long(function: &'static str, bytes: usize, e: &mut Eval<'_>) -> Result<bool> {
+    let limit = e.context.settings.max_allowed_packet;
+    if bytes as u64 <= limit {
+        return Ok(false);
+    }
+    e.context.note_condition(&Condition::ResultTooLong { function, limit });
+    Ok(true)
+}
+
+/// A warning that is not about a value of ours.
+fn warn(e: &mut Eval<'_>, code: u16, message: &str) {
+    e.context.warn(Level::Warning, code, message.to_owned());
+}
+
+fn octets(args: &[Typed], _: &Ty, e: &mut Eval<'_>) -> Result<Value> {
+    bytes_to(args, e, |b| Value::Int(b.len() as i64))
+}
+
+fn characters(args: &[Typed], _: &Ty, e: &mut Eval<'_>) -> Result<Value> {
+    let binary = args[0].ty.is_text() && is_binary(&args[0].ty);
+    bytes_to(args, e, |b| Value::Int(length(b, binary) as i64))
+}
+
+fn concat(args: &[Typed], ty: &Ty, e: &mut Eval<'_>) -> Result<Value> {
+    let mut out = Vec::new();
+    for arg in args {
+        let Some(bytes) = arg.bytes(e)? else { return Ok(Value::Null) };
+        out.extend_from_slice(bytes.as_bytes());
+    }
+    if too_long("concat", out.len(), e)? {
+        return Ok(Value::Null);
+    }
+    Ok(string(ty, &out))
+}
+
+fn concat_ws(args: &[Typed], ty: &Ty, e: &mut Eval<'_>) -> Result<Value> {
+    let Some(separator) = args[0].bytes(e)? else { return Ok(Value::Null) };
+    let (mut out, mut first) = (Vec::new(), true);
+    for arg in &args[1..] {
+        let Some(bytes) = arg.bytes(e)? else { continue };
+        if !first {
+            out.extend_from_slice(separator.as_bytes());
+        }
+        first = false;
+        out.extend_from_slice(bytes.as_bytes());
+    }
+    if too_long("concat_ws", out.len(), e)? {
+        return Ok(Value::Null);
+    }
+    Ok(string(ty, &out))
+}
+
+fn upper(args: &[Typed], ty: &Ty, e: &mut Eval<'_>) -> Result<Value> {
+    mapped(args, ty, e, case::upper)
+}
+
+fn lower(args: &[Typed], ty: &Ty, e: &mut Eval<'_>) -> Result<Value> {
+    mapped(args, ty, e, case::lower)
+}
+
+/// Binary strings have no case.
+fn mapped(args: &[Typed], ty: &Ty, e: &mut Eval<'_>, map: fn(&str) -> String) -> Result<Value> {
+    if is_binary(ty) {
+        return bytes_to(args, e, |b| string(ty, b));
+    }
+    Ok(args[0].text(e)?.map_or(Value::Null, |t| Value::Text(Text::from(map(t.as_str())))))
+}
+
+fn repeat(args: &[Typed], ty: &Ty, e: &mut Eval<'_>) -> Result<Value> {
+    let Some(bytes) = args[0].bytes(e)? else { return Ok(Value::Null) };
+    let Some(count) = args[1].integer(e)? else { return Ok(Value::Null) };
+    let count = usize::try_from(count).unwrap_or(0);
+    if bytes.as_bytes().is_empty() || count == 0 {
+        return Ok(string(ty, b""));
+    }
+    if too_long("repeat", bytes.as_bytes().len().saturating_mul(count), e)? {
+        return Ok(Value::Null);
+    }
+    Ok(string(ty, &bytes.as_bytes().repeat(count)))
+}
+
+fn space(args: &[Typed], ty: &Ty, e: &mut Eval<'_>) -> Result<Value> {
+    let Some(count) = args[0].integer(e)? else { return Ok(Value::Null) };
+    let count = usize::try_from(count).unwrap_or(0);
+    if too_long("space", count, e)? {
+        return Ok(Value::Null);
+    }
+    Ok(string(ty, &vec![b' '; count]))
+}
+
+/// Whether two characters are equal under a collation.
+fn same_character(a: u32, b: u32, collation: Collation) -> bool {
+    a == b
+        || collation == Collation::UTF8MB4_0900_AI_CI && uca::CharWeights::new(a).eq(uca::CharWeights::new(b))
+}
+
+/// HEX of text has two digits a byte, of a number at most sixteen.
+fn hex_width(arg: &Typed) -> u32 {
+    if arg.ty.is_text() {
+        width(arg).saturating_mul(2 * arg.ty.collation().bytes_per_char() as u32)
+    } else {
+        16
+    }
+}

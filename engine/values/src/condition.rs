@@ -88,6 +88,8 @@ pub enum Condition {
         /// max_allowed_packet in bytes.
         limit: u64,
     },
+    /// 1105: a negative text cast to UNSIGNED.
+    NegativeToUnsigned,
     /// 1300: `Invalid utf8mb4 character string: '...'`.
     InvalidCharacters {
         /// The offending bytes, escaped.
@@ -140,6 +142,7 @@ impl Condition {
             Self::UnknownTimeZone(_) => 1298,
             Self::IncorrectForFunction { .. } => 1411,
             Self::ResultTooLong { .. } => 1301,
+            Self::NegativeToUnsigned => 1105,
             Self::InvalidCharacters { .. } => 1300,
             Self::IncorrectLiteral { .. } => 1525,
         }
@@ -177,6 +180,9 @@ impl Condition {
             }
             Self::IncorrectInExpression { kind, value } | Self::IncorrectLiteral { kind, value } => {
                 format!("Incorrect {kind} value: '{value}'")
+            }
+            Self::NegativeToUnsigned => {
+                "Cast to unsigned converted negative integer to its positive complement".to_owned()
             }
             Self::InvalidCharacters { value } => format!("Invalid utf8mb4 character string: '{value}'"),
             Self::DivisionByZero => "Division by 0".to_owned(),

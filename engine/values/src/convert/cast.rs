@@ -1,7 +1,7 @@
 //! CAST and CONVERT: to any column type, never failing: what does not fit is clamped or cut with a warning, and what is no date is NULL.
 
 use super::Context;
-use super::number::{Warnings, double_to_integer, to_decimal, to_double, to_integer};
+use super::number::{Warnings, to_decimal, to_double, to_integer};
 use super::temporal::{shift_to_zone, time_from_decimal};
 use super::text::append_text;
 use crate::condition::{Condition, quoted};
@@ -54,19 +54,23 @@ pub fn cast(
 fn integer(value: &Value, to: &ColumnType, cx: &Context, warnings: &mut Warnings) -> Value {
     let (low, high) = (i128::from(i64::MIN), i128::from(i64::MAX));
     let number = match value {
-        Value::Double(v) if to.unsigned => double_to_integer(*v),
         Value::Double(v) => (v.round_ties_even() as i128).clamp(low, high),
         Value::Decimal(d) => {
             let exact = d.to_integer().unwrap_or(if d.is_negative() { i128::MIN } else { i128::MAX });
             let top = if to.unsigned { i128::from(u64::MAX) } else { high };
-            let bottom = if to.unsigned { 0 } else { low };
-            let clamped = exact.clamp(bottom, top);
+            let clamped = exact.clamp(low, top);
             if clamped != exact {
                 warnings.push(Condition::TruncatedIncorrect { kind: "DECIMAL", value: d.to_string() });
             }
             clamped
         }
-        _ => to_integer(value, cx, warnings).unwrap_or(0),
+        _ => {
+            let number = to_integer(value, cx, warnings).unwrap_or(0);
+            if to.unsigned && number < 0 && value.as_bytes().is_some() {
+                warnings.push(Condition::NegativeToUnsigned);
+            }
+            number
+        }
     };
     // Between BIGINT and BIGINT UNSIGNED the bits are kept.
     if to.unsigned { Value::UInt(number as u64) } else { Value::Int(number as i64) }

@@ -98,6 +98,12 @@ impl Chain {
         self.records.len()
     }
 
+    /// True when nothing is held.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
     /// True when something is held beyond a gap.
     #[must_use]
     pub fn has_gap(&self) -> bool {
@@ -149,6 +155,19 @@ impl Chain {
         }
         assert!(scl >= before, "chain invariant 1: SCL falls from {before:?} to {scl:?} by a new record");
         self.scl = scl;
+    }
+
+    /// Where the chain would end if it reached `from`: what is held beyond a gap may have been acknowledged too.
+    #[must_use]
+    pub fn continued_from(&self, from: Lsn) -> Lsn {
+        let mut end = from;
+        for (lsn, record) in self.records.range((Excluded(from), Unbounded)) {
+            if record.prev_pg != end {
+                break;
+            }
+            end = *lsn;
+        }
+        end
     }
 
     /// R3: removes every record the list kills and finds the SCL anew. Returns how many went.

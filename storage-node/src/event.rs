@@ -118,6 +118,8 @@ pub enum DiskError {
 
 /// What happens to a node.
 #[derive(Debug)]
+// A message is moved once or twice; a box would cost an allocation for each.
+#[allow(clippy::large_enum_variant)]
 pub enum Event {
     /// The first event of a life: the files of the folder with their lengths in bytes, in any order.
     Open {
@@ -146,6 +148,7 @@ pub enum Event {
 
 /// What a node asks of its host.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant)]
 pub enum Action {
     /// Deliver, or lose: messages are idempotent.
     Send(Envelope),

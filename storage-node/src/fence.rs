@@ -82,7 +82,7 @@ impl Node {
         if head.volume != self.owner.volume || head.check().is_err() {
             return false;
         }
-        if head.version <= self.head_version() {
+        if self.head.is_some() && head.version <= self.head_version() {
             return true;
         }
         let old = self.head.replace(head.clone());
@@ -141,7 +141,7 @@ impl Node {
             return false;
         }
         let Some(group) = self.head.as_ref().and_then(|h| h.group(segment.id.pg)) else {
-            return segment.chain.len() == 0 && segment.chain.base() == Lsn::ZERO;
+            return segment.chain.is_empty() && segment.chain.base() == Lsn::ZERO;
         };
         let named = group.members.iter().chain(group.joint.iter().map(|j| &j.newcomer));
         named.into_iter().all(|member| member.incarnation != segment.incarnation)

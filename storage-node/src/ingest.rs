@@ -77,7 +77,7 @@ impl Node {
 
     /// Invariants 1 and 2. `Ok(false)`: the head is newer and did not come along, so nothing may be taken.
     fn admit_writer(&mut self, id: SegmentId, m: &Claimed<'_>) -> Result<bool, RefusedReason> {
-        let held = self.head_version();
+        let held = self.head.as_ref().map(|h| h.version);
         let Some(segment) = self.segments.get(&id) else { return Err(RefusedReason::OtherIncarnation) };
         if segment.incarnation != m.incarnation {
             return Err(RefusedReason::OtherIncarnation);
@@ -90,12 +90,12 @@ impl Node {
         if m.epoch > grant.epoch || (m.epoch == grant.epoch && m.writer != grant.writer) {
             self.set_grant(id, m.epoch, m.writer);
         }
-        if m.head_version <= held || protocol::mutant!(StragglerIgnoresList) {
+        if held.is_some_and(|held| m.head_version <= held) || protocol::mutant!(StragglerIgnoresList) {
             return Ok(true);
         }
         match m.head {
             Some(head) if head.version == m.head_version => Ok(self.adopt_head(head)),
-            _ => Ok(false),
+            _ => Ok(held.is_none() && m.head_version == HeadVersion::default()),
         }
     }
 

@@ -258,6 +258,7 @@ impl Node {
         self.log.next_sequence = scanner.expected.max(stated.log_sequence);
         for segment in self.segments.values_mut() {
             let claim = opening.claims.get(&(segment.id, segment.incarnation)).copied().unwrap_or_default();
+            let claim = segment.chain.continued_from(claim);
             segment.claimed = if protocol::mutant!(RotAsAbsent) { segment.chain.scl() } else { claim };
             segment.settle_claim();
             segment.doubtful |= torn;

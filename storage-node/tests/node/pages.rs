@@ -1,0 +1,229 @@
+//! Pages: reads equal straight replay, versions and log go when they may, and never before.
+
+use crate::sim::{Cluster, seg};
+use protocol::lsn::Lsn;
+use protocol::message::{Message, PageRefusal};
+use protocol::page::{PAGE_BYTES, PageId};
+use storage_node::{DiskFile, Settings};
+
+const FULL: [u8; 3] = [0, 2, 4];
+
+#[test]
+fn reads_at_any_point_equal_straight_replay() {
+    let (mut rounds, mut drops) = (0, 0);
+    for seed in 1..12 {
+        let mut c = Cluster::new(seed, Settings::small());
+        for _ in 0..12 {
+            c.load(40, 8);
+            c.run(100_000);
+            for _ in 0..10 {
+                let at = c.history[c.rng.below(c.history.len() as u64) as usize].lsn.max(c.pgmrpl);
+                let page = PageId(c.rng.below(9));
+                let position = FULL[c.rng.below(3) as usize];
+                c.check_page(position, page, at);
+            }
+            if c.rng.chance(40) {
+                c.pgmrpl = c.history[c.rng.below(c.history.len() as u64) as usize].lsn.max(c.pgmrpl);
+                c.heartbeat();
+                c.settle();
+            }
+            if c.rng.chance(30) {
+                let position = FULL[c.rng.below(3) as usize];
+                c.crash(position, 50);
+                c.boot(position, 0);
+                c.settle();
+            }
+        }
+        for position in FULL {
+            let m = c.node(position).metrics();
+            (rounds, drops) = (rounds + m.rounds, drops + m.page_drops);
+        }
+    }
+    assert!(rounds > 50 && drops > 50, "{rounds} rounds, {drops} versions dropped");
+}
+
+#[test]
+fn a_crash_during_a_page_job_leaves_whole_pages() {
+    for seed in 1..40 {
+        let mut c = Cluster::new(seed, Settings { coalesce_bytes: 2048, ..Settings::small() });
+        c.load(30, 6);
+        for _ in 0..10 {
+            let record = c.write_random(6);
+            c.ship(&[record]);
+            c.settle();
+            c.vdl = c.last;
+            c.pgmrpl = c.last;
+            c.heartbeat();
+            for _ in 0..c.rng.below(60) {
+                c.one();
+            }
+            let position = FULL[c.rng.below(3) as usize];
+            let keep = 30 * c.rng.below(4);
+            c.crash(position, keep);
+            c.boot(position, 0);
+            c.settle();
+            let missing: Vec<_> = c.history.iter().filter(|r| r.lsn > c.scl(position)).cloned().collect();
+            c.ship_to(position, &missing);
+            c.settle();
+            for page in 0..6 {
+                let at = c.last;
+                c.check_page(position, PageId(page), at);
+            }
+        }
+    }
+}
+
+#[test]
+fn disk_use_levels_off_under_overwrites() {
+    let mut c = Cluster::new(3, Settings::small());
+    let mut sizes = Vec::new();
+    for _ in 0..30 {
+        for _ in 0..10 {
+            c.load(60, 10);
+            c.pgmrpl = c.vdl;
+            c.heartbeat();
+            c.run(60_000);
+        }
+        let log = c.disks[0].bytes_of(|f| matches!(f, DiskFile::Log(_)));
+        let tail_log = c.disks[1].bytes_of(|f| matches!(f, DiskFile::Log(_)));
+        let pages = c.disks[0].bytes_of(|f| matches!(f, DiskFile::Pages(_)));
+        let index = c.disks[0].bytes_of(|f| matches!(f, DiskFile::Index(..)));
+        sizes.push((log, tail_log, pages, index));
+    }
+    let written = c.node(0).metrics().log_bytes;
+    assert!(written > 8 * (512 << 10), "the test writes many log files: {written}");
+    for (log, tail_log, pages, index) in &sizes[5..] {
+        assert!(*log <= 4 * (512 << 10), "{sizes:?}");
+        assert!(*tail_log <= 4 * (512 << 10), "{sizes:?}");
+        assert!(*pages <= 40 * PAGE_BYTES as u64, "{sizes:?}");
+        assert!(*index <= 2 << 20, "{sizes:?}");
+    }
+    let held = c.node(1).records(seg(1)).count();
+    assert!(held < 2000, "{held} records held");
+}
+
+#[test]
+fn no_log_goes_while_one_full_member_is_silent() {
+    let mut c = Cluster::new(4, Settings::small());
+    c.crash(4, 0);
+    for _ in 0..20 {
+        c.load(40, 6);
+        c.pgmrpl = c.vdl;
+        c.heartbeat();
+        c.run(60_000);
+    }
+    for position in [0, 1, 2, 3, 5] {
+        assert_eq!(c.node(position).inspect(seg(position)).unwrap().floor, Lsn::ZERO);
+        assert_eq!(c.node(position).records(seg(position)).count(), c.history.len());
+    }
+    // It comes back, is filled, makes its pages, and the log goes.
+    c.boot(4, 0);
+    c.settle();
+    c.heartbeat();
+    c.run(3_000_000);
+    assert_eq!(c.scl(4), c.last);
+    assert!((0..6).all(|p| c.node(p).records(seg(p)).count() < c.history.len() / 2));
+    for page in 0..6 {
+        let at = c.last;
+        c.check_page(4, PageId(page), at);
+    }
+}
+
+#[test]
+fn nothing_above_the_vdl_told_becomes_a_page() {
+    let mut c = Cluster::new(5, Settings::small());
+    c.load(30, 4);
+    let told = c.vdl;
+    for _ in 0..200 {
+        let record = c.write_random(4);
+        c.ship(&[record]);
+    }
+    c.settle();
+    c.run(1_000_000);
+    for position in FULL {
+        let state = c.node(position).inspect(seg(position)).unwrap();
+        assert_eq!(state.scl, c.last);
+        assert_eq!(state.page_point, told);
+        assert_eq!(state.vdl, told);
+    }
+}
+
+#[test]
+fn refusals_are_precise() {
+    let mut c = Cluster::new(6, Settings::small());
+    c.load(60, 4);
+    c.pgmrpl = c.vdl;
+    c.heartbeat();
+    c.run(500_000);
+    let (first, last) = (c.history[0].lsn, c.last);
+    let reason = |m: Message| match m {
+        Message::PageRefused(r) => Some(r.reason),
+        _ => None,
+    };
+    assert_eq!(reason(c.read(1, PageId(0), last)), Some(PageRefusal::Tail));
+    assert_eq!(reason(c.read(0, PageId(0), Lsn(last.0 + 1))), Some(PageRefusal::Behind));
+    assert_eq!(reason(c.read(0, PageId(0), first)), Some(PageRefusal::Forgotten));
+    assert_eq!(reason(c.read(0, PageId(0), last)), None);
+    c.epoch = protocol::VolumeEpoch(0);
+    assert!(matches!(c.read(0, PageId(0), last), Message::Refused(_)));
+}
+
+#[test]
+fn a_rotten_image_is_never_served_and_is_healed() {
+    let mut c = Cluster::new(7, Settings { scrub_interval_us: 1 << 40, ..Settings::small() });
+    c.load(80, 4);
+    c.pgmrpl = c.vdl;
+    c.heartbeat();
+    c.run(1_000_000);
+    let at = c.last;
+    for slot in 0..c.node(0).metrics().page_slots as usize + 4 {
+        let file = c.disks[0].bytes_mut(DiskFile::Pages(seg(0)));
+        if (slot + 1) * PAGE_BYTES <= file.len() {
+            file[slot * PAGE_BYTES + 5000] ^= 1;
+        }
+    }
+    let mut rotten = 0;
+    for page in 0..4 {
+        match c.read(0, PageId(page), at) {
+            Message::PageRefused(r) => {
+                assert_eq!(r.reason, PageRefusal::Rot);
+                rotten += 1;
+            }
+            Message::PageRead(_) => c.check_page(0, PageId(page), at),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(rotten > 0);
+    c.run(1_000_000);
+    for page in 0..4 {
+        c.check_page(0, PageId(page), at);
+    }
+    assert!(c.node(0).metrics().healed >= rotten);
+    // The healed pages go on.
+    c.load(80, 4);
+    c.pgmrpl = c.vdl;
+    c.heartbeat();
+    c.run(1_000_000);
+    for page in 0..4 {
+        let at = c.last;
+        c.check_page(0, PageId(page), at);
+    }
+}
+
+#[test]
+fn the_scrubber_finds_rot_nobody_reads() {
+    let mut c = Cluster::new(8, Settings::small());
+    c.load(80, 4);
+    c.run(1_000_000);
+    let file = c.disks[2].bytes_mut(DiskFile::Pages(seg(2)));
+    for slot in 0..file.len() / PAGE_BYTES {
+        file[slot * PAGE_BYTES + 3000] ^= 0x80;
+    }
+    c.run(4_000_000);
+    assert!(c.node(2).metrics().rot > 0);
+    assert!(c.node(2).metrics().healed > 0);
+    for page in 0..4 {
+        let at = c.last;
+        c.check_page(2, PageId(page), at);
+    }
+}

@@ -1,0 +1,91 @@
+//! Gaps, silent members, full disks.
+
+use crate::sim::{Cluster, seg};
+use protocol::message::Message;
+use storage_node::{Event, Settings};
+
+#[test]
+fn gossip_fills_holes_within_two_rounds() {
+    let mut c = Cluster::new(1, Settings::small());
+    c.load(10, 3);
+    for n in 0..40 {
+        let record = c.write_random(3);
+        for p in 0..6u8 {
+            // Each record misses two copies.
+            if n % 3 != usize::from(p) % 3 {
+                c.ship_to(p, &[record.clone()]);
+            }
+        }
+    }
+    c.settle();
+    assert!((0..6).all(|p| c.scl(p) < c.last));
+    // No copy holds all: each round passes on what the chain of the best one has.
+    let round = c.settings.gossip_interval_us;
+    for _ in 0..40 {
+        c.run(2 * round);
+    }
+    let best = (0..6).map(|p| c.scl(p)).max().unwrap();
+    assert!((0..6).all(|p| c.scl(p) == best));
+    // One copy with everything is enough for all, in two rounds and the time to fetch.
+    let all = c.history.clone();
+    c.ship_to(4, &all);
+    c.settle();
+    c.run(3 * round);
+    assert!((0..6).all(|p| c.scl(p) == c.last));
+}
+
+#[test]
+fn a_nearly_full_device_takes_no_records_and_says_so() {
+    let mut c = Cluster::new(2, Settings::small());
+    c.load(10, 3);
+    let before = c.scl(0);
+    c.event(0, Event::Space { free: 1, total: 1_000_000 });
+    let record = c.write_random(3);
+    c.ship_to(0, &[record.clone()]);
+    c.settle();
+    let Message::Acked(ack) = c.inbox.remove(0).message else { panic!("an acknowledgement") };
+    assert!(ack.full && ack.scl == before);
+    c.event(0, Event::Space { free: 900_000, total: 1_000_000 });
+    c.ship_to(0, &[record]);
+    c.settle();
+    let Message::Acked(ack) = c.inbox.remove(0).message else { panic!("an acknowledgement") };
+    assert!(!ack.full && ack.scl == c.last);
+}
+
+#[test]
+fn a_tail_that_slept_goes_on_behind_its_peers_floor() {
+    let mut c = Cluster::new(3, Settings::small());
+    c.load(30, 4);
+    c.crash(5, 0);
+    for _ in 0..20 {
+        c.load(40, 4);
+        c.pgmrpl = c.vdl;
+        c.heartbeat();
+        c.run(60_000);
+    }
+    assert!(c.node(0).inspect(seg(0)).unwrap().floor > c.history[30].lsn, "the log went without the tail");
+    c.boot(5, 0);
+    c.settle();
+    c.run(1_000_000);
+    assert_eq!(c.scl(5), c.last);
+    c.crash(5, 0);
+    c.boot(5, 0);
+    c.settle();
+    assert_eq!(c.scl(5), c.last);
+}
+
+#[test]
+fn two_runs_of_one_seed_are_the_same_run() {
+    let run = |seed| {
+        let mut c = Cluster::new(seed, Settings::small());
+        for _ in 0..5 {
+            c.load(40, 5);
+            c.run(200_000);
+            c.crash(2, 50);
+            c.boot(2, 0);
+            c.settle();
+        }
+        (c.now, (0..6).map(|p| c.node(p).metrics()).collect::<Vec<_>>())
+    };
+    assert_eq!(run(9), run(9));
+}

@@ -12,7 +12,7 @@ fn from_the_grant_on_nothing_older_is_acknowledged_even_in_flight() {
     let mut c = Cluster::new(1, Settings::small());
     c.load(10, 3);
     let record = c.write_random(3);
-    c.ship_to(0, &[record.clone()]);
+    c.ship_to(0, std::slice::from_ref(&record));
     c.one();
     // The append is in flight; now the fence comes.
     c.fence(0, 2, 99);
@@ -141,13 +141,14 @@ fn a_straggler_takes_nothing_without_the_head() {
     c.inbox.clear();
     let record = c.write_random(3);
     let incarnation = c.head.groups[0].members[5].incarnation;
-    let append = protocol::message::Append { incarnation, head: None, ..c.append(&[record.clone()]) };
+    let append =
+        protocol::message::Append { incarnation, head: None, ..c.append(std::slice::from_ref(&record)) };
     c.tell(5, append);
     c.settle();
     let Message::Acked(ack) = c.inbox.remove(0).message else { panic!("an acknowledgement of the old head") };
     assert_eq!(ack.head_version.epoch, VolumeEpoch(1));
     assert!(ack.scl < record.lsn);
-    c.ship_to(5, &[record.clone()]);
+    c.ship_to(5, std::slice::from_ref(&record));
     c.settle();
     let Message::Acked(ack) = c.inbox.remove(0).message else { panic!("an acknowledgement") };
     assert_eq!((ack.scl, ack.head_version), (record.lsn, c.head.version));

@@ -51,7 +51,8 @@ fn a_newcomer_copies_everything_before_it_counts() {
             for p in 0..6 {
                 let life = u128::from(p == position);
                 let incarnation = member(p, life).incarnation;
-                let append = protocol::message::Append { incarnation, ..c.append(&[record.clone()]) };
+                let append =
+                    protocol::message::Append { incarnation, ..c.append(std::slice::from_ref(&record)) };
                 c.tell(p, append);
             }
             c.one();

@@ -9,7 +9,7 @@ use storage_node::{DiskFile, SECTOR_BYTES, Settings};
 fn nothing_is_acknowledged_before_its_sync() {
     let mut c = Cluster::new(1, Settings::small());
     let record = c.write_random(3);
-    c.ship(&[record.clone()]);
+    c.ship(std::slice::from_ref(&record));
     let mut acked = 0;
     loop {
         let before: Vec<Lsn> = (0..6).map(|p| c.scl(p)).collect();

@@ -13,7 +13,7 @@ fn gossip_fills_holes_within_two_rounds() {
         for p in 0..6u8 {
             // Each record misses two copies.
             if n % 3 != usize::from(p) % 3 {
-                c.ship_to(p, &[record.clone()]);
+                c.ship_to(p, std::slice::from_ref(&record));
             }
         }
     }
@@ -41,7 +41,7 @@ fn a_nearly_full_device_takes_no_records_and_says_so() {
     let before = c.scl(0);
     c.event(0, Event::Space { free: 1, total: 1_000_000 });
     let record = c.write_random(3);
-    c.ship_to(0, &[record.clone()]);
+    c.ship_to(0, std::slice::from_ref(&record));
     c.settle();
     let Message::Acked(ack) = c.inbox.remove(0).message else { panic!("an acknowledgement") };
     assert!(ack.full && ack.scl == before);

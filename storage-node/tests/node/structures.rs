@@ -151,8 +151,8 @@ proptest! {
         let (mut batches, mut ends) = (Vec::new(), Vec::new());
         for (n, size) in sizes.iter().enumerate() {
             let entry = |i: usize| Entry {
-                page: PageId(i as u64), lsn: Lsn(n as u64 * 1000 + 1), slot: (i % 5 != 0).then_some(i as u32),
-                change: if i % 7 == 0 { Change::Drop } else { Change::Add { oldest_known: i % 2 == 0 } },
+                page: PageId(i as u64), lsn: Lsn(n as u64 * 1000 + 1), slot: (!i.is_multiple_of(5)).then_some(i as u32),
+                change: if i.is_multiple_of(7) { Change::Drop } else { Change::Add { oldest_known: i.is_multiple_of(2) } },
             };
             let batch = Batch { entries: (0..*size).map(entry).collect(), page_point: Lsn(n as u64), forgotten_below: Lsn(0) };
             file.extend_from_slice(&journal::encode(owner, &mut tail, &batch));

@@ -11,7 +11,6 @@ use crate::expr::{Eval, Node, Ty, Typed};
 use values::arithmetic::{self, Op};
 use values::convert::number::to_double;
 use values::convert::text::to_text;
-use values::types::NOT_FIXED;
 use values::{ColumnType, Condition, Decimal, Level, Value};
 
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -28,7 +27,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     function("ceiling", 1, 1, whole_type, |args, ty, e| whole(args, ty, e, Decimal::ceil, f64::ceil)),
     function("cos", 1, 1, real, |args, _, e| real_of(args, e, |x| Some(x.cos()))),
     function("cot", 1, 1, real, |args, _, e| checked(args, e, "cot", |x| Some(1.0 / x.tan()))),
-    function("degrees", 1, 1, real, |args, _, e| checked(args, e, "degrees", |x| Some(x.to_degrees()))),
+    function("degrees", 1, 1, total, |args, _, e| checked(args, e, "degrees", |x| Some(x.to_degrees()))),
     function("exp", 1, 1, real, |args, _, e| checked(args, e, "exp", |x| Some(x.exp()))),
     function("floor", 1, 1, whole_type, |args, ty, e| whole(args, ty, e, Decimal::floor, f64::floor)),
     function("ln", 1, 1, real, |args, _, e| logarithm(args, e, f64::ln)),
@@ -39,18 +38,28 @@ pub(super) const FUNCTIONS: &[Function] = &[
     function("pi", 0, 0, |_, _| Ok(pi_type()), |_, _, _| Ok(Value::Double(std::f64::consts::PI))),
     function("pow", 2, 2, real, pow),
     function("power", 2, 2, real, pow),
-    function("radians", 1, 1, real, |args, _, e| checked(args, e, "radians", |x| Some(x.to_radians()))),
-    volatile("rand", 0, 1, |_, _| Ok(Ty::double().not_null()), rand),
-    function("round", 1, 2, rounded_type, |args, ty, e| round(args, ty, false, e)),
+    function("radians", 1, 1, total, |args, _, e| checked(args, e, "radians", |x| Some(x.to_radians()))),
+    volatile("rand", 0, 1, |_, _| Ok(double_type().not_null()), rand),
+    function("round", 1, 2, |args, _| rounded_type(args, false), |args, ty, e| round(args, ty, false, e)),
     function("sign", 1, 1, |args, _| Ok(Ty::int(21).or_null(args[0].ty.nullable)), sign),
     function("sin", 1, 1, real, |args, _, e| real_of(args, e, |x| Some(x.sin()))),
     function("sqrt", 1, 1, real, |args, _, e| real_of(args, e, |x| (x >= 0.0).then(|| x.sqrt()))),
     function("tan", 1, 1, real, |args, _, e| checked(args, e, "tan", |x| Some(x.tan()))),
-    function("truncate", 2, 2, rounded_type, |args, ty, e| round(args, ty, true, e)),
+    function("truncate", 2, 2, |args, _| rounded_type(args, true), |args, ty, e| round(args, ty, true, e)),
 ];
 
 fn real(_: &mut [Typed], _: &Infer<'_>) -> Result<Ty> {
-    Ok(Ty::double())
+    Ok(double_type())
+}
+
+/// A double an expression makes is a character wider than a column's.
+fn double_type() -> Ty {
+    Ty { width: 23, ..Ty::double() }
+}
+
+/// NULL only if the argument is.
+fn total(args: &mut [Typed], _: &Infer<'_>) -> Result<Ty> {
+    Ok(double_type().or_null(args.iter().any(|a| a.ty.nullable)))
 }
 
 /// DOUBLE(8,6): PI() shows six decimals and computes with all.
@@ -62,12 +71,15 @@ fn pi_type() -> Ty {
 /// The argument's type as a number.
 fn number_type(arg: &Typed) -> Ty {
     let ty = &arg.ty;
+    if ty.null {
+        return double_type();
+    }
     let number = match ty.number_class() {
         Class::Int if ty.class() == Class::Int && ty.col.unsigned => Ty::uint(ty.width),
         Class::Int if ty.class() == Class::Int => Ty::int(ty.width),
         Class::Int => Ty::int(21),
         Class::Decimal => Ty::decimal(ty.integer_digits() + ty.scale(), ty.scale(), ty.col.unsigned),
-        _ => Ty::double(),
+        _ => double_type(),
     };
     number.or_null(ty.nullable)
 }
@@ -177,7 +189,8 @@ fn sign(args: &[Typed], _: &Ty, e: &mut Eval<'_>) -> Result<Value> {
 fn whole_type(args: &mut [Typed], _: &Infer<'_>) -> Result<Ty> {
     let ty = number_type(&args[0]);
     Ok(match ty.class() {
-        Class::Decimal if ty.integer_digits() < 18 => Ty::int(ty.integer_digits() + 2).or_null(ty.nullable),
+        Class::Int => Ty { width: 21, ..ty },
+        Class::Decimal if ty.integer_digits() < 18 => Ty::int(21).or_null(ty.nullable),
         Class::Decimal => Ty::decimal(ty.integer_digits() + 1, 0, ty.col.unsigned).or_null(ty.nullable),
         _ => ty,
     })
@@ -204,7 +217,7 @@ fn whole(
 }
 
 /// ROUND and TRUNCATE of a decimal have as many decimals as asked for, and no more than before.
-fn rounded_type(args: &mut [Typed], _: &Infer<'_>) -> Result<Ty> {
+fn rounded_type(args: &mut [Typed], cut: bool) -> Result<Ty> {
     let ty = number_type(&args[0]);
     let places = match args.get(1).map(|a| &a.node) {
         None => Some(0),
@@ -215,12 +228,11 @@ fn rounded_type(args: &mut [Typed], _: &Infer<'_>) -> Result<Ty> {
     Ok(match ty.class() {
         Class::Decimal => {
             let scale = places.map_or(ty.scale(), |p| p.min(ty.scale()));
-            Ty::decimal(ty.integer_digits() + 1 + scale, scale, ty.col.unsigned)
+            // Rounding may carry into a new digit; cutting does not.
+            let carry = u32::from(!cut && scale < ty.scale());
+            Ty::decimal(ty.integer_digits() + carry + scale, scale, ty.col.unsigned)
         }
-        Class::Real => {
-            let scale = places.map_or(NOT_FIXED, |_| NOT_FIXED);
-            Ty::of(ColumnType { scale, ..ColumnType::double() }, true)
-        }
+        Class::Int => Ty { width: 21, ..ty },
         _ => ty,
     }
     .or_null(nullable))

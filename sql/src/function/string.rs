@@ -6,31 +6,29 @@
 mod code;
 mod cut;
 mod search;
+mod shape;
 
-use super::{ANY, Function, Infer, function};
+use super::{ANY, Function, function};
 use crate::error::Result;
 use crate::expr::ty::derivation;
 use crate::expr::{Eval, Ty, Typed};
+use shape::{
+    ascii, base64_width, binary, concat_ws_type, cut_type, hex_width, joined, joined_of, kind_of, octets_of,
+    padded, quoted_type, repeated, replaced_width, same, sha2_type, sounded_type, space_type, substring_type,
+    system, whole, widest, width, widths,
+};
 use values::collation::{case, char_length, uca};
 use values::{Blob, Collation, Condition, Level, Text, Value};
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    function(
-        "ascii",
-        1,
-        1,
-        |_, _| Ok(Ty::int(3)),
-        |args, _, e| bytes_to(args, e, |b| Value::Int(b.first().copied().map_or(0, i64::from))),
-    ),
-    function("bin", 1, 1, |_, infer| Ok(ascii(64, infer)), code::bin),
-    function("bit_count", 1, 1, |_, _| Ok(Ty::int(21)), code::bit_count),
-    function(
-        "bit_length",
-        1,
-        1,
-        |_, _| Ok(Ty::int(11)),
-        |args, _, e| bytes_to(args, e, |b| Value::Int(b.len() as i64 * 8)),
-    ),
+    function("ascii", 1, 1, whole::<4>, |args, _, e| {
+        bytes_to(args, e, |b| Value::Int(b.first().copied().map_or(0, i64::from)))
+    }),
+    function("bin", 1, 1, |_, infer| Ok(ascii(65, infer)), code::bin),
+    function("bit_count", 1, 1, whole::<21>, code::bit_count),
+    function("bit_length", 1, 1, whole::<11>, |args, _, e| {
+        bytes_to(args, e, |b| Value::Int(b.len() as i64 * 8))
+    }),
     function(
         "char",
         1,
@@ -38,8 +36,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         |args, _| Ok(Ty::text(args.len() as u32 * 4, Collation::BINARY, derivation::COERCIBLE)),
         code::char,
     ),
-    function("char_length", 1, 1, |_, _| Ok(Ty::int(21)), characters),
-    function("character_length", 1, 1, |_, _| Ok(Ty::int(21)), characters),
+    function("char_length", 1, 1, whole::<11>, characters),
+    function("character_length", 1, 1, whole::<11>, characters),
     function(
         "charset",
         1,
@@ -63,8 +61,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
     ),
     function("concat", 1, ANY, |args, infer| Ok(joined(args, widths(args), infer)), concat),
     function("concat_ws", 2, ANY, concat_ws_type, concat_ws),
-    function("conv", 3, 3, |_, infer| Ok(ascii(64, infer)), code::conv),
-    function("crc32", 1, 1, |_, _| Ok(Ty::uint(10)), code::crc32),
+    function("conv", 3, 3, |_, infer| Ok(ascii(65, infer)), code::conv),
+    function("crc32", 1, 1, |args, _| Ok(Ty::uint(10).or_null(args[0].ty.nullable)), code::crc32),
     function("elt", 2, ANY, |args, infer| Ok(joined(&args[1..], widest(&args[1..]), infer)), search::elt),
     function(
         "export_set",
@@ -73,13 +71,13 @@ pub(super) const FUNCTIONS: &[Function] = &[
         |args, infer| Ok(joined(&args[1..3], 64 * (1 + widest(&args[1..3])), infer)),
         search::export_set,
     ),
-    function("field", 2, ANY, |_, _| Ok(Ty::int(3).not_null()), search::field),
-    function("find_in_set", 2, 2, |_, _| Ok(Ty::int(3)), search::find_in_set),
+    function("field", 2, ANY, |_, _| Ok(Ty::int(11).not_null()), search::field),
+    function("find_in_set", 2, 2, whole::<11>, search::find_in_set),
     function("format", 2, 3, |args, infer| Ok(ascii(args[0].ty.width * 4 / 3 + 32, infer)), code::format),
-    function("from_base64", 1, 1, |args, _| Ok(binary(width(&args[0]) * 3 / 4)), code::from_base64),
+    function("from_base64", 1, 1, |args, _| Ok(binary(width(&args[0]) * 3)), code::from_base64),
     function("hex", 1, 1, |args, infer| Ok(ascii(hex_width(&args[0]), infer)), code::hex),
     function("inet_aton", 1, 1, |_, _| Ok(Ty::uint(21)), code::inet_aton),
-    function("inet_ntoa", 1, 1, |_, infer| Ok(ascii(15, infer)), code::inet_ntoa),
+    function("inet_ntoa", 1, 1, |_, infer| Ok(ascii(31, infer)), code::inet_ntoa),
     function(
         "insert",
         4,
@@ -87,18 +85,12 @@ pub(super) const FUNCTIONS: &[Function] = &[
         |args, infer| Ok(joined_of(&[&args[0], &args[3]], width(&args[0]) + width(&args[3]), infer)),
         cut::insert,
     ),
-    function("instr", 2, 2, |_, _| Ok(Ty::int(21)), |args, _, e| search::locate(&args[1], &args[0], None, e)),
+    function("instr", 2, 2, whole::<11>, |args, _, e| search::locate(&args[1], &args[0], None, e)),
     function("is_ipv4", 1, 1, |_, _| Ok(Ty::bool(false)), code::is_ipv4),
     function("lcase", 1, 1, same, lower),
-    function("left", 2, 2, same, cut::left),
-    function("length", 1, 1, |_, _| Ok(Ty::int(21)), octets),
-    function(
-        "locate",
-        2,
-        3,
-        |_, _| Ok(Ty::int(21)),
-        |args, _, e| search::locate(&args[0], &args[1], args.get(2), e),
-    ),
+    function("left", 2, 2, cut_type, cut::left),
+    function("length", 1, 1, whole::<11>, octets),
+    function("locate", 2, 3, whole::<11>, |args, _, e| search::locate(&args[0], &args[1], args.get(2), e)),
     function("lower", 1, 1, same, lower),
     function("lpad", 3, 3, padded, |args, ty, e| cut::pad(args, ty, true, e)),
     function("ltrim", 1, 2, same, |args, ty, e| cut::trim(args, ty, (true, false), e)),
@@ -109,27 +101,21 @@ pub(super) const FUNCTIONS: &[Function] = &[
         |args, infer| Ok(joined(&args[1..], widths(&args[1..]) + args.len() as u32, infer)),
         search::make_set,
     ),
-    function("oct", 1, 1, |_, infer| Ok(ascii(64, infer)), code::oct),
-    function("octet_length", 1, 1, |_, _| Ok(Ty::int(21)), octets),
-    function("ord", 1, 1, |_, _| Ok(Ty::int(21)), code::ord),
-    function("quote", 1, 1, |args, infer| Ok(joined(args, width(&args[0]) * 2 + 2, infer)), code::quote),
+    function("oct", 1, 1, |_, infer| Ok(ascii(65, infer)), code::oct),
+    function("octet_length", 1, 1, whole::<11>, octets),
+    function("ord", 1, 1, whole::<21>, code::ord),
+    function("quote", 1, 1, quoted_type, code::quote),
     function("repeat", 2, 2, repeated, repeat),
-    function(
-        "replace",
-        3,
-        3,
-        |args, infer| Ok(joined(args, width(&args[0]) * (1 + width(&args[2])), infer)),
-        search::replace,
-    ),
+    function("replace", 3, 3, |args, infer| Ok(joined(args, replaced_width(args), infer)), search::replace),
     function("reverse", 1, 1, same, cut::reverse),
-    function("right", 2, 2, same, cut::right),
+    function("right", 2, 2, cut_type, cut::right),
     function("rpad", 3, 3, padded, |args, ty, e| cut::pad(args, ty, false, e)),
     function("rtrim", 1, 2, same, |args, ty, e| cut::trim(args, ty, (false, true), e)),
-    function("sha2", 2, 2, |_, infer| Ok(ascii(128, infer)), code::sha2),
-    function("soundex", 1, 1, same, code::soundex),
-    function("space", 1, 1, |_, infer| Ok(ascii(MAX_WIDTH, infer)), space),
-    function("strcmp", 2, 2, |_, _| Ok(Ty::int(2)), search::strcmp),
-    function("substring", 2, 3, same, cut::substring),
+    function("sha2", 2, 2, sha2_type, code::sha2),
+    function("soundex", 1, 1, sounded_type, code::soundex),
+    function("space", 1, 1, space_type, space),
+    function("strcmp", 2, 2, whole::<2>, search::strcmp),
+    function("substring", 2, 3, substring_type, cut::substring),
     function(
         "substring_index",
         3,
@@ -141,94 +127,14 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "to_base64",
         1,
         1,
-        |args, infer| Ok(ascii(width(&args[0]) * 16 / 3 + 8, infer)),
+        |args, infer| Ok(ascii(base64_width(octets_of(&args[0])), infer)),
         code::to_base64,
     ),
     function("trim", 1, 2, same, |args, ty, e| cut::trim(args, ty, (true, true), e)),
     function("ucase", 1, 1, same, upper),
-    function("unhex", 1, 1, |args, _| Ok(binary(width(&args[0]).div_ceil(2))), code::unhex),
+    function("unhex", 1, 1, |args, _| Ok(binary((octets_of(&args[0]) + 1) / 2)), code::unhex),
     function("upper", 1, 1, same, upper),
 ];
-
-/// The width of results whose length nothing bounds, in characters: a LONGTEXT's in bytes over four.
-const MAX_WIDTH: u32 = 1 << 24;
-
-/// Text made of letters and digits: in the connection's collation.
-fn ascii(chars: u32, infer: &Infer<'_>) -> Ty {
-    Ty::text(chars, infer.collation, derivation::COERCIBLE)
-}
-
-fn system(chars: u32, _: &Infer<'_>) -> Ty {
-    Ty::text(chars, Collation::DEFAULT, derivation::SYSTEM)
-}
-
-fn binary(bytes: u32) -> Ty {
-    Ty::text(bytes, Collation::BINARY, derivation::COERCIBLE)
-}
-
-/// CHARSET() and COLLATION() of a number are binary's.
-fn kind_of(arg: &Typed) -> Collation {
-    if arg.ty.is_text() || arg.ty.null { arg.ty.collation() } else { Collation::BINARY }
-}
-
-/// Characters (bytes of a binary string) an argument has at most.
-fn width(arg: &Typed) -> u32 {
-    arg.ty.width.min(MAX_WIDTH)
-}
-
-fn widths(args: &[Typed]) -> u32 {
-    args.iter().map(width).fold(0, u32::saturating_add).min(MAX_WIDTH)
-}
-
-fn widest(args: &[Typed]) -> u32 {
-    args.iter().map(width).max().unwrap_or(0)
-}
-
-/// Text of at most `chars`, with the collation of the strongest of `args`.
-fn joined(args: &[Typed], chars: u32, infer: &Infer<'_>) -> Ty {
-    joined_of(&args.iter().collect::<Vec<_>>(), chars, infer)
-}
-
-fn joined_of(args: &[&Typed], chars: u32, infer: &Infer<'_>) -> Ty {
-    let texts = || args.iter().map(|a| &a.ty).filter(|t| t.is_text());
-    let collation = if texts().any(|t| t.collation() == Collation::BINARY) {
-        Collation::BINARY
-    } else {
-        texts().min_by_key(|t| t.derivation).map_or(infer.collation, Ty::collation)
-    };
-    let strongest = texts().map(|t| t.derivation).min().unwrap_or(derivation::COERCIBLE);
-    let nullable = args.iter().any(|a| a.ty.nullable);
-    Ty::text(chars.min(MAX_WIDTH), collation, strongest).or_null(nullable)
-}
-
-/// As long as the first argument and of its collation; NULL if any argument is.
-fn same(args: &mut [Typed], infer: &Infer<'_>) -> Result<Ty> {
-    let nullable = args.iter().any(|a| a.ty.nullable);
-    Ok(joined(&args[..1], width(&args[0]), infer).or_null(nullable))
-}
-
-fn concat_ws_type(args: &mut [Typed], infer: &Infer<'_>) -> Result<Ty> {
-    let separators = width(&args[0]).saturating_mul(args.len() as u32);
-    Ok(joined(args, widths(&args[1..]).saturating_add(separators), infer).or_null(args[0].ty.nullable))
-}
-
-/// A length that is a constant bounds the result.
-fn constant_length(arg: &Typed) -> Option<u32> {
-    match &arg.node {
-        crate::expr::Node::Const(Value::Int(n)) => Some(u32::try_from(*n).unwrap_or(0)),
-        _ => None,
-    }
-}
-
-fn padded(args: &mut [Typed], infer: &Infer<'_>) -> Result<Ty> {
-    let chars = constant_length(&args[1]).unwrap_or(MAX_WIDTH);
-    Ok(joined_of(&[&args[0], &args[2]], chars, infer).or_null(true))
-}
-
-fn repeated(args: &mut [Typed], infer: &Infer<'_>) -> Result<Ty> {
-    let chars = constant_length(&args[1]).map_or(MAX_WIDTH, |n| n.saturating_mul(width(&args[0])));
-    Ok(joined(&args[..1], chars, infer).or_null(true))
-}
 
 /// A result of type `ty`.
 fn string(ty: &Ty, bytes: &[u8]) -> Value {
@@ -358,13 +264,4 @@ fn space(args: &[Typed], ty: &Ty, e: &mut Eval<'_>) -> Result<Value> {
 fn same_character(a: u32, b: u32, collation: Collation) -> bool {
     a == b
         || collation == Collation::UTF8MB4_0900_AI_CI && uca::CharWeights::new(a).eq(uca::CharWeights::new(b))
-}
-
-/// HEX of text has two digits a byte, of a number at most sixteen.
-fn hex_width(arg: &Typed) -> u32 {
-    if arg.ty.is_text() {
-        width(arg).saturating_mul(2 * arg.ty.collation().bytes_per_char() as u32)
-    } else {
-        16
-    }
 }

@@ -36,7 +36,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     function("curtime", 0, 1, |args, _| now::type_of(TypeKind::Time, "curtime", args), now::curtime),
     function("date", 1, 1, date_type, part::date),
     function("date_format", 2, 2, format::text_type, format::date_format),
-    function("datediff", 2, 2, |_, _| Ok(Ty::int(7)), span::datediff),
+    function("datediff", 2, 2, |_, _| Ok(Ty::int(9)), span::datediff),
     function("day", 1, 1, |_, _| Ok(Ty::int(3)), |args, _, e| part::of_date(args, e, Date::day)),
     function("dayname", 1, 1, name_type, part::dayname),
     function("dayofmonth", 1, 1, |_, _| Ok(Ty::int(3)), |args, _, e| part::of_date(args, e, Date::day)),
@@ -62,13 +62,19 @@ pub(super) const FUNCTIONS: &[Function] = &[
         |args, _| Ok(Ty::temporal(TypeKind::Time, fsp_of_number(&args[2]))),
         build::maketime,
     ),
-    function("microsecond", 1, 1, |_, _| Ok(Ty::int(7)), |args, _, e| part::of_time(args, e, Time::fraction)),
+    function(
+        "microsecond",
+        1,
+        1,
+        |_, _| Ok(Ty::int(21)),
+        |args, _, e| part::of_time(args, e, Time::fraction),
+    ),
     function("minute", 1, 1, |_, _| Ok(Ty::int(3)), |args, _, e| part::of_time(args, e, Time::minute)),
     function("month", 1, 1, |_, _| Ok(Ty::int(3)), |args, _, e| part::of_date(args, e, Date::month)),
     function("monthname", 1, 1, name_type, part::monthname),
     function("now", 0, 1, |args, _| now::type_of(TypeKind::DateTime, "now", args), now::now),
-    function("period_add", 2, 2, |_, _| Ok(Ty::int(7)), build::period_add),
-    function("period_diff", 2, 2, |_, _| Ok(Ty::int(7)), build::period_diff),
+    function("period_add", 2, 2, period_type, build::period_add),
+    function("period_diff", 2, 2, period_type, build::period_diff),
     function(
         "quarter",
         1,
@@ -102,10 +108,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "to_days",
         1,
         1,
-        |_, _| Ok(Ty::int(7)),
+        |_, _| Ok(Ty::int(8)),
         |args, _, e| part::of_day(args, e, |d| d.to_days() as u32),
     ),
-    function("to_seconds", 1, 1, |_, _| Ok(Ty::int(12)), part::to_seconds),
+    function("to_seconds", 1, 1, |_, _| Ok(Ty::int(21)), part::to_seconds),
     function("unix_timestamp", 0, 1, now::unix_timestamp_type, now::unix_timestamp),
     function("utc_date", 0, 0, date_type, now::utc_date),
     function("utc_time", 0, 1, |args, _| now::type_of(TypeKind::Time, "utc_time", args), now::utc_time),
@@ -137,6 +143,10 @@ pub(crate) fn week(date: Date, mode: u8) -> (u32, u32) {
 
 fn date_type(_: &mut [Typed], _: &Infer<'_>) -> Result<Ty> {
     Ok(Ty::temporal(TypeKind::Date, 0))
+}
+
+fn period_type(args: &mut [Typed], _: &Infer<'_>) -> Result<Ty> {
+    Ok(Ty::int(21).or_null(args.iter().any(|a| a.ty.nullable)))
 }
 
 fn name_type(_: &mut [Typed], infer: &Infer<'_>) -> Result<Ty> {

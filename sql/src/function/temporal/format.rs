@@ -10,10 +10,41 @@ use std::fmt::Write as _;
 use values::temporal::{DateRules, SECOND, days, month_name};
 use values::{Condition, Date, DateTime, Time, TypeKind, Value};
 
-/// A specifier writes at most eleven characters.
+/// As long as a constant format can write; ten characters for each of an unknown one's.
 pub(super) fn text_type(args: &mut [Typed], infer: &Infer<'_>) -> Result<Ty> {
-    let format = &args[args.len() - 1].ty;
-    Ok(Ty::text(format.width.min(1 << 20) * 10, infer.collation, derivation::COERCIBLE))
+    let format = &args[args.len() - 1];
+    let width = match &format.node {
+        Node::Const(value) => written_width(value.as_bytes().unwrap_or_default()),
+        _ => format.ty.width.min(1 << 20) * 10,
+    };
+    Ok(Ty::text(width, infer.collation, derivation::COERCIBLE))
+}
+
+/// Names count for the longest of any language, as in MySQL.
+fn written_width(format: &[u8]) -> u32 {
+    let mut rest = format.iter();
+    let mut width = 0;
+    while let Some(b) = rest.next() {
+        width += match b {
+            b'%' => match rest.next() {
+                Some(b'M' | b'W') => 64,
+                Some(b'a' | b'b') => 32,
+                Some(b'D' | b'Y' | b'x' | b'X') => 4,
+                Some(b'H' | b'k') => 7,
+                Some(b'r') => 11,
+                Some(b'T') => 8,
+                Some(b'f') => 6,
+                Some(b'j') => 3,
+                Some(
+                    b'd' | b'e' | b'c' | b'm' | b'i' | b'I' | b'h' | b'l' | b'p' | b'S' | b's' | b'U' | b'u' | b'V' | b'v'
+                    | b'y',
+                ) => 2,
+                _ => 1,
+            },
+            _ => 1,
+        };
+    }
+    width
 }
 
 pub(super) fn date_format(args: &[Typed], _: &Ty, e: &mut Eval<'_>) -> Result<Value> {

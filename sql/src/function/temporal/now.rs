@@ -64,11 +64,12 @@ pub(super) fn utc_time(_: &[Typed], ty: &Ty, e: &mut Eval<'_>) -> Result<Value> 
 
 /// Whole seconds, or with the fraction of its argument.
 pub(super) fn unix_timestamp_type(args: &mut [Typed], _: &Infer<'_>) -> Result<Ty> {
-    let Some(arg) = args.first() else { return Ok(Ty::int(11).not_null()) };
-    Ok(match fsp_of(arg) {
-        0 => Ty::int(11),
-        fsp => Ty::decimal(12 + u32::from(fsp), u32::from(fsp), false),
-    })
+    let Some(arg) = args.first() else { return Ok(Ty::int(21).not_null()) };
+    let ty = match fsp_of(arg) {
+        0 => Ty::int(21),
+        fsp => Ty::decimal(11 + u32::from(fsp), u32::from(fsp), false),
+    };
+    Ok(ty.or_null(arg.ty.nullable))
 }
 
 /// 0 for what TIMESTAMP cannot say: before 1970, after 3001, or no date at all.

@@ -2,14 +2,14 @@
 
 use super::{date_argument, datetime_argument, day_rules, fsp_of, out_of_range, time_argument};
 use crate::error::Result;
-use crate::expr::ty::{Class, derivation};
+use crate::expr::ty::Class;
 use crate::expr::{Eval, Ty, Typed};
 use crate::function::Infer;
 use values::convert::temporal::{to_datetime, to_time};
 use values::convert::text::to_text;
 use values::temporal::time_text::whole_datetime;
 use values::temporal::{DateRules, Interval};
-use values::{Condition, DateTime, Time, TypeKind, Value};
+use values::{ColumnType, Condition, DateTime, Time, TypeKind, Value};
 
 pub(super) fn datediff(args: &[Typed], _: &Ty, e: &mut Eval<'_>) -> Result<Value> {
     let a = date_argument(&args[0], day_rules(), e)?;
@@ -75,7 +75,7 @@ pub(super) fn add_type(args: &mut [Typed], infer: &Infer<'_>) -> Result<Ty> {
     Ok(match args[0].ty.class() {
         Class::Date | Class::DateTime => Ty::temporal(TypeKind::DateTime, fsp),
         Class::Time => Ty::temporal(TypeKind::Time, fsp),
-        _ => Ty::text(29, infer.collation, derivation::COERCIBLE),
+        _ => Ty::of(ColumnType::char(29, infer.collation), true),
     })
 }
 

@@ -1,0 +1,175 @@
+//! Types of string results: how long they can be, and whose collation they have. MySQL's metadata has these lengths.
+
+use crate::error::Result;
+use crate::expr::ty::derivation;
+use crate::expr::{Node, Ty, Typed};
+use crate::function::Infer;
+use values::{Collation, Value};
+
+/// The width of results whose length nothing bounds, in characters: a LONGTEXT's in bytes over four.
+pub(super) const MAX_WIDTH: u32 = 1 << 24;
+
+/// Text made of letters and digits: in the connection's collation.
+pub(super) fn ascii(chars: u32, infer: &Infer<'_>) -> Ty {
+    Ty::text(chars, infer.collation, derivation::COERCIBLE)
+}
+
+pub(super) fn system(chars: u32, _: &Infer<'_>) -> Ty {
+    Ty::text(chars, Collation::DEFAULT, derivation::SYSTEM)
+}
+
+pub(super) fn binary(bytes: u32) -> Ty {
+    Ty::text(bytes, Collation::BINARY, derivation::COERCIBLE)
+}
+
+/// CHARSET() and COLLATION() of a number are binary's.
+pub(super) fn kind_of(arg: &Typed) -> Collation {
+    if arg.ty.is_text() || arg.ty.null { arg.ty.collation() } else { Collation::BINARY }
+}
+
+/// Characters (bytes of a binary string) an argument has at most.
+pub(super) fn width(arg: &Typed) -> u32 {
+    arg.ty.width.min(MAX_WIDTH)
+}
+
+pub(super) fn widths(args: &[Typed]) -> u32 {
+    args.iter().map(width).fold(0, u32::saturating_add).min(MAX_WIDTH)
+}
+
+pub(super) fn widest(args: &[Typed]) -> u32 {
+    args.iter().map(width).max().unwrap_or(0)
+}
+
+/// Text of at most `chars`, with the collation of the strongest of `args`.
+pub(super) fn joined(args: &[Typed], chars: u32, infer: &Infer<'_>) -> Ty {
+    joined_of(&args.iter().collect::<Vec<_>>(), chars, infer)
+}
+
+pub(super) fn joined_of(args: &[&Typed], chars: u32, infer: &Infer<'_>) -> Ty {
+    let texts = || args.iter().map(|a| &a.ty).filter(|t| t.is_text());
+    let collation = if texts().any(|t| t.collation() == Collation::BINARY) {
+        Collation::BINARY
+    } else {
+        texts().min_by_key(|t| t.derivation).map_or(infer.collation, Ty::collation)
+    };
+    let strongest = texts().map(|t| t.derivation).min().unwrap_or(derivation::COERCIBLE);
+    // A character of text is up to four bytes of a binary string.
+    let bytes = if collation == Collation::BINARY { extra_bytes(args) } else { 0 };
+    Ty::text(chars.saturating_add(bytes).min(MAX_WIDTH), collation, strongest)
+}
+
+fn extra_bytes(args: &[&Typed]) -> u32 {
+    let texts = args.iter().filter(|a| a.ty.is_text() && a.ty.collation() != Collation::BINARY);
+    texts.map(|a| width(a).saturating_mul(3)).fold(0, u32::saturating_add)
+}
+
+/// As long as the first argument and of its collation.
+pub(super) fn same(args: &mut [Typed], infer: &Infer<'_>) -> Result<Ty> {
+    Ok(joined(&args[..1], width(&args[0]), infer))
+}
+
+/// A whole number of at most `WIDTH` characters; NULL if an argument is.
+pub(super) fn whole<const WIDTH: u32>(args: &mut [Typed], _: &Infer<'_>) -> Result<Ty> {
+    Ok(Ty::int(WIDTH).or_null(args.iter().any(|a| a.ty.nullable)))
+}
+
+/// LEFT and RIGHT: at most as many characters as a constant says.
+pub(super) fn cut_type(args: &mut [Typed], infer: &Infer<'_>) -> Result<Ty> {
+    let own = width(&args[0]);
+    Ok(joined(&args[..1], constant_length(&args[1]).map_or(own, |n| n.min(own)), infer))
+}
+
+/// SUBSTRING with constants: what is left from its start, at most its length.
+pub(super) fn substring_type(args: &mut [Typed], infer: &Infer<'_>) -> Result<Ty> {
+    let own = i64::from(width(&args[0]));
+    let start = match constant(&args[1]) {
+        None => 0,
+        Some(0) => own,
+        Some(n) if n > 0 => n - 1,
+        Some(n) if own + n < 0 => own,
+        Some(n) => own + n,
+    };
+    let left = (own - start).max(0);
+    let count = args.get(2).and_then(constant).map_or(left, |n| n.clamp(0, left));
+    Ok(joined(&args[..1], count as u32, infer))
+}
+
+/// Every character doubled, and the quotes.
+pub(super) fn quoted_type(args: &mut [Typed], infer: &Infer<'_>) -> Result<Ty> {
+    Ok(joined(args, (width(&args[0]) * 2 + 2).max(4), infer))
+}
+
+pub(super) fn sounded_type(args: &mut [Typed], infer: &Infer<'_>) -> Result<Ty> {
+    Ok(joined(args, width(&args[0]).max(4), infer))
+}
+
+pub(super) fn space_type(args: &mut [Typed], infer: &Infer<'_>) -> Result<Ty> {
+    Ok(ascii(constant_length(&args[0]).unwrap_or(MAX_WIDTH), infer))
+}
+
+/// Two digits a byte.
+pub(super) fn sha2_type(args: &mut [Typed], infer: &Infer<'_>) -> Result<Ty> {
+    let bits = match constant(&args[1]) {
+        Some(n @ (224 | 384 | 512)) => n as u32,
+        None => 512,
+        _ => 256,
+    };
+    Ok(ascii(bits / 4, infer))
+}
+
+/// Four characters for three bytes, and line ends.
+pub(super) fn base64_width(bytes: u32) -> u32 {
+    let digits = bytes.div_ceil(3) * 4;
+    digits + digits.saturating_sub(1) / 76
+}
+
+/// REPLACE grows by what each replacement adds.
+pub(super) fn replaced_width(args: &[Typed]) -> u32 {
+    let (own, from, to) = (width(&args[0]), width(&args[1]).max(1), width(&args[2]));
+    own.saturating_add((own / from).saturating_mul(to.saturating_sub(from)))
+}
+
+/// Bytes an argument has at most.
+pub(super) fn octets_of(arg: &Typed) -> u32 {
+    let text = arg.ty.is_text() && arg.ty.collation() != Collation::BINARY;
+    if text { width(arg).saturating_mul(4) } else { width(arg) }
+}
+
+/// HEX of text has two digits a byte, of a number at most sixteen.
+pub(super) fn hex_width(arg: &Typed) -> u32 {
+    if arg.ty.is_text() || arg.ty.null || arg.ty.col.is_temporal() {
+        octets_of(arg).saturating_mul(2)
+    } else {
+        16
+    }
+}
+
+pub(super) fn concat_ws_type(args: &mut [Typed], infer: &Infer<'_>) -> Result<Ty> {
+    let separators = width(&args[0]).saturating_mul(args.len() as u32 - 2);
+    Ok(joined(args, widths(&args[1..]).saturating_add(separators), infer))
+}
+
+/// A constant whole number.
+fn constant(arg: &Typed) -> Option<i64> {
+    match &arg.node {
+        Node::Const(Value::Int(n)) => Some(*n),
+        Node::Const(Value::Decimal(d)) => d.to_integer().and_then(|n| i64::try_from(n).ok()),
+        Node::Neg(inner) => constant(inner).map(|n| -n),
+        _ => None,
+    }
+}
+
+/// A length that is a constant bounds the result.
+fn constant_length(arg: &Typed) -> Option<u32> {
+    constant(arg).map(|n| u32::try_from(n.max(0)).unwrap_or(u32::MAX))
+}
+
+pub(super) fn padded(args: &mut [Typed], infer: &Infer<'_>) -> Result<Ty> {
+    let chars = constant_length(&args[1]).unwrap_or(MAX_WIDTH);
+    Ok(joined_of(&[&args[0], &args[2]], chars, infer))
+}
+
+pub(super) fn repeated(args: &mut [Typed], infer: &Infer<'_>) -> Result<Ty> {
+    let chars = constant_length(&args[1]).map_or(MAX_WIDTH, |n| n.saturating_mul(width(&args[0])));
+    Ok(joined(&args[..1], chars, infer))
+}

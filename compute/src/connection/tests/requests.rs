@@ -120,3 +120,20 @@ fn prepared_statements() {
     assert_eq!(shown(&mut client, again), "1243");
     assert_eq!(server.status("Prepared_stmt_count"), 0);
 }
+
+/// A waiting connection's task: engine.md allows 32 KiB for all of a parked session.
+#[test]
+fn a_waiting_task_is_small() {
+    let server = Running::start(&[]);
+    let socket = std::net::TcpStream::connect(server.address).unwrap();
+    socket.set_nonblocking(true).unwrap();
+    let _context = server.runtime.enter();
+    let socket = tokio::net::TcpStream::from_std(socket).unwrap();
+    let entry = server.shared.registry.enter(server.address).unwrap();
+    let task = crate::connection::serve(server.shared.clone(), socket, entry.clone());
+    let bytes = std::mem::size_of_val(&task);
+    drop(task);
+    server.shared.registry.leave(&entry);
+    assert!(bytes <= 4096, "{bytes} bytes");
+    println!("{bytes} bytes");
+}

@@ -8,6 +8,7 @@
 //! 2. Evaluation never awaits and never touches the engine.
 //! 3. Conditions (warnings) go to the statement's diagnostics; whether one is an error is decided there, by sql_mode and statement.
 
+pub(crate) mod cast;
 pub(crate) mod compare;
 pub(crate) mod eval;
 pub(crate) mod numeric;
@@ -21,7 +22,7 @@ pub(crate) use ty::Ty;
 use values::{Collation, Value};
 
 /// An expression with its type.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Typed {
     pub(crate) node: Node,
     pub(crate) ty: Ty,
@@ -65,7 +66,7 @@ impl Typed {
 }
 
 /// One operation.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Node {
     Const(Value),
     Param(u16),

@@ -2,12 +2,13 @@
 
 use crate::ast::Unit as Written;
 use crate::error::Result;
-use crate::expr::ty::{Class, derivation};
+use crate::expr::ty::Class;
 use crate::expr::{Eval, Ty, Typed};
 use values::convert::number::{to_decimal, to_integer};
 use values::convert::temporal::{to_datetime, to_time};
+use values::temporal::time_text::whole_datetime;
 use values::temporal::{DAY, DateRules, Interval, SECOND, Unit};
-use values::{Collation, Condition, DateTime, TypeKind, Value};
+use values::{Collation, ColumnType, Condition, DateTime, TypeKind, Value};
 
 /// The engine's unit of a written one.
 pub(crate) fn unit(written: Written) -> Unit {
@@ -50,10 +51,34 @@ pub(crate) fn add_type(expr: &Ty, amount: &Ty, written: Written, connection: Col
         Class::Date if unit.keeps_date() => Ty::temporal(TypeKind::Date, 0),
         Class::Date => Ty::temporal(TypeKind::DateTime, fraction),
         Class::DateTime => Ty::temporal(TypeKind::DateTime, expr.col.scale.max(fraction)),
-        Class::Time if !unit.is_months() => Ty::temporal(TypeKind::Time, expr.col.scale.max(fraction)),
+        Class::Time if of_clock(written) => Ty::temporal(TypeKind::Time, expr.col.scale.max(fraction)),
         Class::Time => Ty::temporal(TypeKind::DateTime, expr.col.scale.max(fraction)),
-        _ => Ty::text(29, connection, derivation::COERCIBLE),
+        _ => Ty::of(ColumnType::char(29, connection), true),
     }
+}
+
+/// A TIME stays one when hours and less are added; days make a datetime of today.
+fn of_clock(written: Written) -> bool {
+    use Written::{DayHour, DayMicrosecond, DayMinute, DaySecond};
+    !unit(written).keeps_date() && !matches!(written, DayHour | DayMinute | DaySecond | DayMicrosecond)
+}
+
+/// The type of `EXTRACT(unit FROM ...)`: as wide as the unit's digits and a sign.
+pub(crate) fn extract_type(written: Written) -> Ty {
+    Ty::int(match written {
+        Written::Quarter => 2,
+        Written::Second | Written::Minute | Written::Day | Written::Week | Written::Month => 3,
+        Written::Hour => 4,
+        Written::Year | Written::MinuteSecond => 5,
+        Written::HourMinute => 6,
+        Written::Microsecond | Written::YearMonth => 7,
+        Written::HourSecond => 8,
+        Written::SecondMicrosecond | Written::DayHour => 9,
+        Written::MinuteMicrosecond | Written::DayMinute => 11,
+        Written::DaySecond => 13,
+        Written::HourMicrosecond => 14,
+        Written::DayMicrosecond => 20,
+    })
 }
 
 fn interval(amount: &Typed, written: Written, e: &mut Eval<'_>) -> Result<Option<Interval>> {
@@ -91,7 +116,9 @@ pub(crate) fn add(
         };
     }
     let rules = DateRules::of(e.context.settings.sql_mode);
-    let Some(found) = e.with(|cx, warnings| to_datetime(&value, rules, cx, warnings))? else { return Ok(Value::Null) };
+    let Some(found) = e.with(|cx, warnings| to_datetime(&value, rules, cx, warnings))? else {
+        return Ok(Value::Null);
+    };
     let Some(moved) = found.value.plus(interval) else { return overflow("datetime", e) };
     Ok(match ty.class() {
         Class::Date => Value::Date(moved.date()),
@@ -116,23 +143,30 @@ pub(crate) fn extract(written: Written, expr: &Typed, e: &mut Eval<'_>) -> Resul
     if value.is_null() {
         return Ok(Value::Null);
     }
-    let time_only = matches!(value, Value::Time(_));
-    let at = if time_only {
-        let Some((time, _)) = e.with(|cx, warnings| to_time(&value, cx, warnings))? else { return Ok(Value::Null) };
-        return Ok(Value::Int(extract_time(written, time)));
-    } else {
-        let any = DateRules::default();
-        match e.with(|cx, warnings| to_datetime(&value, any, cx, warnings))? {
-            Some(found) => found.value,
-            None => return Ok(Value::Null),
-        }
+    // Units of the clock read a text without a date as a time.
+    let dated = unit(written).keeps_date();
+    let clock = match &value {
+        Value::Time(_) => !dated,
+        _ => !dated && value.as_bytes().is_some_and(|b| whole_datetime(b).is_none() && !has_date(b)),
     };
-    Ok(Value::Int(extract_datetime(written, at)))
+    if clock {
+        let time = e.with(|cx, warnings| to_time(&value, cx, warnings))?;
+        return Ok(time.map_or(Value::Null, |(t, _)| Value::Int(extract_time(written, t))));
+    }
+    let any = DateRules::default();
+    let found = e.with(|cx, warnings| to_datetime(&value, any, cx, warnings))?;
+    Ok(found.map_or(Value::Null, |f| Value::Int(extract_datetime(written, f.value))))
+}
+
+/// Text like 2024-01-02.
+fn has_date(text: &[u8]) -> bool {
+    text.iter().skip(1).filter(|b| **b == b'-').count() == 2
 }
 
 fn extract_time(written: Written, t: values::Time) -> i64 {
     let sign = if t.is_negative() { -1 } else { 1 };
-    let (h, m, s, us) = (i64::from(t.hours()), i64::from(t.minute()), i64::from(t.second()), i64::from(t.fraction()));
+    let (h, m, s, us) =
+        (i64::from(t.hours()), i64::from(t.minute()), i64::from(t.second()), i64::from(t.fraction()));
     sign * clock(written, 0, h, m, s, us).unwrap_or(0)
 }
 

@@ -5,7 +5,7 @@
 //! 3. `volatile` functions give another value each time; all others are constant over constant arguments and may be answered by an index.
 
 pub(crate) mod aggregate;
-mod control;
+pub(crate) mod control;
 pub(crate) mod interval;
 mod numeric;
 mod session;

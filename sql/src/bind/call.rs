@@ -1,0 +1,86 @@
+//! Function calls and aggregates.
+
+use super::{Binder, BoundAggregate, operator};
+use crate::ast::{AggKind, Aggregate, Expr};
+use crate::error::{Result, SqlError};
+use crate::expr::ty::{Class, derivation};
+use crate::expr::{Node, Ty, Typed};
+use crate::function;
+use values::{Collation, ColumnType, TypeKind};
+
+pub(super) fn bind(b: &mut Binder<'_>, name: &str, args: &[Expr]) -> Result<Typed> {
+    let function = function::lookup(name, args.len(), b.context.schema.as_deref())?;
+    let mut args = args.iter().map(|a| b.bind(a)).collect::<Result<Vec<_>>>()?;
+    let ty = (function.infer)(&mut args, &operator::infer(b))?;
+    Ok(Typed::new(Node::Func { function, args }, ty))
+}
+
+impl Binder<'_> {
+    pub(super) fn aggregate(&mut self, aggregate: &Aggregate) -> Result<Typed> {
+        let Some(mut collected) = self.aggregates.take() else {
+            return Err(SqlError::new(1111, "Invalid use of group function"));
+        };
+        if let Some(at) = collected.iter().position(|a| a.source == *aggregate) {
+            let ty = collected[at].ty;
+            self.aggregates = Some(collected);
+            return Ok(Typed::new(Node::Agg(at), ty));
+        }
+        // Inside the arguments `aggregates` is None, so a nested aggregate is 1111.
+        let (aliases, place) = (self.aliases.take(), self.place);
+        let bound = self.aggregate_parts(aggregate);
+        (self.aliases, self.place) = (aliases, place);
+        let bound = bound?;
+        let (at, ty) = (collected.len(), bound.ty);
+        collected.push(bound);
+        self.aggregates = Some(collected);
+        Ok(Typed::new(Node::Agg(at), ty))
+    }
+
+    fn aggregate_parts(&mut self, aggregate: &Aggregate) -> Result<BoundAggregate> {
+        let args = aggregate.args.iter().map(|a| self.bind(a)).collect::<Result<Vec<_>>>()?;
+        let mut order = Vec::with_capacity(aggregate.order_by.len());
+        for item in &aggregate.order_by {
+            order.push((self.bind(&item.expr)?, item.desc));
+        }
+        let ty = self.aggregate_type(aggregate.kind, &args);
+        Ok(BoundAggregate { source: aggregate.clone(), args, order, ty })
+    }
+
+    fn aggregate_type(&self, kind: AggKind, args: &[Typed]) -> Ty {
+        let arg = args.first().map_or(Ty::null(), |a| a.ty);
+        match kind {
+            AggKind::Count => Ty::int(21).not_null(),
+            AggKind::BitAnd | AggKind::BitOr | AggKind::BitXor => Ty::uint(21).not_null(),
+            AggKind::Sum => match arg.number_class() {
+                Class::Int | Class::Decimal => {
+                    Ty::decimal(arg.integer_digits() + arg.scale() + 22, arg.scale(), false)
+                }
+                _ => Ty { width: 23, ..Ty::double() },
+            },
+            AggKind::Avg => match arg.number_class() {
+                Class::Int | Class::Decimal => {
+                    let increment = u32::from(self.context.settings.div_precision_increment);
+                    let scale = (arg.scale() + increment).min(30);
+                    Ty::decimal(arg.integer_digits() + scale, scale, false)
+                }
+                _ => Ty { width: 23, ..Ty::double() },
+            },
+            AggKind::Min | AggKind::Max | AggKind::AnyValue => arg.or_null(true),
+            AggKind::StddevPop | AggKind::StddevSamp | AggKind::VarPop | AggKind::VarSamp => {
+                Ty { width: 23, ..Ty::double() }
+            }
+            AggKind::GroupConcat => {
+                let binary = args.iter().any(|a| a.ty.col.is_binary() && !a.ty.null);
+                let collation = if binary { Collation::BINARY } else { self.context.settings.collation_connection };
+                let length = self.context.settings.group_concat_max_len as u32;
+                let col = if binary {
+                    ColumnType::blob(TypeKind::Blob)
+                } else {
+                    ColumnType::text(TypeKind::Text, collation)
+                };
+                let ty = Ty::of(ColumnType { length, ..col }, true).with_derivation(derivation::COERCIBLE);
+                Ty { width: length, ..ty }
+            }
+        }
+    }
+}

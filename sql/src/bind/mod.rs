@@ -1,0 +1,252 @@
+//! Names to positions, syntax to typed expressions.
+//!
+//! 1. A column is resolved once; executors see positions only.
+//! 2. The clause decides what is visible: aliases of the select list in GROUP BY, HAVING and ORDER BY; aggregates in the select list,
+//!    HAVING and ORDER BY; VALUES() in ON DUPLICATE KEY UPDATE.
+//! 3. Every error is MySQL's for that clause.
+
+mod call;
+pub(crate) mod change;
+mod constant;
+pub(crate) mod literal;
+mod operator;
+pub(crate) mod select;
+
+use crate::ast::{self, Aggregate, ColumnName, Expr, SelectItem};
+use crate::error::{Result, SqlError, unknown_column, unsupported};
+use crate::expr::ty::derivation;
+use crate::expr::{Node, Ty, Typed};
+use crate::session::context::Context;
+use engine::TableDef;
+use std::sync::Arc;
+use values::Value;
+
+/// The table whose columns are visible, and what it is called here.
+#[derive(Debug, Clone)]
+pub(crate) struct Scope {
+    pub(crate) table: Arc<TableDef>,
+    pub(crate) alias: Arc<str>,
+}
+
+/// An aggregate call, its arguments bound.
+#[derive(Debug, Clone)]
+pub(crate) struct BoundAggregate {
+    pub(crate) source: Aggregate,
+    pub(crate) args: Vec<Typed>,
+    pub(crate) order: Vec<(Typed, bool)>,
+    pub(crate) ty: Ty,
+}
+
+/// Select items whose aliases may be used.
+#[derive(Clone, Copy)]
+pub(crate) struct Aliases<'a> {
+    pub(crate) items: &'a [SelectItem],
+    /// An alias hides a column (ORDER BY, HAVING); else a column hides an alias (GROUP BY).
+    pub(crate) first: bool,
+}
+
+/// Binds the expressions of one statement.
+pub(crate) struct Binder<'a> {
+    pub(crate) scope: Option<&'a Scope>,
+    pub(crate) context: &'a Context,
+    /// Values of the parameters, when they are known: they give the types.
+    pub(crate) params: &'a [Value],
+    /// MySQL's name of the clause, for 1054.
+    pub(crate) place: &'static str,
+    pub(crate) aliases: Option<Aliases<'a>>,
+    /// Where aggregates are collected; `None` where they are not allowed (1111).
+    pub(crate) aggregates: Option<Vec<BoundAggregate>>,
+    /// VALUES(column) is allowed.
+    pub(crate) inserted: bool,
+    /// The name of the row alias of INSERT ... AS alias.
+    pub(crate) row_alias: Option<&'a (String, Vec<String>)>,
+}
+
+impl<'a> Binder<'a> {
+    pub(crate) fn new(scope: Option<&'a Scope>, context: &'a Context, params: &'a [Value]) -> Binder<'a> {
+        Binder {
+            scope,
+            context,
+            params,
+            place: "field list",
+            aliases: None,
+            aggregates: None,
+            inserted: false,
+            row_alias: None,
+        }
+    }
+
+    /// Binds `expr` as part of the clause `place`.
+    pub(crate) fn bind_in(&mut self, place: &'static str, expr: &Expr) -> Result<Typed> {
+        self.place = place;
+        self.bind(expr)
+    }
+
+    pub(crate) fn bind(&mut self, expr: &Expr) -> Result<Typed> {
+        let bound = self.bind_any(expr)?;
+        Ok(bound)
+    }
+
+    fn bind_any(&mut self, expr: &Expr) -> Result<Typed> {
+        match expr {
+            Expr::Literal(literal) => literal::bind(literal, self.context),
+            Expr::Param(n) => Ok(self.param(*n)),
+            Expr::Column(name) => self.column(name),
+            Expr::UserVar(name) => Ok(self.user_variable(name)),
+            Expr::Assign(name, value) => {
+                let value = self.bind(value)?;
+                let ty = value.ty;
+                Ok(Typed::new(Node::SetVar(name.to_lowercase(), Box::new(value)), ty))
+            }
+            Expr::SysVar { scope, name } => self.system_variable(*scope, name),
+            Expr::Row(_) => Err(crate::error::operand_columns(1)),
+            Expr::Aggregate(aggregate) => self.aggregate(aggregate),
+            Expr::Values(name) => self.inserted_value(name),
+            Expr::Default(name) => self.default_of(name),
+            _ => operator::bind(self, expr),
+        }
+    }
+
+    fn param(&self, n: u16) -> Typed {
+        let ty = match self.params.get(usize::from(n)) {
+            Some(value) => literal::type_of(value, self.context.settings.collation_connection),
+            None => Ty::text(16_383, self.context.settings.collation_connection, derivation::COERCIBLE),
+        };
+        Typed::new(Node::Param(n), ty)
+    }
+
+    /// A column, or what its name may stand for in this clause.
+    fn column(&mut self, name: &ColumnName) -> Result<Typed> {
+        let plain = name.table.is_none();
+        if plain && self.aliases.is_some_and(|a| a.first) {
+            if let Some(bound) = self.alias(&name.name)? {
+                return Ok(bound);
+            }
+        }
+        if let Some(bound) = self.row_alias_column(name) {
+            return bound;
+        }
+        if let Some(scope) = self.scope {
+            if self.is_ours(name) {
+                if let Some(position) = scope.table.column(&name.name) {
+                    return Ok(self.at(scope, position));
+                }
+            }
+        }
+        if plain && self.aliases.is_some_and(|a| !a.first) {
+            if let Some(bound) = self.alias(&name.name)? {
+                return Ok(bound);
+            }
+        }
+        Err(unknown_column(display(name), self.place))
+    }
+
+    /// Does the qualification of `name` fit the table in scope?
+    fn is_ours(&self, name: &ColumnName) -> bool {
+        let Some(scope) = self.scope else { return false };
+        let table = name.table.as_deref().is_none_or(|t| t == &*scope.alias);
+        let schema = name.schema.as_deref().is_none_or(|s| s == scope.table.schema_name);
+        table && schema
+    }
+
+    fn at(&self, scope: &Scope, position: usize) -> Typed {
+        let column = &scope.table.columns[position];
+        let ty = Ty::of(column.ty, column.nullable).with_derivation(derivation::IMPLICIT);
+        Typed::new(Node::Column(position), ty)
+    }
+
+    fn alias(&mut self, name: &str) -> Result<Option<Typed>> {
+        let Some(aliases) = self.aliases else { return Ok(None) };
+        let found = aliases.items.iter().find_map(|item| match item {
+            SelectItem::Expr { expr, alias: Some(alias), .. } if alias.eq_ignore_ascii_case(name) => Some(expr),
+            _ => None,
+        });
+        let Some(expr) = found else { return Ok(None) };
+        // Inside the item itself aliases are not visible.
+        let (saved, place) = (self.aliases.take(), self.place);
+        let bound = self.bind(expr);
+        (self.aliases, self.place) = (saved, place);
+        bound.map(Some)
+    }
+
+    /// `alias.column` of INSERT ... VALUES ... AS alias.
+    fn row_alias_column(&self, name: &ColumnName) -> Option<Result<Typed>> {
+        let (alias, columns) = self.row_alias?;
+        let scope = self.scope?;
+        if name.table.as_deref().is_some_and(|t| t != alias) || (name.table.is_none() && columns.is_empty()) {
+            return None;
+        }
+        let position = if columns.is_empty() {
+            scope.table.column(&name.name)
+        } else {
+            columns.iter().position(|c| c.eq_ignore_ascii_case(&name.name))
+        }?;
+        let column = &scope.table.columns[position];
+        let ty = Ty::of(column.ty, true).with_derivation(derivation::IMPLICIT);
+        Some(Ok(Typed::new(Node::Inserted(position), ty)))
+    }
+
+    fn inserted_value(&mut self, name: &ColumnName) -> Result<Typed> {
+        let bound = self.column(name)?;
+        let Node::Column(position) = bound.node else { return Err(unsupported("VALUES() of an expression")) };
+        if !self.inserted {
+            return Ok(Typed::constant(Value::Null, bound.ty.or_null(true)));
+        }
+        Ok(Typed::new(Node::Inserted(position), bound.ty.or_null(true)))
+    }
+
+    fn default_of(&mut self, name: &ColumnName) -> Result<Typed> {
+        let bound = self.column(name)?;
+        let (Node::Column(position), Some(scope)) = (&bound.node, self.scope) else {
+            return Err(unsupported("DEFAULT() of an expression"));
+        };
+        let column = &scope.table.columns[*position];
+        match &column.default {
+            Some(engine::ColumnDefault::Literal(value)) => Ok(Typed::constant(value.clone(), bound.ty.or_null(true))),
+            Some(_) => Err(unsupported("DEFAULT() of a column with CURRENT_TIMESTAMP")),
+            None if column.nullable => Ok(Typed::constant(Value::Null, bound.ty.or_null(true))),
+            None => Err(SqlError::new(1364, format!("Field '{}' doesn't have a default value", column.name))),
+        }
+    }
+
+    fn user_variable(&self, name: &str) -> Typed {
+        let name = name.to_lowercase();
+        let collation = self.context.settings.collation_connection;
+        let ty = match self.context.user_variables.get(&name) {
+            None | Some(Value::Null) => Ty::text(65_535, collation, derivation::IMPLICIT),
+            Some(value) => literal::type_of(value, collation).with_derivation(derivation::IMPLICIT).or_null(true),
+        };
+        Typed::new(Node::UserVar(name), ty)
+    }
+
+    fn system_variable(&self, scope: ast::VarScope, name: &str) -> Result<Typed> {
+        use crate::variable::{Scope, VARIABLES, find};
+        let index = find(name).ok_or_else(|| crate::error::unknown_variable(name))?;
+        let variable = &VARIABLES[index];
+        let global = match (scope, variable.scope) {
+            (ast::VarScope::Global, Scope::Session) => {
+                return Err(SqlError::new(1238, format!("Variable '{name}' is a SESSION variable")));
+            }
+            (ast::VarScope::Session, Scope::Global) => {
+                return Err(SqlError::new(1238, format!("Variable '{name}' is a GLOBAL variable")));
+            }
+            (ast::VarScope::Global, _) | (ast::VarScope::Default, Scope::Global) => true,
+            _ => false,
+        };
+        let value = self.context.system_variable(index, global);
+        let ty = match &value {
+            Value::Text(t) => Ty::text(t.as_str().chars().count() as u32, values::Collation::DEFAULT, derivation::SYSTEM),
+            Value::UInt(_) => Ty::uint(21),
+            Value::Int(_) => Ty::int(if matches!(variable.kind, crate::variable::Kind::Bool) { 1 } else { 21 }),
+            Value::Double(_) => Ty::double(),
+            _ => Ty::text(0, values::Collation::DEFAULT, derivation::SYSTEM),
+        };
+        Ok(Typed::new(Node::SysVar { global, index }, ty.or_null(true)))
+    }
+}
+
+/// A column's name as MySQL shows it in errors.
+pub(crate) fn display(name: &ColumnName) -> String {
+    let parts = [name.schema.as_deref(), name.table.as_deref(), Some(name.name.as_str())];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(".")
+}

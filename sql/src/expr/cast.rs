@@ -1,0 +1,79 @@
+//! CAST and CONVERT.
+
+use super::{Eval, Ty, Typed};
+use crate::ast::CastType;
+use crate::error::Result;
+use crate::expr::ty::derivation;
+use values::{Collation, ColumnType, Level, TypeKind, Value};
+
+/// The type of `CAST(expr AS to)`.
+pub(crate) fn cast_type(expr: &Typed, to: &CastType, connection: Collation) -> Ty {
+    let ty = match to {
+        CastType::Signed => Ty::int(expr.ty.width.clamp(2, 21)),
+        CastType::Unsigned => Ty::uint(expr.ty.width.clamp(1, 20)),
+        CastType::Char { len, charset } => {
+            let collation = if charset.as_deref() == Some("binary") { Collation::BINARY } else { connection };
+            Ty::text(len.unwrap_or(expr.ty.width), collation, derivation::IMPLICIT)
+        }
+        CastType::Binary { len } => {
+            let width = if expr.ty.is_text() { expr.ty.width * expr.ty.collation().bytes_per_char() as u32 } else { expr.ty.width };
+            Ty::text(len.unwrap_or(width), Collation::BINARY, derivation::IMPLICIT)
+        }
+        CastType::Decimal { precision, scale } => Ty::decimal(u32::from(*precision), u32::from(*scale), false),
+        CastType::Float => Ty::of(ColumnType::float(), true),
+        CastType::Double => Ty::double(),
+        CastType::Date => Ty::temporal(TypeKind::Date, 0),
+        CastType::Time { fsp } => Ty::temporal(TypeKind::Time, *fsp),
+        CastType::DateTime { fsp } => Ty::temporal(TypeKind::DateTime, *fsp),
+        CastType::Year => Ty::of(ColumnType::new(TypeKind::Year), true),
+    };
+    ty.or_null(expr.ty.nullable || !matches!(to, CastType::Signed | CastType::Unsigned | CastType::Char { .. }))
+}
+
+pub(crate) fn cast(expr: &Typed, to: &CastType, ty: &Ty, e: &mut Eval<'_>) -> Result<Value> {
+    let value = expr.eval(e)?;
+    if value.is_null() {
+        return Ok(value);
+    }
+    let value = if ty.is_text() {
+        value
+    } else if expr.ty.hex {
+        super::numeric::as_number(value, &expr.ty, e)?
+    } else {
+        value
+    };
+    match to {
+        CastType::Char { len, .. } | CastType::Binary { len } => Ok(string(&value, expr, ty, *len, e)),
+        _ => {
+            let out = e.with(|cx, warnings| values::convert::cast::cast(&value, &expr.ty.col, &ty.col, cx, warnings))?;
+            Ok(out)
+        }
+    }
+}
+
+/// Text of at most `len` characters (bytes when binary); a cut is warned about, BINARY(n) is padded with zeros.
+fn string(value: &Value, expr: &Typed, ty: &Ty, len: Option<u32>, e: &mut Eval<'_>) -> Value {
+    let mut bytes = match value.as_bytes() {
+        Some(bytes) => bytes.to_vec(),
+        None => e.context.text_of(value, &expr.ty).as_bytes().to_vec(),
+    };
+    let binary = ty.collation() == Collation::BINARY;
+    if let Some(len) = len {
+        let keep = if binary {
+            len as usize
+        } else {
+            let text = String::from_utf8_lossy(&bytes);
+            text.char_indices().nth(len as usize).map_or(bytes.len(), |(at, _)| at)
+        };
+        if bytes.len() > keep {
+            let kind = if binary { "BINARY" } else { "CHAR" };
+            let shown = values::condition::printable(&bytes);
+            let message = format!("Truncated incorrect {kind}({len}) value: '{shown}'");
+            e.context.warn(Level::Warning, 1292, message);
+            bytes.truncate(keep);
+        } else if binary {
+            bytes.resize(keep, 0);
+        }
+    }
+    if binary { Value::bytes(&bytes) } else { Value::text(&String::from_utf8_lossy(&bytes)) }
+}

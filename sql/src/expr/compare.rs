@@ -1,0 +1,52 @@
+//! Which rule two expressions compare by, and the comparison itself.
+
+use super::Ty;
+use super::eval::Eval;
+use crate::error::{Result, SqlError};
+use std::cmp::Ordering;
+pub(crate) use values::compare::Rule;
+use values::{Collation, Value};
+
+/// The collation that decides between two texts: the one of the stronger (lower) derivation. 1267 when two explicit ones differ.
+pub(crate) fn collation_of(a: &Ty, b: &Ty) -> Result<Collation> {
+    use super::ty::derivation::EXPLICIT;
+    if a.derivation == b.derivation && a.derivation == EXPLICIT && a.collation() != b.collation() {
+        let of = |t: &Ty| t.collation().name();
+        return Err(SqlError::new(
+            1267,
+            format!("Illegal mix of collations ({},EXPLICIT) and ({},EXPLICIT) for operation '='", of(a), of(b)),
+        ));
+    }
+    Ok(match a.derivation.cmp(&b.derivation) {
+        Ordering::Less if a.is_text() => a.collation(),
+        Ordering::Greater if b.is_text() => b.collation(),
+        _ => values::compare::collation_of(&a.col, &b.col),
+    })
+}
+
+/// The rule for comparing `a` with `b`.
+pub(crate) fn rule_of(a: &Ty, b: &Ty) -> Result<Rule> {
+    if a.null || b.null {
+        return Ok(Rule::Int); // never equal, never ordered: no rule matters
+    }
+    if a.is_text() && b.is_text() {
+        return Ok(Rule::Text(collation_of(a, b)?));
+    }
+    if (a.hex && !b.is_text() && !b.col.is_temporal()) || (b.hex && !a.is_text() && !a.col.is_temporal()) {
+        return Ok(Rule::Double);
+    }
+    Ok(Rule::of(&a.col, &b.col))
+}
+
+/// The order of two values; `None` when either is NULL (or no value of the rule's sort).
+pub(crate) fn compare(rule: Rule, a: &Value, b: &Value, e: &mut Eval<'_>) -> Result<Option<Ordering>> {
+    if let (Value::Int(a), Value::Int(b)) = (a, b) {
+        return Ok(Some(a.cmp(b)));
+    }
+    e.with(|cx, warnings| values::compare::compare(rule, a, b, cx, warnings))
+}
+
+/// LIKE.
+pub(crate) fn like(text: &[u8], pattern: &[u8], escape: Option<char>, collation: Collation) -> bool {
+    values::like::Pattern::new(pattern, escape, collation).matches(text)
+}

@@ -61,6 +61,25 @@ impl BufferPool {
         self.pin_as(page, true).await
     }
 
+    /// Compares a page in memory with what storage serves, for checks: what is wrong, if anything. A page above VDL cannot be
+    /// compared; only its image as of VDL is verified then.
+    ///
+    /// # Errors
+    /// When the page cannot be read, or the pool is poisoned.
+    pub async fn audit(&self, page: &PinnedPage) -> Result<Option<String>, PoolError> {
+        let image = {
+            let point = self.points.enter(self.log.as_ref());
+            self.reader.read(page.page_id(), point.at()).await?
+        };
+        if let Err(error) = page::verify(image.bytes(), page.page_id()) {
+            return Ok(Some(error.to_string()));
+        }
+        // The checksum is set when an image leaves memory; in a frame it means nothing.
+        let same = page
+            .read(|bytes| page::lsn(bytes) != page::lsn(image.bytes()) || bytes[4..] == image.bytes()[4..])?;
+        Ok((!same).then(|| "memory and storage differ at one LSN".to_string()))
+    }
+
     async fn pin_as(self: &Arc<Self>, page: PageId, fresh: bool) -> Result<PinnedPage, PoolError> {
         loop {
             if let Some(pinned) = self.try_pin(page)? {

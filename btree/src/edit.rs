@@ -1,0 +1,260 @@
+//! Changing a tree page through a mini-transaction: few bytes of redo for a small change.
+//!
+//! Room is the caller's duty ([`fits`]); what is asserted here is a bug there.
+
+use crate::layout::{
+    COUNT, DELETED, ENTRY_HEAD, FLAGS, HIGH, HINT, INFINITE, LOW, RIGHT, SLOT, hint_of, slot_at,
+};
+use crate::view::{Latched, View};
+use buffer_pool::{Mtr, PageNo};
+use protocol::redo::Op;
+use protocol::{PAGE_BYTES, PageId};
+use std::cell::RefCell;
+
+thread_local! {
+    // Assembles an entry before it is logged in one piece.
+    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+pub(crate) fn view<'a>(mtr: &'a Mtr<'_>, page: PageNo) -> Latched<'a> {
+    View(mtr.page(page))
+}
+
+fn at(offset: usize) -> u16 {
+    u16::try_from(offset).expect("invariant: offsets within a page fit 16 bits")
+}
+
+fn write(mtr: &mut Mtr<'_>, page: PageNo, offset: usize, bytes: &[u8]) {
+    mtr.run(page, Op::Write { offset: at(offset), bytes });
+}
+
+/// Writes count, heap top and garbage.
+fn set_counts(mtr: &mut Mtr<'_>, page: PageNo, count: usize, top: usize, garbage: usize) {
+    let mut bytes = [0; 6];
+    for (field, number) in bytes.chunks_exact_mut(2).zip([count, top, garbage]) {
+        field.copy_from_slice(&at(number).to_le_bytes());
+    }
+    write(mtr, page, COUNT, &bytes);
+}
+
+fn slot_bytes(offset: usize, suffix: &[u8]) -> [u8; SLOT] {
+    let mut slot = [0; SLOT];
+    slot[..2].copy_from_slice(&at(offset).to_le_bytes());
+    slot[2..4].copy_from_slice(&at(suffix.len()).to_le_bytes());
+    slot[4..].copy_from_slice(&hint_of(suffix).to_le_bytes());
+    slot
+}
+
+/// Bytes that a new entry takes on this page.
+pub(crate) fn entry_cost(page: Latched<'_>, key: &[u8], value_len: usize) -> usize {
+    SLOT + ENTRY_HEAD + key.len().saturating_sub(page.prefix_len()) + value_len
+}
+
+/// True when a new entry fits, the garbage gathered if need be.
+pub(crate) fn fits(page: Latched<'_>, key: &[u8], value_len: usize) -> bool {
+    page.gap() + page.garbage() >= entry_cost(page, key, value_len)
+}
+
+/// True when entry `index` can be given a value of `value_len`.
+pub(crate) fn fits_replace(page: Latched<'_>, index: usize, value_len: usize) -> bool {
+    let (_, old) = page.value_at(index);
+    let entry = page.entry_len(index);
+    value_len <= old || page.gap() + page.garbage() + entry >= entry - old + value_len
+}
+
+/// Inserts an entry at `index`.
+pub(crate) fn insert(mtr: &mut Mtr<'_>, page: PageNo, index: usize, key: &[u8], value: &[u8]) {
+    let cost = entry_cost(view(mtr, page), key, value.len());
+    if view(mtr, page).gap() < cost {
+        compact(mtr, page, None);
+    }
+    let now = view(mtr, page);
+    let (count, garbage) = (now.count(), now.garbage());
+    assert!(now.gap() >= cost && index <= count, "insert of {cost} bytes into a gap of {}", now.gap());
+    let top = now.top() - (cost - SLOT);
+    let suffix = &key[now.prefix_len()..];
+    put_entry(mtr, page, top, suffix, value);
+    if index < count {
+        let len = at((count - index) * SLOT);
+        mtr.run(page, Op::Move { from: at(slot_at(index)), to: at(slot_at(index + 1)), len });
+    }
+    write(mtr, page, slot_at(index), &slot_bytes(top, suffix));
+    set_counts(mtr, page, count + 1, top, garbage);
+}
+
+fn put_entry(mtr: &mut Mtr<'_>, page: PageNo, offset: usize, suffix: &[u8], value: &[u8]) {
+    SCRATCH.with_borrow_mut(|entry| {
+        entry.clear();
+        entry.extend_from_slice(&at(value.len()).to_le_bytes());
+        entry.extend_from_slice(suffix);
+        entry.extend_from_slice(value);
+        write(mtr, page, offset, entry);
+    });
+}
+
+/// Removes entry `index`.
+pub(crate) fn remove(mtr: &mut Mtr<'_>, page: PageNo, index: usize) {
+    let now = view(mtr, page);
+    let (count, mut top, mut garbage) = (now.count(), now.top(), now.garbage());
+    let (offset, len) = (now.slot(index).0, now.entry_len(index));
+    if index + 1 < count {
+        let len = at((count - index - 1) * SLOT);
+        mtr.run(page, Op::Move { from: at(slot_at(index + 1)), to: at(slot_at(index)), len });
+    }
+    if offset == top {
+        top += len;
+    } else {
+        garbage += len;
+    }
+    set_counts(mtr, page, count - 1, top, garbage);
+}
+
+/// Gives entry `index` another value.
+pub(crate) fn replace(mtr: &mut Mtr<'_>, page: PageNo, index: usize, value: &[u8]) {
+    let now = view(mtr, page);
+    let (offset, old) = now.value_at(index);
+    if value.len() <= old {
+        let (entry, counts) = (now.slot(index).0, (now.count(), now.top(), now.garbage()));
+        patch(mtr, page, offset, value);
+        if value.len() < old {
+            write(mtr, page, entry, &at(value.len()).to_le_bytes());
+            set_counts(mtr, page, counts.0, counts.1, counts.2 + old - value.len());
+        }
+        return;
+    }
+    let suffix = now.suffix(index).to_vec();
+    let need = ENTRY_HEAD + suffix.len() + value.len();
+    let old_len = now.entry_len(index);
+    let mut garbage_of_old = old_len;
+    if now.gap() < need {
+        compact(mtr, page, Some(index));
+        garbage_of_old = 0;
+    }
+    let now = view(mtr, page);
+    let (count, garbage) = (now.count(), now.garbage());
+    assert!(now.gap() >= need, "replace of {need} bytes in a gap of {}", now.gap());
+    let top = now.top() - need;
+    put_entry(mtr, page, top, &suffix, value);
+    write(mtr, page, slot_at(index), &at(top).to_le_bytes());
+    set_counts(mtr, page, count, top, garbage + garbage_of_old);
+}
+
+/// Overwrites bytes, logging only the stretch that differs.
+pub(crate) fn patch(mtr: &mut Mtr<'_>, page: PageNo, offset: usize, bytes: &[u8]) {
+    let old = &mtr.page(page)[offset..offset + bytes.len()];
+    let Some(first) = old.iter().zip(bytes).position(|(a, b)| a != b) else { return };
+    let last = old.iter().zip(bytes).rposition(|(a, b)| a != b).unwrap_or(first);
+    write(mtr, page, offset + first, &bytes[first..=last]);
+}
+
+/// A piece of the heap in use.
+struct Piece {
+    from: usize,
+    len: usize,
+}
+
+/// Gathers the free space of a page in one piece, by moves; an entry to `forget` keeps its slot but not its bytes.
+pub(crate) fn compact(mtr: &mut Mtr<'_>, page: PageNo, forget: Option<usize>) {
+    let now = view(mtr, page);
+    let count = now.count();
+    let mut pieces: Vec<Piece> = (0..count)
+        .filter(|&i| Some(i) != forget)
+        .map(|i| Piece { from: now.slot(i).0, len: now.entry_len(i) })
+        .collect();
+    pieces.extend(
+        [Some(now.low_at()), now.high_at()]
+            .into_iter()
+            .flatten()
+            .filter(|f| f.1 > 0)
+            .map(|f| Piece { from: f.0, len: f.1 }),
+    );
+    pieces.sort_by_key(|piece| std::cmp::Reverse(piece.from));
+    // From the end of the page downwards: pieces that stay together move together.
+    let mut moves: Vec<(usize, usize, usize)> = Vec::new();
+    let mut end = PAGE_BYTES;
+    for piece in &pieces {
+        end -= piece.len;
+        match moves.last_mut() {
+            Some((from, to, len)) if piece.from + piece.len == *from && end + piece.len == *to => {
+                (*from, *to, *len) = (piece.from, end, *len + piece.len);
+            }
+            _ => moves.push((piece.from, end, piece.len)),
+        }
+    }
+    let moved = |offset: usize| {
+        // Moves are in falling order, and every piece in use is part of one.
+        let (from, to, len) = moves[moves.partition_point(|&(from, _, _)| from > offset)];
+        assert!(offset - from < len, "heap piece at {offset} lies in no move");
+        offset - from + to
+    };
+    let mut slots = Vec::with_capacity(count * SLOT);
+    for i in 0..count {
+        let offset = if Some(i) == forget { end } else { moved(now.slot(i).0) };
+        slots.extend_from_slice(&slot_bytes(offset, now.suffix(i)));
+    }
+    let fence = |(offset, len): (usize, usize)| if len == 0 { (0, 0) } else { (moved(offset), len) };
+    let (low, high) = (fence(now.low_at()), now.high_at().map(fence));
+    for (from, to, len) in &moves {
+        if from != to {
+            mtr.run(page, Op::Move { from: at(*from), to: at(*to), len: at(*len) });
+        }
+    }
+    if !slots.is_empty() {
+        write(mtr, page, slot_at(0), &slots);
+    }
+    write_fences(mtr, page, low, high);
+    set_counts(mtr, page, count, end, 0);
+}
+
+fn write_fences(mtr: &mut Mtr<'_>, page: PageNo, low: (usize, usize), high: Option<(usize, usize)>) {
+    let high = high.map_or((0, INFINITE), |(offset, len)| (at(offset), at(len)));
+    let mut bytes = [0; 8];
+    for (field, number) in bytes.chunks_exact_mut(2).zip([at(low.0), at(low.1), high.0, high.1]) {
+        field.copy_from_slice(&number.to_le_bytes());
+    }
+    write(mtr, page, LOW, &bytes);
+}
+
+/// Cuts a page to its first `keep` entries, its range to end at `high`, and links it to `right`: the left half of a split.
+pub(crate) fn truncate(mtr: &mut Mtr<'_>, page: PageNo, keep: usize, high: &[u8], right: PageId) {
+    let now = view(mtr, page);
+    let old_high = now.high_at().map_or(0, |(_, len)| len);
+    let gone: usize = (keep..now.count()).map(|i| now.entry_len(i)).sum();
+    let (top, garbage) = (now.top(), now.garbage());
+    write(mtr, page, RIGHT, &right.0.to_le_bytes());
+    if protocol::mutant!(SplitKeepsHighKey) {
+        set_counts(mtr, page, keep, top, garbage + gone);
+        return;
+    }
+    // The old fence becomes garbage; compaction must not see it any more.
+    write(mtr, page, HIGH, &[0, 0, 0, 0]);
+    set_counts(mtr, page, keep, top, garbage + gone + old_high);
+    if view(mtr, page).gap() < high.len() {
+        compact(mtr, page, None);
+    }
+    let now = view(mtr, page);
+    assert!(now.gap() >= high.len(), "a fence of {} bytes in a gap of {}", high.len(), now.gap());
+    let (garbage, top) = (now.garbage(), now.top() - high.len());
+    if !high.is_empty() {
+        write(mtr, page, top, high);
+    }
+    let mut fence = [0; 4];
+    fence[..2].copy_from_slice(&at(top).to_le_bytes());
+    fence[2..].copy_from_slice(&at(high.len()).to_le_bytes());
+    write(mtr, page, HIGH, &fence);
+    set_counts(mtr, page, keep, top, garbage);
+}
+
+/// Marks a page as merged into `left`.
+pub(crate) fn mark_deleted(mtr: &mut Mtr<'_>, page: PageNo, left: PageId) {
+    write(mtr, page, FLAGS, &DELETED.to_le_bytes());
+    write(mtr, page, RIGHT, &left.0.to_le_bytes());
+}
+
+/// Raises the engine's hint.
+pub(crate) fn raise_hint(mtr: &mut Mtr<'_>, page: PageNo, hint: u64) {
+    let old = view(mtr, page).hint();
+    if hint > old {
+        patch(mtr, page, HINT, &hint.to_le_bytes());
+    }
+}

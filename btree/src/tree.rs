@@ -1,0 +1,145 @@
+//! A tree: its handle, point reads, first and last.
+
+use crate::batch::Batch;
+use crate::cursor::Direction;
+use crate::descent::{Held, Landing};
+use crate::error::TreeError;
+use crate::space::{OwnerId, Space};
+use crate::view::{Target, View};
+use buffer_pool::{BufferPool, PinnedPage, SharedGuard};
+use protocol::PageId;
+use std::fmt;
+use std::ops::Bound;
+use std::sync::Arc;
+
+/// One B-link tree. The handle keeps the root page in memory; share it, do not open a tree twice per statement.
+pub struct Tree {
+    space: Arc<Space>,
+    root: PinnedPage,
+    id: u64,
+}
+
+/// The answer of a read that does not wait.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Probe<R> {
+    /// Done.
+    Ready(R),
+    /// This page must be fetched first.
+    Miss(PageId),
+}
+
+impl Tree {
+    pub(crate) fn of(space: Arc<Space>, root: PinnedPage, id: u64) -> Arc<Tree> {
+        Arc::new(Tree { space, root, id })
+    }
+
+    /// Opens the tree whose root page is `root`.
+    ///
+    /// # Errors
+    /// [`TreeError::Gone`] when no tree has its root there, and those of the pool.
+    pub async fn open(space: &Arc<Space>, root: PageId) -> Result<Arc<Tree>, TreeError> {
+        let pin = space.pool().pin(root).await?;
+        let id = pin.read(|bytes| {
+            let view = View(bytes);
+            let is_root = protocol::page::kind(bytes) == Some(protocol::PageKind::Tree) && view.extents() > 0;
+            is_root.then(|| view.tree())
+        })?;
+        let id = id.ok_or(TreeError::Gone { root })?;
+        space.know_root(OwnerId(id), root);
+        Ok(Tree::of(Arc::clone(space), pin, id))
+    }
+
+    /// The tree's id; also the owner of its pages.
+    #[must_use]
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// The root page; it never changes.
+    #[must_use]
+    pub fn root_id(&self) -> PageId {
+        self.root.page_id()
+    }
+
+    /// Where the tree's pages come from.
+    #[must_use]
+    pub fn space(&self) -> &Arc<Space> {
+        &self.space
+    }
+
+    pub(crate) fn owner(&self) -> OwnerId {
+        OwnerId(self.id)
+    }
+
+    pub(crate) fn root(&self) -> &PinnedPage {
+        &self.root
+    }
+
+    pub(crate) fn pool(&self) -> &Arc<BufferPool> {
+        self.space.pool()
+    }
+
+    /// Reads the entry of `key` without waiting. `look` sees its value, or `None`; it runs under a shared latch.
+    ///
+    /// # Errors
+    /// Those of the pool, and [`TreeError::Gone`].
+    pub fn try_get<R>(
+        &self,
+        key: &[u8],
+        look: impl FnOnce(Option<&[u8]>) -> R,
+    ) -> Result<Probe<R>, TreeError> {
+        match self.land::<SharedGuard<'_>>(Target::At(key), 0)? {
+            Landing::Page { guard, .. } => {
+                let view = View(guard.bytes());
+                Ok(Probe::Ready(look(view.search(key).ok().map(|index| view.value(index)))))
+            }
+            Landing::Miss(page) => Ok(Probe::Miss(page)),
+            Landing::NoLevel => Err(TreeError::Gone { root: self.root_id() }),
+        }
+    }
+
+    /// Reads the entry of `key`; on a hit it completes at its first poll. `look` runs under a shared latch, and again
+    /// only if nothing was returned before.
+    ///
+    /// # Errors
+    /// As [`try_get`](Self::try_get).
+    pub async fn get<R>(&self, key: &[u8], mut look: impl FnMut(&[u8]) -> R) -> Result<Option<R>, TreeError> {
+        let mut held = None;
+        loop {
+            match self.try_get(key, |value| value.map(&mut look))? {
+                Probe::Ready(found) => return Ok(found),
+                Probe::Miss(page) => {
+                    held.get_or_insert_with(Held::default).keep(self.pool().pin(page).await?)
+                }
+            }
+        }
+    }
+
+    /// The first entry.
+    ///
+    /// # Errors
+    /// Those of the pool.
+    pub async fn first(self: &Arc<Self>) -> Result<Option<(Vec<u8>, Vec<u8>)>, TreeError> {
+        self.end(Direction::Forward).await
+    }
+
+    /// The last entry.
+    ///
+    /// # Errors
+    /// Those of the pool.
+    pub async fn last(self: &Arc<Self>) -> Result<Option<(Vec<u8>, Vec<u8>)>, TreeError> {
+        self.end(Direction::Backward).await
+    }
+
+    async fn end(self: &Arc<Self>, direction: Direction) -> Result<Option<(Vec<u8>, Vec<u8>)>, TreeError> {
+        let mut batch = Batch::default();
+        self.cursor(Bound::Unbounded, Bound::Unbounded, direction).next_batch(&mut batch, 1).await?;
+        Ok(batch.iter().next().map(|(key, value)| (key.to_vec(), value.to_vec())))
+    }
+}
+
+impl fmt::Debug for Tree {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Tree({} at {:?})", self.id, self.root_id())
+    }
+}

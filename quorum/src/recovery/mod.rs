@@ -184,7 +184,8 @@ impl Recoverer {
     #[must_use]
     pub fn missing(&self) -> Vec<Missing> {
         let mut missing = Vec::new();
-        for group in &self.groups {
+        let asked = if self.phase == Phase::Asking { 1 } else { self.groups.len() };
+        for group in &self.groups[..asked] {
             let members = self.head.as_ref().and_then(|h| h.group(group.pg));
             for seat in &group.seats {
                 let why = match &seat.state {

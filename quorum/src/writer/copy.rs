@@ -15,6 +15,8 @@ pub(crate) struct Copy {
     pub(crate) scl: Lsn,
     /// The head it holds durably.
     pub(crate) head: HeadVersion,
+    /// The newest head it was sent.
+    pub(crate) head_sent: HeadVersion,
     pub(crate) page_point: Lsn,
     /// Number of the next batch to send.
     pub(crate) next: u64,
@@ -45,6 +47,7 @@ impl Copy {
             counts: true,
             scl: Lsn::ZERO,
             head: HeadVersion::default(),
+            head_sent: HeadVersion::default(),
             page_point: Lsn::ZERO,
             next: 0,
             progress_us: now_us,

@@ -5,6 +5,7 @@
 //! whose batches were already dropped here skips them: gossip fills the gap, and the window of the others is untouched.
 
 use super::WriterLog;
+use super::copy::Copy;
 use crate::Actions;
 use bytes::Bytes;
 use protocol::message::{Append, Envelope, Peer};
@@ -58,8 +59,19 @@ impl WriterLog {
             self.send(now_us, group, position, frames, actions);
         }
         let copy = &self.groups[group].copies[position];
-        if now_us >= copy.sent_us + self.settings.heartbeat_us {
+        if now_us >= copy.sent_us + self.pause_us(group, copy) {
             self.send(now_us, group, position, Bytes::new(), actions);
+        }
+    }
+
+    /// How long a copy may hear nothing: a new head is awaited, by group 0 and by the group it changed.
+    fn pause_us(&self, group: usize, copy: &Copy) -> u64 {
+        let version = self.head.version;
+        let concerned = group == 0 || self.head.groups.get(group).is_some_and(|g| g.version == version);
+        match concerned && copy.head < version && copy.takes_log() {
+            true if copy.head_sent < version => 0,
+            true => self.settings.ask_us,
+            false => self.settings.heartbeat_us,
         }
     }
 
@@ -77,6 +89,7 @@ impl WriterLog {
         let copy = &mut self.groups[group].copies[position];
         copy.sequence += 1;
         copy.sent_us = now_us;
+        copy.head_sent = version;
         let head = (copy.head < version).then(|| self.head.clone());
         actions.sends.push(Envelope {
             from: Peer::Compute(self.writer),
@@ -101,7 +114,7 @@ impl WriterLog {
     #[must_use]
     pub fn next_wake_us(&self) -> u64 {
         let mut wake = u64::MAX;
-        for group in &self.groups {
+        for (position, group) in self.groups.iter().enumerate() {
             if let Some(until) = group.lingers_until(&self.settings) {
                 wake = wake.min(until);
             }
@@ -109,7 +122,7 @@ impl WriterLog {
                 if copy.lost {
                     continue;
                 }
-                wake = wake.min(copy.sent_us + self.settings.heartbeat_us);
+                wake = wake.min(copy.sent_us + self.pause_us(position, copy));
                 if group.in_flight(copy) > 0 {
                     let patience = self.settings.retransmit_us << copy.silent.min(3);
                     wake = wake.min(copy.progress_us + patience);

@@ -6,3 +6,4 @@
 pub mod client;
 pub mod oracle;
 pub mod server;
+pub mod tool;

@@ -1,0 +1,21 @@
+//! Programs of the system that some tests need: present, or the test skips itself with a printed reason.
+//!
+//! Where `SEXTANT_TESTS_REQUIRE_CLIENTS` is set (`.ci/run` installs the programs and sets it), a missing one fails the test instead.
+
+use std::path::PathBuf;
+
+/// The path of `program`, or `None` after printing why the test skips.
+///
+/// # Panics
+/// When it is missing and clients are required.
+#[must_use]
+pub fn find(program: &str, package: &str) -> Option<PathBuf> {
+    let dirs = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&dirs).map(|dir| dir.join(program)).find(|path| path.is_file());
+    if found.is_none() {
+        let reason = format!("skipped: {program} is not installed (Debian package {package})");
+        assert!(std::env::var_os("SEXTANT_TESTS_REQUIRE_CLIENTS").is_none(), "{reason}");
+        eprintln!("{reason}");
+    }
+    found
+}

@@ -183,6 +183,8 @@ pub trait Host: Send + Sync {
     fn status(&self) -> Vec<(String, String)>;
     /// Start-up values of system variables (port, socket, datadir, ...): name and value. They override the built-in ones.
     fn variables(&self) -> Vec<(String, String)>;
+    /// The authentication string of a password for an authentication plugin; `None` for a plugin that is not there.
+    fn password_hash(&self, plugin: &str, password: &[u8]) -> Option<Vec<u8>>;
     /// Tables of the schema `sextant`.
     fn virtual_tables(&self) -> Vec<Arc<dyn VirtualTable>>;
 }

@@ -49,11 +49,61 @@ pub fn sqlstate(code: u16) -> &'static str {
         1054 | 1247 => "42S22",
         1060 => "42S21",
         1082 => "42S12",
-        1044 | 1049 | 1055..=1059 | 1061 | 1063..=1075 | 1083..=1084 | 1090 | 1091 | 1101..=1104 | 1106
-        | 1107 | 1110 | 1112..=1115 | 1118 | 1120 | 1121 | 1131..=1133 | 1139..=1145 | 1147 | 1148 | 1149
-        | 1162..=1164 | 1166 | 1167 | 1170 | 1171 | 1172 | 1173 | 1176..=1178 | 1203 | 1211 | 1226 | 1227
-        | 1230..=1237 | 1239 | 1248..=1250 | 1252 | 1253 | 1280 | 1281 | 1286 | 1304 | 1305 | 1318 | 1370
-        | 1410 | 1425..=1427 | 1439 | 1458 | 1470 | 1472 | 1582..=1584 | 1641 | 1687 | 3163 => "42000",
+        1044
+        | 1049
+        | 1055..=1059
+        | 1061
+        | 1063..=1075
+        | 1083..=1084
+        | 1090
+        | 1091
+        | 1101..=1104
+        | 1106
+        | 1107
+        | 1110
+        | 1112..=1115
+        | 1118
+        | 1120
+        | 1121
+        | 1131..=1133
+        | 1139..=1145
+        | 1147
+        | 1148
+        | 1149
+        | 1162..=1164
+        | 1166
+        | 1167
+        | 1170
+        | 1171
+        | 1172
+        | 1173
+        | 1176..=1178
+        | 1203
+        | 1211
+        | 1226
+        | 1227
+        | 1230..=1237
+        | 1239
+        | 1248..=1250
+        | 1252
+        | 1253
+        | 1280
+        | 1281
+        | 1286
+        | 1304
+        | 1305
+        | 1318
+        | 1370
+        | 1410
+        | 1425..=1427
+        | 1439
+        | 1458
+        | 1470
+        | 1472
+        | 1582..=1584
+        | 1641
+        | 1687
+        | 3163 => "42000",
         1136 => "21S01",
         1222 | 1241 | 1242 => "21000",
         1138 => "22004",
@@ -156,12 +206,32 @@ pub(crate) fn out_of_memory() -> SqlError {
     SqlError::new(1038, "Out of sort memory, consider increasing server sort buffer size")
 }
 
-/// 1317
-pub(crate) fn interrupted() -> SqlError {
-    SqlError::new(1317, "Query execution was interrupted")
+/// An engine error with MySQL's text.
+impl From<engine::EngineError> for SqlError {
+    fn from(error: engine::EngineError) -> SqlError {
+        let message = match &error {
+            engine::EngineError::Duplicate { table, index, key, .. } => duplicate(table, index, key),
+            engine::EngineError::Fenced => {
+                "Deadlock found when trying to get lock; try restarting transaction".to_owned()
+            }
+            engine::EngineError::Corruption { .. } | engine::EngineError::BadValue { .. } => {
+                format!("Got error: {error}")
+            }
+            other => other.to_string(),
+        };
+        SqlError::new(error.code(), message)
+    }
 }
 
-/// 3024
-pub(crate) fn timed_out() -> SqlError {
-    SqlError::new(3024, "Query execution was interrupted, maximum statement execution time exceeded")
+/// 1062's text: the key's values joined by `-`.
+fn duplicate(table: &str, index: &str, key: &[values::Value]) -> String {
+    let part = |value: &values::Value| match value {
+        values::Value::Bytes(bytes) => values::condition::printable(bytes.as_bytes()),
+        values::Value::DateTime(at) if at.micros() != 0 => {
+            values::convert::text::to_text(value, 6).as_str().to_owned()
+        }
+        other => values::convert::text::to_text(other, 31).as_str().to_owned(),
+    };
+    let entry = key.iter().map(part).collect::<Vec<_>>().join("-");
+    format!("Duplicate entry '{entry}' for key '{table}.{index}'")
 }

@@ -11,10 +11,21 @@
 //! 2. A statement is atomic: an error undoes what it wrote, a deadlock the whole transaction.
 //! 3. A result that depends on a commit is sent when that commit is durable.
 
+mod account;
 pub mod api;
 mod ast;
+mod bind;
 pub mod error;
+mod exec;
+mod expr;
+mod function;
 mod lex;
 mod parse;
+mod plan;
+mod session;
+mod show;
+mod variable;
 
+pub use account::Account;
 pub use error::{Result, SqlError};
+pub use session::{KillHandle, Server, Session};

@@ -143,19 +143,53 @@ pub(crate) struct UserSpec {
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Ddl {
-    CreateDatabase { name: String, if_not_exists: bool, charset: Option<String>, collation: Option<String> },
-    DropDatabase { name: String, if_exists: bool },
+    CreateDatabase {
+        name: String,
+        if_not_exists: bool,
+        charset: Option<String>,
+        collation: Option<String>,
+    },
+    DropDatabase {
+        name: String,
+        if_exists: bool,
+    },
     CreateTable(CreateTable),
-    DropTable { tables: Vec<TableName>, if_exists: bool },
+    DropTable {
+        tables: Vec<TableName>,
+        if_exists: bool,
+    },
     Truncate(TableName),
-    CreateIndex { table: TableName, index: IndexDef },
-    AlterTable { table: TableName, actions: Vec<AlterAction> },
-    CreateUser { users: Vec<UserSpec>, if_not_exists: bool },
-    AlterUser { users: Vec<UserSpec>, if_exists: bool },
-    DropUser { users: Vec<UserName>, if_exists: bool },
+    CreateIndex {
+        table: TableName,
+        index: IndexDef,
+    },
+    AlterTable {
+        table: TableName,
+        actions: Vec<AlterAction>,
+    },
+    CreateUser {
+        users: Vec<UserSpec>,
+        if_not_exists: bool,
+    },
+    AlterUser {
+        users: Vec<UserSpec>,
+        if_exists: bool,
+    },
+    DropUser {
+        users: Vec<UserName>,
+        if_exists: bool,
+    },
     /// GRANT ALL ON *.* (or db.*): the only privilege set.
-    GrantAll { schema: Option<String>, users: Vec<UserName>, grant_option: bool },
-    RevokeAll { schema: Option<String>, users: Vec<UserName> },
+    GrantAll {
+        schema: Option<String>,
+        users: Vec<UserName>,
+        grant_option: bool,
+    },
+    RevokeAll {
+        schema: Option<String>,
+        users: Vec<UserName>,
+    },
     FlushPrivileges,
     AnalyzeTable(Vec<TableName>),
+    CheckTable(Vec<TableName>),
 }

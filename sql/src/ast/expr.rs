@@ -21,9 +21,15 @@ pub(crate) enum Literal {
     /// With an exponent.
     Float(f64),
     /// Bytes as the client sent them; `charset` from an introducer.
-    Str { bytes: Vec<u8>, charset: Option<String> },
+    Str {
+        bytes: Vec<u8>,
+        charset: Option<String>,
+    },
     /// x'..' and b'..': binary strings that turn numbers in numeric context.
-    Hex { bytes: Vec<u8>, charset: Option<String> },
+    Hex {
+        bytes: Vec<u8>,
+        charset: Option<String>,
+    },
     /// DATE'..'
     Date(String),
     /// TIME'..'
@@ -168,27 +174,80 @@ pub(crate) enum Expr {
     UserVar(String),
     /// `@a := expr`
     Assign(String, Box<Expr>),
-    SysVar { scope: VarScope, name: String },
+    SysVar {
+        scope: VarScope,
+        name: String,
+    },
     Unary(UnaryOp, Box<Expr>),
     Binary(BinaryOp, Box<Expr>, Box<Expr>),
     And(Vec<Expr>),
     Or(Vec<Expr>),
-    Is { expr: Box<Expr>, test: IsTest, not: bool },
-    Between { expr: Box<Expr>, low: Box<Expr>, high: Box<Expr>, not: bool },
-    In { expr: Box<Expr>, list: Vec<Expr>, not: bool },
-    Like { expr: Box<Expr>, pattern: Box<Expr>, escape: Option<Box<Expr>>, not: bool },
-    Regexp { expr: Box<Expr>, pattern: Box<Expr>, not: bool },
-    Case { operand: Option<Box<Expr>>, whens: Vec<(Expr, Expr)>, otherwise: Option<Box<Expr>> },
-    Cast { expr: Box<Expr>, to: CastType },
+    Is {
+        expr: Box<Expr>,
+        test: IsTest,
+        not: bool,
+    },
+    Between {
+        expr: Box<Expr>,
+        low: Box<Expr>,
+        high: Box<Expr>,
+        not: bool,
+    },
+    In {
+        expr: Box<Expr>,
+        list: Vec<Expr>,
+        not: bool,
+    },
+    Like {
+        expr: Box<Expr>,
+        pattern: Box<Expr>,
+        escape: Option<Box<Expr>>,
+        not: bool,
+    },
+    Regexp {
+        expr: Box<Expr>,
+        pattern: Box<Expr>,
+        not: bool,
+    },
+    Case {
+        operand: Option<Box<Expr>>,
+        whens: Vec<(Expr, Expr)>,
+        otherwise: Option<Box<Expr>>,
+    },
+    Cast {
+        expr: Box<Expr>,
+        to: CastType,
+    },
     /// CONVERT(expr USING charset)
-    Using { expr: Box<Expr>, charset: String },
-    Collate { expr: Box<Expr>, collation: String },
+    Using {
+        expr: Box<Expr>,
+        charset: String,
+    },
+    Collate {
+        expr: Box<Expr>,
+        collation: String,
+    },
     /// `expr + INTERVAL n unit` (`negate`: minus).
-    AddInterval { expr: Box<Expr>, amount: Box<Expr>, unit: Unit, negate: bool },
-    Extract { unit: Unit, expr: Box<Expr> },
-    TimestampDiff { unit: Unit, from: Box<Expr>, to: Box<Expr> },
+    AddInterval {
+        expr: Box<Expr>,
+        amount: Box<Expr>,
+        unit: Unit,
+        negate: bool,
+    },
+    Extract {
+        unit: Unit,
+        expr: Box<Expr>,
+    },
+    TimestampDiff {
+        unit: Unit,
+        from: Box<Expr>,
+        to: Box<Expr>,
+    },
     /// `name` is lower case.
-    Func { name: String, args: Vec<Expr> },
+    Func {
+        name: String,
+        args: Vec<Expr>,
+    },
     Aggregate(Box<Aggregate>),
     /// `(a, b, ...)`
     Row(Vec<Expr>),

@@ -60,8 +60,15 @@ pub(crate) enum HintKind {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum SelectItem {
     /// `*` or `table.*` or `schema.table.*`
-    Star { schema: Option<String>, table: Option<String> },
-    Expr { expr: Expr, name: String, alias: Option<String> },
+    Star {
+        schema: Option<String>,
+        table: Option<String>,
+    },
+    Expr {
+        expr: Expr,
+        name: String,
+        alias: Option<String>,
+    },
 }
 
 /// How rows read by a SELECT are locked.

@@ -4,19 +4,37 @@ use super::{Expr, TableName, UserName, VarScope};
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum SessionStatement {
-    Begin { read_only: Option<bool>, consistent_snapshot: bool },
-    Commit { chain: bool, release: bool },
-    Rollback { chain: bool, release: bool },
+    Begin {
+        read_only: Option<bool>,
+        consistent_snapshot: bool,
+    },
+    Commit {
+        chain: bool,
+        release: bool,
+    },
+    Rollback {
+        chain: bool,
+        release: bool,
+    },
     Savepoint(String),
     RollbackTo(String),
     ReleaseSavepoint(String),
     Use(String),
     Set(Vec<SetItem>),
-    Kill { query: bool, id: Expr },
+    Kill {
+        query: bool,
+        id: Expr,
+    },
     /// UNLOCK TABLES: nothing can be locked, so it is a no-op with MySQL's effect.
     UnlockTables,
-    Prepare { name: String, source: PrepareSource },
-    Execute { name: String, using: Vec<String> },
+    Prepare {
+        name: String,
+        source: PrepareSource,
+    },
+    Execute {
+        name: String,
+        using: Vec<String>,
+    },
     Deallocate(String),
 }
 
@@ -37,16 +55,33 @@ pub(crate) enum Isolation {
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum SetItem {
-    User { name: String, value: Expr },
+    User {
+        name: String,
+        value: Expr,
+    },
     /// `value` `None`: DEFAULT.
-    System { scope: VarScope, name: String, value: Option<Expr> },
+    System {
+        scope: VarScope,
+        name: String,
+        value: Option<Expr>,
+    },
     /// SET NAMES: `charset` `None` for DEFAULT.
-    Names { charset: Option<String>, collation: Option<String> },
+    Names {
+        charset: Option<String>,
+        collation: Option<String>,
+    },
     /// SET CHARACTER SET
     CharacterSet(Option<String>),
     /// `scope` Default: the next transaction only.
-    Transaction { scope: VarScope, isolation: Option<Isolation>, read_only: Option<bool> },
-    Password { user: Option<UserName>, password: String },
+    Transaction {
+        scope: VarScope,
+        isolation: Option<Isolation>,
+        read_only: Option<bool>,
+    },
+    Password {
+        user: Option<UserName>,
+        password: String,
+    },
 }
 
 /// LIKE 'pattern' or WHERE expr of a SHOW.

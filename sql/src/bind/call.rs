@@ -71,7 +71,8 @@ impl Binder<'_> {
             }
             AggKind::GroupConcat => {
                 let binary = args.iter().any(|a| a.ty.col.is_binary() && !a.ty.null);
-                let collation = if binary { Collation::BINARY } else { self.context.settings.collation_connection };
+                let collation =
+                    if binary { Collation::BINARY } else { self.context.settings.collation_connection };
                 let length = self.context.settings.group_concat_max_len as u32;
                 let col = if binary {
                     ColumnType::blob(TypeKind::Blob)

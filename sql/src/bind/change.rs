@@ -44,7 +44,8 @@ pub(crate) fn insert(
         Some(names) => named_columns(scope, names)?,
     };
     // `INSERT INTO t () VALUES ()` takes every default.
-    let columns: Vec<usize> = if insert.rows.first().is_some_and(Vec::is_empty) { Vec::new() } else { columns };
+    let columns: Vec<usize> =
+        if insert.rows.first().is_some_and(Vec::is_empty) { Vec::new() } else { columns };
     if let Some(select) = &select {
         if select.items.len() != columns.len() {
             return Err(wrong_count(1));
@@ -89,7 +90,12 @@ fn named_columns(scope: &Scope, names: &[String]) -> Result<Vec<usize>> {
     Ok(columns)
 }
 
-pub(crate) fn update(update: &Update, resolved: &Resolved, context: &Context, params: &[Value]) -> Result<ChangePlan> {
+pub(crate) fn update(
+    update: &Update,
+    resolved: &Resolved,
+    context: &Context,
+    params: &[Value],
+) -> Result<ChangePlan> {
     let scope = &resolved.scope;
     let mut b = Binder::new(Some(scope), context, params);
     let set = assignments(&mut b, scope, &update.set)?;
@@ -112,7 +118,12 @@ pub(crate) fn update(update: &Update, resolved: &Resolved, context: &Context, pa
     })
 }
 
-pub(crate) fn delete(delete: &Delete, resolved: &Resolved, context: &Context, params: &[Value]) -> Result<ChangePlan> {
+pub(crate) fn delete(
+    delete: &Delete,
+    resolved: &Resolved,
+    context: &Context,
+    params: &[Value],
+) -> Result<ChangePlan> {
     let scope = &resolved.scope;
     let mut b = Binder::new(Some(scope), context, params);
     let filter = delete.filter.as_ref().map(|f| b.bind_in("where clause", f)).transpose()?;
@@ -158,13 +169,7 @@ fn access(
             _ => None,
         })
         .collect();
-    let wanted = Wanted {
-        filter,
-        columns,
-        order: plain.as_deref().unwrap_or_default(),
-        limited,
-        hints,
-    };
+    let wanted = Wanted { filter, columns, order: plain.as_deref().unwrap_or_default(), limited, hints };
     let mut access = choose(&scope.table, wanted)?;
     access.covering = access.index == 0;
     let order = if plain.is_some() && access.sorted { Vec::new() } else { order };

@@ -23,7 +23,8 @@ pub(crate) fn bind(literal: &Literal, context: &Context) -> Result<Typed> {
             if let Some(charset) = charset.as_deref().filter(|c| *c != "binary") {
                 return string(bytes, Some(charset), collation);
             }
-            let ty = Ty { hex: charset.is_none(), ..Ty::text(width, Collation::BINARY, derivation::COERCIBLE) };
+            let ty =
+                Ty { hex: charset.is_none(), ..Ty::text(width, Collation::BINARY, derivation::COERCIBLE) };
             Typed::constant(Value::bytes(bytes), ty.not_null())
         }
         Literal::Date(text) => temporal("DATE", text, context)?,
@@ -65,9 +66,17 @@ fn string(bytes: &[u8], charset: Option<&str>, connection: Collation) -> Result<
     match std::str::from_utf8(&decoded) {
         Ok(text) => {
             let chars = text.chars().count() as u32;
-            let collation = if connection == Collation::BINARY && charset.is_none() { Collation::BINARY } else { connection };
+            let collation = if connection == Collation::BINARY && charset.is_none() {
+                Collation::BINARY
+            } else {
+                connection
+            };
             let ty = Ty::text(chars, collation, derivation::COERCIBLE).not_null();
-            let value = if collation == Collation::BINARY { Value::bytes(text.as_bytes()) } else { Value::text(text) };
+            let value = if collation == Collation::BINARY {
+                Value::bytes(text.as_bytes())
+            } else {
+                Value::text(text)
+            };
             Ok(Typed::constant(value, ty))
         }
         // Bytes that are no text: a binary string, so that they reach a binary column unharmed.
@@ -120,9 +129,12 @@ pub(crate) fn type_of(value: &Value, connection: Collation) -> Ty {
         Value::Double(_) => Ty::double().not_null(),
         Value::Decimal(d) => Ty::decimal(u32::from(d.precision()), u32::from(d.scale()), false).not_null(),
         Value::Text(t) => {
-            Ty::text(values::collation::char_length(t.as_bytes()) as u32, connection, derivation::COERCIBLE).not_null()
+            Ty::text(values::collation::char_length(t.as_bytes()) as u32, connection, derivation::COERCIBLE)
+                .not_null()
         }
-        Value::Bytes(b) => Ty::text(b.as_bytes().len() as u32, Collation::BINARY, derivation::COERCIBLE).not_null(),
+        Value::Bytes(b) => {
+            Ty::text(b.as_bytes().len() as u32, Collation::BINARY, derivation::COERCIBLE).not_null()
+        }
         Value::Date(_) => Ty::temporal(TypeKind::Date, 0).not_null(),
         Value::Time(_) => Ty::temporal(TypeKind::Time, 6).not_null(),
         Value::DateTime(_) | Value::Timestamp(_) => Ty::temporal(TypeKind::DateTime, 6).not_null(),

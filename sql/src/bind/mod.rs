@@ -158,7 +158,9 @@ impl<'a> Binder<'a> {
     fn alias(&mut self, name: &str) -> Result<Option<Typed>> {
         let Some(aliases) = self.aliases else { return Ok(None) };
         let found = aliases.items.iter().find_map(|item| match item {
-            SelectItem::Expr { expr, alias: Some(alias), .. } if alias.eq_ignore_ascii_case(name) => Some(expr),
+            SelectItem::Expr { expr, alias: Some(alias), .. } if alias.eq_ignore_ascii_case(name) => {
+                Some(expr)
+            }
             _ => None,
         });
         let Some(expr) = found else { return Ok(None) };
@@ -202,7 +204,9 @@ impl<'a> Binder<'a> {
         };
         let column = &scope.table.columns[*position];
         match &column.default {
-            Some(engine::ColumnDefault::Literal(value)) => Ok(Typed::constant(value.clone(), bound.ty.or_null(true))),
+            Some(engine::ColumnDefault::Literal(value)) => {
+                Ok(Typed::constant(value.clone(), bound.ty.or_null(true)))
+            }
             Some(_) => Err(unsupported("DEFAULT() of a column with CURRENT_TIMESTAMP")),
             None if column.nullable => Ok(Typed::constant(Value::Null, bound.ty.or_null(true))),
             None => Err(SqlError::new(1364, format!("Field '{}' doesn't have a default value", column.name))),
@@ -214,7 +218,9 @@ impl<'a> Binder<'a> {
         let collation = self.context.settings.collation_connection;
         let ty = match self.context.user_variables.get(&name) {
             None | Some(Value::Null) => Ty::text(65_535, collation, derivation::IMPLICIT),
-            Some(value) => literal::type_of(value, collation).with_derivation(derivation::IMPLICIT).or_null(true),
+            Some(value) => {
+                literal::type_of(value, collation).with_derivation(derivation::IMPLICIT).or_null(true)
+            }
         };
         Typed::new(Node::UserVar(name), ty)
     }
@@ -235,9 +241,13 @@ impl<'a> Binder<'a> {
         };
         let value = self.context.system_variable(index, global);
         let ty = match &value {
-            Value::Text(t) => Ty::text(t.as_str().chars().count() as u32, values::Collation::DEFAULT, derivation::SYSTEM),
+            Value::Text(t) => {
+                Ty::text(t.as_str().chars().count() as u32, values::Collation::DEFAULT, derivation::SYSTEM)
+            }
             Value::UInt(_) => Ty::uint(21),
-            Value::Int(_) => Ty::int(if matches!(variable.kind, crate::variable::Kind::Bool) { 1 } else { 21 }),
+            Value::Int(_) => {
+                Ty::int(if matches!(variable.kind, crate::variable::Kind::Bool) { 1 } else { 21 })
+            }
             Value::Double(_) => Ty::double(),
             _ => Ty::text(0, values::Collation::DEFAULT, derivation::SYSTEM),
         };

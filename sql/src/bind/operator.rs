@@ -45,8 +45,14 @@ pub(super) fn bind(b: &mut Binder<'_>, expr: &Expr) -> Result<Typed> {
         Expr::Collate { expr, collation } => collate(b, expr, collation)?,
         Expr::AddInterval { expr, amount, unit, negate } => {
             let (inner, amount) = (b.bind(expr)?, b.bind(amount)?);
-            let ty = interval::add_type(&inner.ty, &amount.ty, *unit, b.context.settings.collation_connection);
-            let node = Node::AddInterval { expr: Box::new(inner), amount: Box::new(amount), unit: *unit, negate: *negate };
+            let ty =
+                interval::add_type(&inner.ty, &amount.ty, *unit, b.context.settings.collation_connection);
+            let node = Node::AddInterval {
+                expr: Box::new(inner),
+                amount: Box::new(amount),
+                unit: *unit,
+                negate: *negate,
+            };
             Typed::new(node, ty)
         }
         Expr::Extract { unit, expr } => {
@@ -214,7 +220,8 @@ fn comparison(b: &mut Binder<'_>, op: BinaryOp, left: &Expr, right: &Expr) -> Re
 
 fn between(b: &mut Binder<'_>, expr: &Expr, low: &Expr, high: &Expr, not: bool) -> Result<Typed> {
     let (expr, low, high) = (b.bind(expr)?, b.bind(low)?, b.bind(high)?);
-    let (low, high) = (constant::fitted(low, &expr.ty, b.context), constant::fitted(high, &expr.ty, b.context));
+    let (low, high) =
+        (constant::fitted(low, &expr.ty, b.context), constant::fitted(high, &expr.ty, b.context));
     let rules = (rule_of(&expr.ty, &low.ty)?, rule_of(&expr.ty, &high.ty)?);
     let nullable = expr.ty.nullable || low.ty.nullable || high.ty.nullable;
     let node = Node::Between { expr: Box::new(expr), low: Box::new(low), high: Box::new(high), rules, not };
@@ -256,12 +263,20 @@ fn like(b: &mut Binder<'_>, expr: &Expr, pattern: &Expr, escape: Option<&Expr>, 
         None if b.context.settings.lex_mode().no_backslash_escapes => None,
         None => Some('\\'),
         Some(escape) => match b.bind(escape)?.node {
-            Node::Const(Value::Text(text)) if text.as_str().chars().count() <= 1 => text.as_str().chars().next(),
+            Node::Const(Value::Text(text)) if text.as_str().chars().count() <= 1 => {
+                text.as_str().chars().next()
+            }
             Node::Const(Value::Null) => Some('\\'),
             _ => return Err(SqlError::new(1210, "Incorrect arguments to ESCAPE")),
         },
     };
-    let text = |ty: &Ty| if ty.is_text() { *ty } else { Ty::text(ty.width, b.context.settings.collation_connection, derivation::NUMERIC) };
+    let text = |ty: &Ty| {
+        if ty.is_text() {
+            *ty
+        } else {
+            Ty::text(ty.width, b.context.settings.collation_connection, derivation::NUMERIC)
+        }
+    };
     let collation = collation_of(&text(&expr.ty), &text(&pattern.ty))?;
     let nullable = expr.ty.nullable || pattern.ty.nullable;
     let node = Node::Like { expr: Box::new(expr), pattern: Box::new(pattern), escape, collation, not };

@@ -46,7 +46,15 @@ pub(crate) fn bind(
     let aggregates = b.aggregates.take().unwrap_or_default();
     let grouped = !select.group_by.is_empty() || !aggregates.is_empty();
     if grouped && context.settings.sql_mode.has(SqlMode::ONLY_FULL_GROUP_BY) {
-        full_group_by(scope, &keys, &items, having.as_ref(), &order, filter.as_ref(), select.group_by.is_empty())?;
+        full_group_by(
+            scope,
+            &keys,
+            &items,
+            having.as_ref(),
+            &order,
+            filter.as_ref(),
+            select.group_by.is_empty(),
+        )?;
     }
     let group = grouped.then_some(Group { keys, aggregates });
     let (limit, offset) = limits(&mut b, select)?;
@@ -150,7 +158,8 @@ fn expand(items: &[SelectItem], scope: Option<&Scope>) -> Result<Vec<SelectItem>
             return Err(SqlError::new(1051, format!("Unknown table '{name}'")));
         }
         for column in &scope.table.columns {
-            let name = ColumnName { schema: None, table: Some(scope.alias.to_string()), name: column.name.clone() };
+            let name =
+                ColumnName { schema: None, table: Some(scope.alias.to_string()), name: column.name.clone() };
             out.push(SelectItem::Expr { expr: Expr::Column(name), name: column.name.clone(), alias: None });
         }
     }
@@ -246,19 +255,26 @@ fn full_group_by(
     let whole = scope.table.indexes.iter().any(|index| {
         index.unique
             && !index.parts.is_empty()
-            && index.parts.iter().all(|p| fixed.contains(&p.column) && !scope.table.columns[p.column].nullable)
+            && index
+                .parts
+                .iter()
+                .all(|p| fixed.contains(&p.column) && !scope.table.columns[p.column].nullable)
     });
     if whole {
         return Ok(());
     }
-    let lists = [("SELECT list", items.iter().collect::<Vec<_>>()), ("HAVING clause", having.into_iter().collect()), (
-        "ORDER BY clause",
-        order.iter().map(|(e, _)| e).collect(),
-    )];
+    let lists = [
+        ("SELECT list", items.iter().collect::<Vec<_>>()),
+        ("HAVING clause", having.into_iter().collect()),
+        ("ORDER BY clause", order.iter().map(|(e, _)| e).collect()),
+    ];
     for (list, exprs) in lists {
         for (i, expr) in exprs.into_iter().enumerate() {
             if let Some(column) = loose_column(expr, keys, &fixed) {
-                let name = format!("{}.{}.{}", scope.table.schema_name, scope.alias, scope.table.columns[column].name);
+                let name = format!(
+                    "{}.{}.{}",
+                    scope.table.schema_name, scope.alias, scope.table.columns[column].name
+                );
                 return Err(not_grouped(i + 1, list, &name, implicit));
             }
         }

@@ -16,10 +16,16 @@ pub(crate) fn cast_type(expr: &Typed, to: &CastType, connection: Collation) -> T
             Ty::text(len.unwrap_or(expr.ty.width), collation, derivation::IMPLICIT)
         }
         CastType::Binary { len } => {
-            let width = if expr.ty.is_text() { expr.ty.width * expr.ty.collation().bytes_per_char() as u32 } else { expr.ty.width };
+            let width = if expr.ty.is_text() {
+                expr.ty.width * expr.ty.collation().bytes_per_char() as u32
+            } else {
+                expr.ty.width
+            };
             Ty::text(len.unwrap_or(width), Collation::BINARY, derivation::IMPLICIT)
         }
-        CastType::Decimal { precision, scale } => Ty::decimal(u32::from(*precision), u32::from(*scale), false),
+        CastType::Decimal { precision, scale } => {
+            Ty::decimal(u32::from(*precision), u32::from(*scale), false)
+        }
         CastType::Float => Ty::of(ColumnType::float(), true),
         CastType::Double => Ty::double(),
         CastType::Date => Ty::temporal(TypeKind::Date, 0),
@@ -27,7 +33,9 @@ pub(crate) fn cast_type(expr: &Typed, to: &CastType, connection: Collation) -> T
         CastType::DateTime { fsp } => Ty::temporal(TypeKind::DateTime, *fsp),
         CastType::Year => Ty::of(ColumnType::new(TypeKind::Year), true),
     };
-    ty.or_null(expr.ty.nullable || !matches!(to, CastType::Signed | CastType::Unsigned | CastType::Char { .. }))
+    ty.or_null(
+        expr.ty.nullable || !matches!(to, CastType::Signed | CastType::Unsigned | CastType::Char { .. }),
+    )
 }
 
 pub(crate) fn cast(expr: &Typed, to: &CastType, ty: &Ty, e: &mut Eval<'_>) -> Result<Value> {
@@ -45,7 +53,9 @@ pub(crate) fn cast(expr: &Typed, to: &CastType, ty: &Ty, e: &mut Eval<'_>) -> Re
     match to {
         CastType::Char { len, .. } | CastType::Binary { len } => Ok(string(&value, expr, ty, *len, e)),
         _ => {
-            let out = e.with(|cx, warnings| values::convert::cast::cast(&value, &expr.ty.col, &ty.col, cx, warnings))?;
+            let out = e.with(|cx, warnings| {
+                values::convert::cast::cast(&value, &expr.ty.col, &ty.col, cx, warnings)
+            })?;
             Ok(out)
         }
     }

@@ -14,7 +14,11 @@ pub(crate) fn collation_of(a: &Ty, b: &Ty) -> Result<Collation> {
         let of = |t: &Ty| t.collation().name();
         return Err(SqlError::new(
             1267,
-            format!("Illegal mix of collations ({},EXPLICIT) and ({},EXPLICIT) for operation '='", of(a), of(b)),
+            format!(
+                "Illegal mix of collations ({},EXPLICIT) and ({},EXPLICIT) for operation '='",
+                of(a),
+                of(b)
+            ),
         ));
     }
     Ok(match a.derivation.cmp(&b.derivation) {

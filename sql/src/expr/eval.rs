@@ -145,8 +145,14 @@ impl Typed {
             Node::Is { expr, test, not } => Value::bool(is(expr, *test, e)? != *not),
             Node::Between { expr, low, high, rules, not } => {
                 let v = expr.eval(e)?;
-                let above = { let l = low.eval(e)?; compare_op(BinaryOp::Ge, rules.0, &v, &l, e)? };
-                let below = { let h = high.eval(e)?; compare_op(BinaryOp::Le, rules.1, &v, &h, e)? };
+                let above = {
+                    let l = low.eval(e)?;
+                    compare_op(BinaryOp::Ge, rules.0, &v, &l, e)?
+                };
+                let below = {
+                    let h = high.eval(e)?;
+                    compare_op(BinaryOp::Le, rules.1, &v, &h, e)?
+                };
                 truth(and3(above, below).map(|b| b != *not))
             }
             Node::In { expr, list, not } => truth(is_in(expr, list, e)?.map(|b| b != *not)),
@@ -162,7 +168,9 @@ impl Typed {
                 crate::function::interval::add(expr, amount, *unit, *negate, &self.ty, e)?
             }
             Node::Extract { unit, expr } => crate::function::interval::extract(*unit, expr, e)?,
-            Node::TimestampDiff { unit, from, to } => crate::function::interval::difference(*unit, from, to, e)?,
+            Node::TimestampDiff { unit, from, to } => {
+                crate::function::interval::difference(*unit, from, to, e)?
+            }
             Node::Func { function, args } => (function.eval)(args, &self.ty, e)?,
         })
     }
@@ -224,7 +232,13 @@ impl Typed {
 }
 
 /// `None`: NULL.
-pub(crate) fn compare_op(op: BinaryOp, rule: Rule, l: &Value, r: &Value, e: &mut Eval<'_>) -> Result<Option<bool>> {
+pub(crate) fn compare_op(
+    op: BinaryOp,
+    rule: Rule,
+    l: &Value,
+    r: &Value,
+    e: &mut Eval<'_>,
+) -> Result<Option<bool>> {
     if op == BinaryOp::NullSafeEq && (l.is_null() || r.is_null()) {
         return Ok(Some(l.is_null() && r.is_null()));
     }

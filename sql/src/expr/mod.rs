@@ -41,8 +41,10 @@ impl Typed {
     pub(crate) fn is_constant(&self) -> bool {
         let mut constant = true;
         self.walk(&mut |node| {
-            constant &= !matches!(node, Node::Column(_) | Node::Agg(_) | Node::Inserted(_) | Node::SetVar(..) | Node::UserVar(_))
-                && !matches!(node, Node::Func { function, .. } if function.volatile);
+            constant &= !matches!(
+                node,
+                Node::Column(_) | Node::Agg(_) | Node::Inserted(_) | Node::SetVar(..) | Node::UserVar(_)
+            ) && !matches!(node, Node::Func { function, .. } if function.volatile);
         });
         constant
     }
@@ -78,32 +80,97 @@ pub(crate) enum Node {
     Agg(usize),
     UserVar(String),
     SetVar(String, Box<Typed>),
-    SysVar { global: bool, index: usize },
+    SysVar {
+        global: bool,
+        index: usize,
+    },
     Neg(Box<Typed>),
     Not(Box<Typed>),
     BitNot(Box<Typed>),
-    Arith { op: BinaryOp, left: Box<Typed>, right: Box<Typed> },
-    Bits { op: BinaryOp, left: Box<Typed>, right: Box<Typed> },
-    Compare { op: BinaryOp, rule: Rule, left: Box<Typed>, right: Box<Typed> },
+    Arith {
+        op: BinaryOp,
+        left: Box<Typed>,
+        right: Box<Typed>,
+    },
+    Bits {
+        op: BinaryOp,
+        left: Box<Typed>,
+        right: Box<Typed>,
+    },
+    Compare {
+        op: BinaryOp,
+        rule: Rule,
+        left: Box<Typed>,
+        right: Box<Typed>,
+    },
     /// (a, b) op (c, d): pairwise, each with its rule.
-    CompareRows { op: BinaryOp, pairs: Vec<(Rule, Typed, Typed)> },
+    CompareRows {
+        op: BinaryOp,
+        pairs: Vec<(Rule, Typed, Typed)>,
+    },
     And(Vec<Typed>),
     Or(Vec<Typed>),
     Xor(Box<Typed>, Box<Typed>),
-    Is { expr: Box<Typed>, test: IsTest, not: bool },
-    Between { expr: Box<Typed>, low: Box<Typed>, high: Box<Typed>, rules: (Rule, Rule), not: bool },
-    In { expr: Box<Typed>, list: Vec<(Rule, Typed)>, not: bool },
+    Is {
+        expr: Box<Typed>,
+        test: IsTest,
+        not: bool,
+    },
+    Between {
+        expr: Box<Typed>,
+        low: Box<Typed>,
+        high: Box<Typed>,
+        rules: (Rule, Rule),
+        not: bool,
+    },
+    In {
+        expr: Box<Typed>,
+        list: Vec<(Rule, Typed)>,
+        not: bool,
+    },
     /// (a, b) IN ((1, 2), ...)
-    InRows { left: Vec<Typed>, rows: Vec<Vec<(Rule, Typed)>>, not: bool },
-    Like { expr: Box<Typed>, pattern: Box<Typed>, escape: Option<char>, collation: Collation, not: bool },
-    Case { operand: Option<Box<Typed>>, whens: Vec<(Rule, Typed, Typed)>, otherwise: Option<Box<Typed>> },
-    Cast { expr: Box<Typed>, to: CastType },
+    InRows {
+        left: Vec<Typed>,
+        rows: Vec<Vec<(Rule, Typed)>>,
+        not: bool,
+    },
+    Like {
+        expr: Box<Typed>,
+        pattern: Box<Typed>,
+        escape: Option<char>,
+        collation: Collation,
+        not: bool,
+    },
+    Case {
+        operand: Option<Box<Typed>>,
+        whens: Vec<(Rule, Typed, Typed)>,
+        otherwise: Option<Box<Typed>>,
+    },
+    Cast {
+        expr: Box<Typed>,
+        to: CastType,
+    },
     /// Changes the type only (COLLATE).
     Same(Box<Typed>),
-    AddInterval { expr: Box<Typed>, amount: Box<Typed>, unit: Unit, negate: bool },
-    Extract { unit: Unit, expr: Box<Typed> },
-    TimestampDiff { unit: Unit, from: Box<Typed>, to: Box<Typed> },
-    Func { function: &'static Function, args: Vec<Typed> },
+    AddInterval {
+        expr: Box<Typed>,
+        amount: Box<Typed>,
+        unit: Unit,
+        negate: bool,
+    },
+    Extract {
+        unit: Unit,
+        expr: Box<Typed>,
+    },
+    TimestampDiff {
+        unit: Unit,
+        from: Box<Typed>,
+        to: Box<Typed>,
+    },
+    Func {
+        function: &'static Function,
+        args: Vec<Typed>,
+    },
 }
 
 impl Node {
@@ -114,7 +181,10 @@ impl Node {
             Const(_) | Param(_) | Column(_) | Inserted(_) | Agg(_) | UserVar(_) | SysVar { .. } => {}
             SetVar(_, e) | Neg(e) | Not(e) | BitNot(e) | Same(e) => see(e),
             Is { expr, .. } | Cast { expr, .. } | Extract { expr, .. } => see(expr),
-            Arith { left, right, .. } | Bits { left, right, .. } | Compare { left, right, .. } | Xor(left, right) => {
+            Arith { left, right, .. }
+            | Bits { left, right, .. }
+            | Compare { left, right, .. }
+            | Xor(left, right) => {
                 see(left);
                 see(right);
             }

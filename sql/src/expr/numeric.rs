@@ -30,7 +30,13 @@ pub(crate) fn hex_number(bytes: &[u8]) -> u64 {
     bytes.iter().rev().take(8).rev().fold(0, |n, b| n << 8 | u64::from(*b))
 }
 
-pub(crate) fn arithmetic(op: BinaryOp, left: &Typed, right: &Typed, ty: &Ty, e: &mut Eval<'_>) -> Result<Value> {
+pub(crate) fn arithmetic(
+    op: BinaryOp,
+    left: &Typed,
+    right: &Typed,
+    ty: &Ty,
+    e: &mut Eval<'_>,
+) -> Result<Value> {
     let (l, r) = (number(left, e)?, number(right, e)?);
     let op = match op {
         BinaryOp::Add => Op::Add,
@@ -42,7 +48,9 @@ pub(crate) fn arithmetic(op: BinaryOp, left: &Typed, right: &Typed, ty: &Ty, e: 
     };
     let settings = &e.context.settings;
     match arithmetic::apply(op, &l, &r, settings.sql_mode, settings.div_precision_increment) {
-        Ok(Value::Decimal(d)) if op == Op::Div && d.scale() != ty.col.scale && ty.class() == Class::Decimal => {
+        Ok(Value::Decimal(d))
+            if op == Op::Div && d.scale() != ty.col.scale && ty.class() == Class::Decimal =>
+        {
             Ok(Value::Decimal(d.rescaled(ty.col.scale).unwrap_or(d)))
         }
         Ok(value) => Ok(value),
@@ -74,7 +82,9 @@ fn overflow(condition: &Condition, op: Op, l: &Value, r: &Value) -> SqlError {
     };
     let text = |v: &Value| {
         let text = values::convert::text::to_text(v, values::types::NOT_FIXED);
-        text.as_str().strip_prefix('-').map_or_else(|| text.as_str().to_owned(), |magnitude| format!("-({magnitude})"))
+        text.as_str()
+            .strip_prefix('-')
+            .map_or_else(|| text.as_str().to_owned(), |magnitude| format!("-({magnitude})"))
     };
     let expression = format!("({} {sign} {})", text(l), text(r));
     let site = values::Site { expression: &expression, ..values::Site::default() };
@@ -125,7 +135,9 @@ pub(crate) fn bits(op: BinaryOp, left: &Typed, right: &Typed, ty: &Ty, e: &mut E
     if ty.is_text() {
         return byte_bits(op, left, right, e);
     }
-    let (Some(l), Some(r)) = (operand_bits(left, e)?, operand_bits(right, e)?) else { return Ok(Value::Null) };
+    let (Some(l), Some(r)) = (operand_bits(left, e)?, operand_bits(right, e)?) else {
+        return Ok(Value::Null);
+    };
     Ok(match op {
         BinaryOp::BitAnd => bit::and(l, r),
         BinaryOp::BitOr => bit::or(l, r),
@@ -240,11 +252,7 @@ pub(crate) fn nearest(
         _ => {}
     }
     let number = column.is_numeric() && !column.is_temporal();
-    let constant = if number {
-        as_number(constant.clone(), ty, e).ok()?
-    } else {
-        constant.clone()
-    };
+    let constant = if number { as_number(constant.clone(), ty, e).ok()? } else { constant.clone() };
     let mut lenient = e.context.convert;
     lenient.mode = SqlMode(0);
     let stored = values::store(&constant, column, &lenient).ok()?.value;

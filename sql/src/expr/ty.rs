@@ -49,7 +49,8 @@ pub(crate) struct Ty {
 
 impl Ty {
     pub(crate) fn of(col: ColumnType, nullable: bool) -> Ty {
-        let derivation = if col.is_character() || col.is_binary() { derivation::COERCIBLE } else { derivation::NUMERIC };
+        let derivation =
+            if col.is_character() || col.is_binary() { derivation::COERCIBLE } else { derivation::NUMERIC };
         Ty { col, width: display_width(&col), nullable, derivation, null: false, hex: false }
     }
 
@@ -183,10 +184,18 @@ pub(crate) fn display_width(ty: &ColumnType) -> u32 {
         BigInt => 20,
         Decimal => ty.length + u32::from(ty.scale > 0) + u32::from(!unsigned),
         Float => {
-            if ty.length > 0 { ty.length } else { 12 }
+            if ty.length > 0 {
+                ty.length
+            } else {
+                12
+            }
         }
         Double => {
-            if ty.length > 0 { ty.length } else { 22 }
+            if ty.length > 0 {
+                ty.length
+            } else {
+                22
+            }
         }
         Date => 10,
         Time => 10 + fraction(ty.scale),

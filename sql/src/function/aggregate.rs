@@ -9,9 +9,9 @@ use crate::bind::BoundAggregate;
 use crate::error::{Result, SqlError};
 use crate::exec::memory::Memory;
 use crate::exec::sort_key;
+use crate::expr::Eval;
 use crate::expr::numeric::as_number;
 use crate::expr::ty::Class;
-use crate::expr::Eval;
 use std::cmp::Ordering;
 use std::collections::HashSet;
 use values::convert::number::{to_decimal, to_double, to_integer};
@@ -27,12 +27,25 @@ pub(crate) struct Accumulator {
 enum State {
     Count(i64),
     /// SUM and AVG.
-    Sum { total: Total, count: u64 },
-    Extreme { best: Value, wanted: Ordering },
+    Sum {
+        total: Total,
+        count: u64,
+    },
+    Extreme {
+        best: Value,
+        wanted: Ordering,
+    },
     Bits(u64),
     /// Welford's running mean and sum of squares.
-    Variance { count: u64, mean: f64, squares: f64 },
-    Concat { parts: Vec<(Vec<u8>, Vec<u8>)>, bytes: usize },
+    Variance {
+        count: u64,
+        mean: f64,
+        squares: f64,
+    },
+    Concat {
+        parts: Vec<(Vec<u8>, Vec<u8>)>,
+        bytes: usize,
+    },
     Any(Option<Value>),
 }
 
@@ -69,7 +82,12 @@ impl Accumulator {
     }
 
     /// Takes one row.
-    pub(crate) fn step(&mut self, spec: &BoundAggregate, e: &mut Eval<'_>, memory: &mut Memory) -> Result<()> {
+    pub(crate) fn step(
+        &mut self,
+        spec: &BoundAggregate,
+        e: &mut Eval<'_>,
+        memory: &mut Memory,
+    ) -> Result<()> {
         if let State::Any(first) = &mut self.state {
             if first.is_none() {
                 *first = Some(spec.args[0].eval(e)?);

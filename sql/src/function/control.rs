@@ -10,22 +10,54 @@ use std::cmp::Ordering;
 use values::{Collation, ColumnType, TypeKind, Value};
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    function("if", 3, 3, |args, infer| Ok(common(&args[1..], infer)), |args, ty, e| {
-        let chosen = if args[0].holds(e)? { &args[1] } else { &args[2] };
-        coerced(chosen, ty, e)
-    }),
+    function(
+        "if",
+        3,
+        3,
+        |args, infer| Ok(common(&args[1..], infer)),
+        |args, ty, e| {
+            let chosen = if args[0].holds(e)? { &args[1] } else { &args[2] };
+            coerced(chosen, ty, e)
+        },
+    ),
     function("ifnull", 2, 2, |args, infer| Ok(coalesced(args, infer)), coalesce),
     function("coalesce", 1, ANY, |args, infer| Ok(coalesced(args, infer)), coalesce),
-    function("nullif", 2, 2, |args, infer| Ok(common(&args[..1], infer).or_null(true)), |args, ty, e| {
-        let (a, b) = (args[0].eval(e)?, args[1].eval(e)?);
-        let rule = rule_of(&args[0].ty, &args[1].ty)?;
-        if compare(rule, &a, &b, e)? == Some(Ordering::Equal) { Ok(Value::Null) } else { coerce(a, ty, e) }
-    }),
-    function("isnull", 1, 1, |_, _| Ok(Ty::bool(false)), |args, _, e| Ok(Value::bool(args[0].eval(e)?.is_null()))),
-    function("greatest", 2, ANY, |args, infer| Ok(common(args, infer)), |args, ty, e| {
-        extreme(args, ty, Ordering::Greater, e)
-    }),
-    function("least", 2, ANY, |args, infer| Ok(common(args, infer)), |args, ty, e| extreme(args, ty, Ordering::Less, e)),
+    function(
+        "nullif",
+        2,
+        2,
+        |args, infer| Ok(common(&args[..1], infer).or_null(true)),
+        |args, ty, e| {
+            let (a, b) = (args[0].eval(e)?, args[1].eval(e)?);
+            let rule = rule_of(&args[0].ty, &args[1].ty)?;
+            if compare(rule, &a, &b, e)? == Some(Ordering::Equal) {
+                Ok(Value::Null)
+            } else {
+                coerce(a, ty, e)
+            }
+        },
+    ),
+    function(
+        "isnull",
+        1,
+        1,
+        |_, _| Ok(Ty::bool(false)),
+        |args, _, e| Ok(Value::bool(args[0].eval(e)?.is_null())),
+    ),
+    function(
+        "greatest",
+        2,
+        ANY,
+        |args, infer| Ok(common(args, infer)),
+        |args, ty, e| extreme(args, ty, Ordering::Greater, e),
+    ),
+    function(
+        "least",
+        2,
+        ANY,
+        |args, infer| Ok(common(args, infer)),
+        |args, ty, e| extreme(args, ty, Ordering::Less, e),
+    ),
 ];
 
 /// The type that holds every one of `args`: MySQL's rules for CASE, IF, COALESCE, GREATEST.
@@ -60,7 +92,8 @@ fn same_class(some: &[Ty], first: Ty, width: u32) -> Ty {
     match first.class() {
         Class::Int => {
             let unsigned = some.iter().filter(|t| t.col.unsigned).count();
-            if unsigned != 0 && unsigned != some.len() && some.iter().any(|t| t.col.unsigned && t.width >= 20) {
+            if unsigned != 0 && unsigned != some.len() && some.iter().any(|t| t.col.unsigned && t.width >= 20)
+            {
                 return Ty::decimal(20, 0, false);
             }
             if unsigned == some.len() { Ty::uint(width) } else { Ty::int(width) }
@@ -69,7 +102,8 @@ fn same_class(some: &[Ty], first: Ty, width: u32) -> Ty {
         Class::Real => Ty::double(),
         _ => {
             let fsp = some.iter().map(|t| t.col.scale).max().unwrap_or(0);
-            let kind = if first.col.kind == TypeKind::Timestamp { TypeKind::DateTime } else { first.col.kind };
+            let kind =
+                if first.col.kind == TypeKind::Timestamp { TypeKind::DateTime } else { first.col.kind };
             Ty::temporal(kind, fsp)
         }
     }

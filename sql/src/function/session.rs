@@ -12,24 +12,50 @@ fn system(chars: u32) -> Ty {
 }
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    function("version", 0, 0, |_, _| Ok(system(VERSION.len() as u32).not_null()), |_, _, _| Ok(Value::text(VERSION))),
+    function(
+        "version",
+        0,
+        0,
+        |_, _| Ok(system(VERSION.len() as u32).not_null()),
+        |_, _, _| Ok(Value::text(VERSION)),
+    ),
     function("database", 0, 0, |_, _| Ok(system(64)), database),
     function("schema", 0, 0, |_, _| Ok(system(64)), database),
     function("user", 0, 0, |_, _| Ok(system(288)), user),
     function("system_user", 0, 0, |_, _| Ok(system(288)), user),
     function("session_user", 0, 0, |_, _| Ok(system(288)), user),
-    function("current_user", 0, 0, |_, _| Ok(system(288)), |_, _, e| {
-        let (user, host) = &e.context.account;
-        Ok(Value::text(&format!("{user}@{host}")))
-    }),
-    function("connection_id", 0, 0, |_, _| Ok(Ty::uint(21).not_null()), |_, _, e| {
-        Ok(Value::UInt(e.context.connection_id))
-    }),
+    function(
+        "current_user",
+        0,
+        0,
+        |_, _| Ok(system(288)),
+        |_, _, e| {
+            let (user, host) = &e.context.account;
+            Ok(Value::text(&format!("{user}@{host}")))
+        },
+    ),
+    function(
+        "connection_id",
+        0,
+        0,
+        |_, _| Ok(Ty::uint(21).not_null()),
+        |_, _, e| Ok(Value::UInt(e.context.connection_id)),
+    ),
     volatile("last_insert_id", 0, 1, |_, _| Ok(Ty::uint(21)), last_insert_id),
-    volatile("row_count", 0, 0, |_, _| Ok(Ty::int(21).not_null()), |_, _, e| Ok(Value::Int(e.context.row_count))),
-    volatile("found_rows", 0, 0, |_, _| Ok(Ty::int(21).not_null()), |_, _, e| {
-        Ok(Value::Int(e.context.found_rows as i64))
-    }),
+    volatile(
+        "row_count",
+        0,
+        0,
+        |_, _| Ok(Ty::int(21).not_null()),
+        |_, _, e| Ok(Value::Int(e.context.row_count)),
+    ),
+    volatile(
+        "found_rows",
+        0,
+        0,
+        |_, _| Ok(Ty::int(21).not_null()),
+        |_, _, e| Ok(Value::Int(e.context.found_rows as i64)),
+    ),
     volatile("uuid", 0, 0, |_, _| Ok(system(36).not_null()), uuid),
 ];
 

@@ -5,9 +5,9 @@
 //! 3. Nothing is copied: tokens are spans. Quoted content is unescaped by [`unquote`] when it is used.
 
 pub(crate) mod reserved;
-pub(crate) mod token;
 #[cfg(test)]
 mod tests;
+pub(crate) mod token;
 
 pub(crate) use token::{Kind, Op, Token};
 
@@ -323,7 +323,9 @@ fn single(b: u8) -> Option<Op> {
 
 /// Character sets whose name after `_` makes an introducer.
 fn is_charset(name: &[u8]) -> bool {
-    ["utf8mb4", "utf8mb3", "utf8", "binary", "latin1", "ascii"].iter().any(|c| name.eq_ignore_ascii_case(c.as_bytes()))
+    ["utf8mb4", "utf8mb3", "utf8", "binary", "latin1", "ascii"]
+        .iter()
+        .any(|c| name.eq_ignore_ascii_case(c.as_bytes()))
 }
 
 /// The content of a quoted token: doubled quotes and, in strings, backslash escapes resolved. `\%` and `\_` keep their backslash (LIKE reads it).

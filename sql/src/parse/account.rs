@@ -67,8 +67,16 @@ impl Parser<'_> {
     }
 
     fn refuse_account_options(&self) -> Result<()> {
-        const OPTIONS: &[&str] =
-            &["REQUIRE", "WITH", "PASSWORD", "ACCOUNT", "DEFAULT", "COMMENT", "ATTRIBUTE", "FAILED_LOGIN_ATTEMPTS"];
+        const OPTIONS: &[&str] = &[
+            "REQUIRE",
+            "WITH",
+            "PASSWORD",
+            "ACCOUNT",
+            "DEFAULT",
+            "COMMENT",
+            "ATTRIBUTE",
+            "FAILED_LOGIN_ATTEMPTS",
+        ];
         match OPTIONS.iter().find(|o| self.is_kw(o)) {
             Some(option) => Err(unsupported(format_args!("account option {option}"))),
             None => Ok(()),

@@ -64,8 +64,20 @@ const TYPES: &[(&[&str], BaseType)] = &[
 
 /// Types that MySQL has and this server has not.
 const OTHER_TYPES: &[&str] = &[
-    "JSON", "ENUM", "SET", "BIT", "GEOMETRY", "POINT", "LINESTRING", "POLYGON", "MULTIPOINT", "MULTILINESTRING",
-    "MULTIPOLYGON", "GEOMETRYCOLLECTION", "GEOMCOLLECTION", "VECTOR",
+    "JSON",
+    "ENUM",
+    "SET",
+    "BIT",
+    "GEOMETRY",
+    "POINT",
+    "LINESTRING",
+    "POLYGON",
+    "MULTIPOINT",
+    "MULTILINESTRING",
+    "MULTIPOLYGON",
+    "GEOMETRYCOLLECTION",
+    "GEOMCOLLECTION",
+    "VECTOR",
 ];
 
 impl Parser<'_> {
@@ -106,10 +118,8 @@ impl Parser<'_> {
     }
 
     fn type_numbers(&mut self, out: &mut DataType) -> Result<()> {
-        let takes = !matches!(
-            out.base,
-            Date | TinyText | MediumText | LongText | TinyBlob | MediumBlob | LongBlob
-        );
+        let takes =
+            !matches!(out.base, Date | TinyText | MediumText | LongText | TinyBlob | MediumBlob | LongBlob);
         if takes && self.eat_op(Op::LParen) {
             out.len = Some(self.uint()?);
             if matches!(out.base, Decimal | Float | Double) && self.eat_op(Op::Comma) {
@@ -124,7 +134,10 @@ impl Parser<'_> {
     }
 
     fn type_attributes(&mut self, out: &mut DataType) -> Result<()> {
-        let number = matches!(out.base, TinyInt | SmallInt | MediumInt | BaseType::Int | BigInt | Decimal | Float | Double);
+        let number = matches!(
+            out.base,
+            TinyInt | SmallInt | MediumInt | BaseType::Int | BigInt | Decimal | Float | Double
+        );
         while number {
             match self.eat_any(&["UNSIGNED", "ZEROFILL", "SIGNED"]) {
                 Some("UNSIGNED") => out.unsigned = true,
@@ -134,7 +147,8 @@ impl Parser<'_> {
             }
         }
         while matches!(out.base, Char | VarChar | TinyText | Text | MediumText | LongText) {
-            if self.eat_kws(&["CHARACTER", "SET"]) || self.eat_kws(&["CHAR", "SET"]) || self.eat_kw("CHARSET") {
+            if self.eat_kws(&["CHARACTER", "SET"]) || self.eat_kws(&["CHAR", "SET"]) || self.eat_kw("CHARSET")
+            {
                 out.charset = Some(self.charset_name()?);
             } else if self.eat_kw("BINARY") {
                 out.binary = true;
@@ -253,7 +267,8 @@ impl Parser<'_> {
             self.pos = here;
             return Err(self.unexpected());
         }
-        let is_number = matches!(value, Expr::Literal(Literal::Int(_) | Literal::Decimal(_) | Literal::Float(_)));
+        let is_number =
+            matches!(value, Expr::Literal(Literal::Int(_) | Literal::Decimal(_) | Literal::Float(_)));
         Ok(ColumnDefault::Value(if negate && is_number {
             Expr::Unary(UnaryOp::Neg, Box::new(value))
         } else {

@@ -64,7 +64,8 @@ impl Parser<'_> {
         let (mut charset, mut collation) = (None, None);
         loop {
             self.eat_kw("DEFAULT");
-            if self.eat_kws(&["CHARACTER", "SET"]) || self.eat_kws(&["CHAR", "SET"]) || self.eat_kw("CHARSET") {
+            if self.eat_kws(&["CHARACTER", "SET"]) || self.eat_kws(&["CHAR", "SET"]) || self.eat_kw("CHARSET")
+            {
                 self.eat_op(Op::Eq);
                 charset = Some(self.charset_name()?);
             } else if self.eat_kw("COLLATE") {
@@ -98,12 +99,11 @@ impl Parser<'_> {
             self.expect_op(Op::RParen)?;
             return Ok(out);
         }
-        if self.is_kw("SELECT") || self.is_kw("AS") || (self.is_op(Op::LParen) && self.is_kw_at(1, "SELECT")) {
+        if self.is_kw("SELECT") || self.is_kw("AS") || (self.is_op(Op::LParen) && self.is_kw_at(1, "SELECT"))
+        {
             return Err(unsupported("CREATE TABLE ... SELECT"));
         }
-        self.parens(|p| {
-            p.list(|p| p.table_element(&mut out)).map(|_| ())
-        })?;
+        self.parens(|p| p.list(|p| p.table_element(&mut out)).map(|_| ()))?;
         self.table_options(&mut out.options)?;
         for word in ["SELECT", "AS", "IGNORE", "REPLACE"] {
             if self.is_kw(word) {
@@ -184,7 +184,9 @@ impl Parser<'_> {
                 index.comment = self.utf8_string()?;
                 continue;
             }
-            for word in ["KEY_BLOCK_SIZE", "INVISIBLE", "WITH", "ENGINE_ATTRIBUTE", "SECONDARY_ENGINE_ATTRIBUTE"] {
+            for word in
+                ["KEY_BLOCK_SIZE", "INVISIBLE", "WITH", "ENGINE_ATTRIBUTE", "SECONDARY_ENGINE_ATTRIBUTE"]
+            {
                 if self.is_kw(word) {
                     return Err(unsupported(format_args!("index option {word}")));
                 }
@@ -220,7 +222,8 @@ impl Parser<'_> {
                 self.eat_op(Op::Comma);
             }
             let default = self.eat_kw("DEFAULT");
-            if self.eat_kws(&["CHARACTER", "SET"]) || self.eat_kws(&["CHAR", "SET"]) || self.eat_kw("CHARSET") {
+            if self.eat_kws(&["CHARACTER", "SET"]) || self.eat_kws(&["CHAR", "SET"]) || self.eat_kw("CHARSET")
+            {
                 self.eat_op(Op::Eq);
                 out.charset = Some(self.charset_name()?);
             } else if self.eat_kw("COLLATE") {
@@ -395,18 +398,64 @@ impl Parser<'_> {
             if self.eat_kw("INDEX") || self.eat_kw("KEY") {
                 return Ok(drop_index(self.index_name()?));
             }
-            if self.is_kw("FOREIGN") || self.is_kw("CHECK") || self.is_kw("CONSTRAINT") || self.is_kw("PARTITION") {
+            if self.is_kw("FOREIGN")
+                || self.is_kw("CHECK")
+                || self.is_kw("CONSTRAINT")
+                || self.is_kw("PARTITION")
+            {
                 return Err(unsupported("ALTER TABLE ... DROP constraint or partition"));
             }
             return Err(unsupported("ALTER TABLE ... DROP COLUMN"));
         }
         const ACTIONS: &[&str] = &[
-            "MODIFY", "CHANGE", "RENAME", "ALTER", "CONVERT", "ORDER", "DISABLE", "ENABLE", "DISCARD", "IMPORT",
-            "FORCE", "ENGINE", "AUTO_INCREMENT", "COMMENT", "DEFAULT", "CHARACTER", "CHARSET", "COLLATE", "ROW_FORMAT",
-            "ALGORITHM", "LOCK", "WITH", "WITHOUT", "PARTITION", "REMOVE", "TRUNCATE", "COALESCE", "REORGANIZE",
-            "EXCHANGE", "ANALYZE", "CHECK", "OPTIMIZE", "REBUILD", "REPAIR", "SECONDARY_LOAD", "SECONDARY_UNLOAD",
-            "KEY_BLOCK_SIZE", "STATS_PERSISTENT", "STATS_AUTO_RECALC", "STATS_SAMPLE_PAGES", "TABLESPACE",
-            "COMPRESSION", "ENCRYPTION", "MAX_ROWS", "MIN_ROWS", "CHECKSUM", "PACK_KEYS", "AVG_ROW_LENGTH",
+            "MODIFY",
+            "CHANGE",
+            "RENAME",
+            "ALTER",
+            "CONVERT",
+            "ORDER",
+            "DISABLE",
+            "ENABLE",
+            "DISCARD",
+            "IMPORT",
+            "FORCE",
+            "ENGINE",
+            "AUTO_INCREMENT",
+            "COMMENT",
+            "DEFAULT",
+            "CHARACTER",
+            "CHARSET",
+            "COLLATE",
+            "ROW_FORMAT",
+            "ALGORITHM",
+            "LOCK",
+            "WITH",
+            "WITHOUT",
+            "PARTITION",
+            "REMOVE",
+            "TRUNCATE",
+            "COALESCE",
+            "REORGANIZE",
+            "EXCHANGE",
+            "ANALYZE",
+            "CHECK",
+            "OPTIMIZE",
+            "REBUILD",
+            "REPAIR",
+            "SECONDARY_LOAD",
+            "SECONDARY_UNLOAD",
+            "KEY_BLOCK_SIZE",
+            "STATS_PERSISTENT",
+            "STATS_AUTO_RECALC",
+            "STATS_SAMPLE_PAGES",
+            "TABLESPACE",
+            "COMPRESSION",
+            "ENCRYPTION",
+            "MAX_ROWS",
+            "MIN_ROWS",
+            "CHECKSUM",
+            "PACK_KEYS",
+            "AVG_ROW_LENGTH",
         ];
         match ACTIONS.iter().find(|a| self.is_kw(a)) {
             Some(action) => Err(unsupported(format_args!("ALTER TABLE ... {action}"))),
@@ -428,6 +477,26 @@ impl Parser<'_> {
     }
 }
 
+impl Parser<'_> {
+    /// CHECK TABLE t, ... [QUICK | FAST | MEDIUM | EXTENDED | CHANGED]: there is one check, the thorough one.
+    pub(super) fn check_table(&mut self) -> Result<Ddl> {
+        self.expect_kw("CHECK")?;
+        if !self.eat_kw("TABLE") && !self.eat_kw("TABLES") {
+            return Err(self.unexpected());
+        }
+        let tables = self.list(Parser::table_name)?;
+        while self.eat_any(&["QUICK", "FAST", "MEDIUM", "EXTENDED", "CHANGED"]).is_some() {}
+        if self.is_kw("FOR") {
+            return Err(unsupported("CHECK TABLE ... FOR UPGRADE"));
+        }
+        Ok(Ddl::CheckTable(tables))
+    }
+}
+
 fn drop_index(name: String) -> AlterAction {
-    if name.eq_ignore_ascii_case("PRIMARY") { AlterAction::DropPrimaryKey } else { AlterAction::DropIndex(name) }
+    if name.eq_ignore_ascii_case("PRIMARY") {
+        AlterAction::DropPrimaryKey
+    } else {
+        AlterAction::DropIndex(name)
+    }
 }

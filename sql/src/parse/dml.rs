@@ -81,7 +81,8 @@ impl Parser<'_> {
             return Ok(());
         }
         let alias = self.ident()?;
-        let columns = if self.is_op(Op::LParen) { self.parens(|p| p.list(Parser::ident))? } else { Vec::new() };
+        let columns =
+            if self.is_op(Op::LParen) { self.parens(|p| p.list(Parser::ident))? } else { Vec::new() };
         out.row_alias = Some((alias, columns));
         Ok(())
     }

@@ -116,7 +116,8 @@ impl Parser<'_> {
         if not {
             self.bump();
         }
-        let Some(word) = self.eat_any(&["IN", "BETWEEN", "LIKE", "REGEXP", "RLIKE", "MEMBER", "SOUNDS"]) else {
+        let Some(word) = self.eat_any(&["IN", "BETWEEN", "LIKE", "REGEXP", "RLIKE", "MEMBER", "SOUNDS"])
+        else {
             return Ok(left);
         };
         let expr = Box::new(left);
@@ -235,8 +236,11 @@ impl Parser<'_> {
                 };
             } else if self.eat_kw("COLLATE") {
                 self.lean()?;
-                let collation =
-                    if self.eat_kw("BINARY") { "binary".to_owned() } else { self.ident_or_text()?.to_lowercase() };
+                let collation = if self.eat_kw("BINARY") {
+                    "binary".to_owned()
+                } else {
+                    self.ident_or_text()?.to_lowercase()
+                };
                 left = Expr::Collate { expr: Box::new(left), collation };
             } else {
                 return Ok(left);
@@ -275,4 +279,3 @@ fn chain(first: Expr, rest: Vec<Expr>, make: fn(Vec<Expr>) -> Expr) -> Expr {
     all.extend(rest);
     make(all)
 }
-

@@ -1,7 +1,7 @@
 //! Calls whose arguments have a grammar of their own: aggregates, CAST, TRIM, EXTRACT, date arithmetic. All others are plain lists.
 
 use super::Parser;
-use crate::ast::{AggKind, Aggregate, CastType, Expr, Literal, Unit};
+use crate::ast::{AggKind, Aggregate, CastType, Expr, Unit};
 use crate::error::{Result, unsupported};
 use crate::lex::{Kind, Op, reserved::is_reserved};
 
@@ -392,5 +392,4 @@ impl Parser<'_> {
         }
         Ok(self.ident_or_text()?.to_lowercase())
     }
-
 }

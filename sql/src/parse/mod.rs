@@ -9,7 +9,7 @@
 //! 3. Recursion is bounded by [`MAX_DEPTH`], left-leaning operator chains by [`MAX_SPINE`].
 
 mod account;
-mod column;
+pub(crate) mod column;
 mod create;
 mod dml;
 mod expr;
@@ -319,6 +319,7 @@ impl<'a> Parser<'a> {
             b"REVOKE" => ddl(self.revoke()?),
             b"FLUSH" => ddl(self.flush()?),
             b"ANALYZE" => ddl(self.analyze()?),
+            b"CHECK" => ddl(self.check_table()?),
             b"SHOW" => Statement::Show(Box::new(self.show()?)),
             b"DESCRIBE" | b"DESC" | b"EXPLAIN" => self.explain()?,
             b"SET" => session(self.set()?),
@@ -369,7 +370,10 @@ fn session(statement: SessionStatement) -> Statement {
 }
 
 fn too_deep() -> SqlError {
-    SqlError::new(1436, format!("Thread stack overrun: an expression is nested more than {MAX_DEPTH} levels deep"))
+    SqlError::new(
+        1436,
+        format!("Thread stack overrun: an expression is nested more than {MAX_DEPTH} levels deep"),
+    )
 }
 
 /// 1300, showing the first bytes that are no UTF-8.

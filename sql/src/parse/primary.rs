@@ -100,9 +100,15 @@ impl Parser<'_> {
         let inner = self.expr()?;
         self.expect_op(Op::RBrace)?;
         match (kind.as_str(), inner) {
-            ("d", Expr::Literal(Literal::Str { bytes, .. })) => Ok(Expr::Literal(Literal::Date(utf8(bytes)?))),
-            ("t", Expr::Literal(Literal::Str { bytes, .. })) => Ok(Expr::Literal(Literal::Time(utf8(bytes)?))),
-            ("ts", Expr::Literal(Literal::Str { bytes, .. })) => Ok(Expr::Literal(Literal::Timestamp(utf8(bytes)?))),
+            ("d", Expr::Literal(Literal::Str { bytes, .. })) => {
+                Ok(Expr::Literal(Literal::Date(utf8(bytes)?)))
+            }
+            ("t", Expr::Literal(Literal::Str { bytes, .. })) => {
+                Ok(Expr::Literal(Literal::Time(utf8(bytes)?)))
+            }
+            ("ts", Expr::Literal(Literal::Str { bytes, .. })) => {
+                Ok(Expr::Literal(Literal::Timestamp(utf8(bytes)?)))
+            }
             (_, inner) => Ok(inner),
         }
     }

@@ -15,7 +15,6 @@ const STATEMENTS: &[(&str, &str)] = &[
     ("IMPORT", "IMPORT TABLE"),
     ("LOCK", "LOCK TABLES"),
     ("XA", "XA transactions"),
-    ("CHECK", "CHECK TABLE"),
     ("CHECKSUM", "CHECKSUM TABLE"),
     ("OPTIMIZE", "OPTIMIZE TABLE"),
     ("REPAIR", "REPAIR TABLE"),
@@ -65,10 +64,16 @@ impl Parser<'_> {
     }
 
     pub(super) fn at_join(&self) -> bool {
-        ["JOIN", "INNER", "CROSS", "LEFT", "RIGHT", "NATURAL", "STRAIGHT_JOIN", "FULL"].iter().any(|k| self.is_kw(k))
+        ["JOIN", "INNER", "CROSS", "LEFT", "RIGHT", "NATURAL", "STRAIGHT_JOIN", "FULL"]
+            .iter()
+            .any(|k| self.is_kw(k))
     }
 
     pub(super) fn refuse_join(&self) -> Result<()> {
-        if self.peek().kind == Kind::Op(Op::Comma) || self.at_join() { Err(unsupported("JOIN")) } else { Ok(()) }
+        if self.peek().kind == Kind::Op(Op::Comma) || self.at_join() {
+            Err(unsupported("JOIN"))
+        } else {
+            Ok(())
+        }
     }
 }

@@ -1,7 +1,9 @@
 //! SELECT over one table, and the clauses it shares with UPDATE and DELETE.
 
 use super::Parser;
-use crate::ast::{Expr, HintKind, IndexHint, Limit, LockClause, LockWait, OrderItem, Select, SelectItem, TableRef};
+use crate::ast::{
+    Expr, HintKind, IndexHint, Limit, LockClause, LockWait, OrderItem, Select, SelectItem, TableRef,
+};
 use crate::error::{Result, unsupported};
 use crate::lex::{Kind, Op};
 
@@ -68,7 +70,9 @@ impl Parser<'_> {
         let last = self.tokens[self.pos - 1];
         let name = match &expr {
             Expr::Column(column) => column.name.clone(),
-            Expr::Literal(crate::ast::Literal::Str { .. }) if matches!(first.kind, Kind::Str | Kind::NationalStr) => {
+            Expr::Literal(crate::ast::Literal::Str { .. })
+                if matches!(first.kind, Kind::Str | Kind::NationalStr) =>
+            {
                 // Only the first of adjacent strings names the column.
                 let bytes = crate::lex::unquote(self.text, &first, self.mode);
                 String::from_utf8_lossy(&bytes).into_owned()
@@ -241,4 +245,3 @@ impl Parser<'_> {
         Ok(Some((clause, wait)))
     }
 }
-

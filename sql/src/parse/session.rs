@@ -48,7 +48,11 @@ impl Parser<'_> {
             b"UNLOCK" => {
                 self.bump();
                 if !self.eat_kw("TABLES") && !self.eat_kw("TABLE") {
-                    return Err(if self.is_kw("INSTANCE") { unsupported("UNLOCK INSTANCE") } else { self.unexpected() });
+                    return Err(if self.is_kw("INSTANCE") {
+                        unsupported("UNLOCK INSTANCE")
+                    } else {
+                        self.unexpected()
+                    });
                 }
                 S::UnlockTables
             }
@@ -128,7 +132,9 @@ impl Parser<'_> {
         self.bump();
         let name = self.ident()?;
         let using = if self.eat_kw("USING") {
-            self.list(|p| if p.peek().kind == Kind::At { p.user_variable_name() } else { Err(p.unexpected()) })?
+            self.list(
+                |p| if p.peek().kind == Kind::At { p.user_variable_name() } else { Err(p.unexpected()) },
+            )?
         } else {
             Vec::new()
         };

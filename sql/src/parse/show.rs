@@ -97,8 +97,23 @@ impl Parser<'_> {
 
     fn refuse_show(&self) -> crate::error::SqlError {
         const OTHERS: &[&str] = &[
-            "BINARY", "BINLOG", "ENGINE", "EVENTS", "FUNCTION", "MASTER", "OPEN", "PROCEDURE", "PROFILE", "PROFILES",
-            "RELAYLOG", "REPLICA", "REPLICAS", "SLAVE", "TRIGGERS", "PARSE_TREE", "LIBRARY",
+            "BINARY",
+            "BINLOG",
+            "ENGINE",
+            "EVENTS",
+            "FUNCTION",
+            "MASTER",
+            "OPEN",
+            "PROCEDURE",
+            "PROFILE",
+            "PROFILES",
+            "RELAYLOG",
+            "REPLICA",
+            "REPLICAS",
+            "SLAVE",
+            "TRIGGERS",
+            "PARSE_TREE",
+            "LIBRARY",
         ];
         match OTHERS.iter().find(|w| self.is_kw(w)) {
             Some(word) => unsupported(format_args!("SHOW {word}")),

@@ -8,7 +8,8 @@ use crate::lex::{Kind, Op};
 impl Parser<'_> {
     pub(super) fn set(&mut self) -> Result<SessionStatement> {
         self.expect_kw("SET")?;
-        for (word, construct) in [("DEFAULT", "SET DEFAULT ROLE"), ("ROLE", "SET ROLE"), ("RESOURCE", "SET RESOURCE GROUP")]
+        for (word, construct) in
+            [("DEFAULT", "SET DEFAULT ROLE"), ("ROLE", "SET ROLE"), ("RESOURCE", "SET RESOURCE GROUP")]
         {
             if self.is_kw(word) && !matches!(self.peek_at(1).kind, Kind::Op(Op::Eq | Op::Assign)) {
                 return Err(unsupported(construct));
@@ -55,7 +56,11 @@ impl Parser<'_> {
         if self.is_kw("NAMES") && !assigns {
             return self.set_names();
         }
-        if !assigns && (self.eat_kws(&["CHARACTER", "SET"]) || self.eat_kws(&["CHAR", "SET"]) || self.eat_kw("CHARSET")) {
+        if !assigns
+            && (self.eat_kws(&["CHARACTER", "SET"])
+                || self.eat_kws(&["CHAR", "SET"])
+                || self.eat_kw("CHARSET"))
+        {
             if self.eat_kw("DEFAULT") {
                 return Ok(SetItem::CharacterSet(None));
             }

@@ -40,6 +40,8 @@ pub(crate) struct Access {
     pub(crate) sorted: bool,
     /// Every needed column is in the index.
     pub(crate) covering: bool,
+    /// An ORDER BY chose this index.
+    pub(crate) ordered: bool,
     /// Columns that somebody reads.
     pub(crate) columns: Vec<usize>,
     pub(crate) filter: Option<Typed>,
@@ -62,8 +64,6 @@ struct Candidate {
     index: usize,
     /// Conditions used, by part.
     used: Vec<Vec<usize>>,
-    points: usize,
-    has_range: bool,
     unique_point: bool,
     covering: bool,
     sorted: Option<bool>,
@@ -96,7 +96,8 @@ pub(crate) fn choose(table: &Arc<TableDef>, wanted: Wanted<'_>) -> Result<Access
         })
         .collect();
     let key_parts = key_parts(table, &table.indexes[best.index]);
-    let impossible = conjuncts.iter().any(|c| matches!(&c.node, Node::Const(v) if crate::expr::eval::is_false(v)));
+    let impossible =
+        conjuncts.iter().any(|c| matches!(&c.node, Node::Const(v) if crate::expr::eval::is_false(v)));
     let filter = residual(conjuncts, &conditions, &best, &key_parts);
     Ok(Access {
         table: table.clone(),
@@ -108,6 +109,7 @@ pub(crate) fn choose(table: &Arc<TableDef>, wanted: Wanted<'_>) -> Result<Access
         backward: best.sorted == Some(true),
         sorted: best.sorted.is_some() || (wanted.order.is_empty()) || best.unique_point,
         covering: best.covering,
+        ordered: best.sorted.is_some() && !wanted.order.is_empty(),
         columns: wanted.columns,
         filter,
         possible,
@@ -190,7 +192,12 @@ pub(crate) fn key_parts(table: &TableDef, index: &IndexDef) -> Vec<KeyPart> {
         .iter()
         .map(|p| {
             let column = &table.columns[p.column];
-            KeyPart { ty: column.ty, nullable: column.nullable, descending: p.descending, prefix: p.prefix_chars }
+            KeyPart {
+                ty: column.ty,
+                nullable: column.nullable,
+                descending: p.descending,
+                prefix: p.prefix_chars,
+            }
         })
         .collect()
 }
@@ -219,7 +226,7 @@ fn rate(
 ) -> Candidate {
     let def = &table.indexes[index];
     let mut used: Vec<Vec<usize>> = Vec::new();
-    let (mut points, mut singles, mut has_range) = (0, 0, false);
+    let (mut points, mut singles, mut leading, mut has_range) = (0, 0, 0, false);
     for part in &def.parts {
         let here: Vec<usize> = conditions
             .iter()
@@ -232,7 +239,10 @@ fn rate(
         }
         let of = |i: &usize| conditions[*i].as_ref().map(|c| &c.condition);
         let point = here.iter().filter_map(of).any(is_point);
-        singles += usize::from(here.iter().filter_map(of).any(is_single_point));
+        if here.iter().filter_map(of).any(is_single_point) {
+            singles += 1;
+            leading += usize::from(singles > points);
+        }
         used.push(here);
         if point {
             points += 1;
@@ -242,9 +252,10 @@ fn rate(
         }
     }
     let whole = def.parts.iter().all(|p| p.prefix_chars.is_none());
-    let unique_point = def.unique && whole && !def.parts.is_empty() && singles == def.parts.len() && points == singles;
+    let unique_point =
+        def.unique && whole && !def.parts.is_empty() && singles == def.parts.len() && points == singles;
     let covering = index == 0 || covers(table, def, columns);
-    let sorted = order_by_index(table, def, points.min(singles), order);
+    let sorted = order_by_index(table, def, leading, order);
     let mut score = 0;
     if unique_point {
         score += 100_000;
@@ -256,10 +267,16 @@ fn rate(
         score += 40 + u32::from(covering) * 5;
     } else {
         // A full scan: a narrow covering index, else the rows themselves.
-        score += if index == 0 { 10 } else if covering && !columns.is_empty() { 12 } else { 0 };
+        score += if index == 0 {
+            10
+        } else if covering && !columns.is_empty() {
+            12
+        } else {
+            0
+        };
         score += u32::from(index != 0 && covering && columns.is_empty()) * 11;
     }
-    Candidate { index, used, points, has_range, unique_point, covering, sorted, score }
+    Candidate { index, used, unique_point, covering, sorted, score }
 }
 
 /// Are all of `columns` in the entries of this secondary index?
@@ -304,6 +321,11 @@ fn order_by_index(table: &TableDef, def: &IndexDef, fixed: usize, order: &[(usiz
 }
 
 impl Access {
+    /// Does a walk over the whole index serve an ORDER BY?
+    pub(crate) fn sorted_by_index(&self) -> bool {
+        self.ordered
+    }
+
     pub(crate) fn index_def(&self) -> &IndexDef {
         &self.table.indexes[self.index]
     }

@@ -17,11 +17,17 @@ use values::{Collation, KeyPart, TypeKind, Value, encode_key};
 #[derive(Debug, Clone)]
 pub(crate) enum Condition {
     /// `column op constant`; op is =, <=>, <, <=, >, >=.
-    Compare { op: BinaryOp, value: Typed },
+    Compare {
+        op: BinaryOp,
+        value: Typed,
+    },
     IsNull,
     NotNull,
     /// LIKE with a constant pattern: its literal prefix bounds it.
-    Prefix { pattern: Typed, escape: Option<char> },
+    Prefix {
+        pattern: Typed,
+        escape: Option<char>,
+    },
     And(Vec<Condition>),
     Or(Vec<Condition>),
 }
@@ -49,7 +55,8 @@ pub(crate) fn column_condition(expr: &Typed) -> Option<ColumnCondition> {
             })
         }
         Node::In { expr, list, not: false } => {
-            let all: Option<Vec<_>> = list.iter().map(|(rule, item)| compare(BinaryOp::Eq, *rule, expr, item)).collect();
+            let all: Option<Vec<_>> =
+                list.iter().map(|(rule, item)| compare(BinaryOp::Eq, *rule, expr, item)).collect();
             merge(all?, Condition::Or)
         }
         Node::Is { expr, test: IsTest::Null, not } => match expr.node {
@@ -60,10 +67,16 @@ pub(crate) fn column_condition(expr: &Typed) -> Option<ColumnCondition> {
             }),
             _ => None,
         },
-        Node::Or(list) => merge(list.iter().map(column_condition).collect::<Option<Vec<_>>>()?, Condition::Or),
-        Node::And(list) => merge(list.iter().map(column_condition).collect::<Option<Vec<_>>>()?, Condition::And),
+        Node::Or(list) => {
+            merge(list.iter().map(column_condition).collect::<Option<Vec<_>>>()?, Condition::Or)
+        }
+        Node::And(list) => {
+            merge(list.iter().map(column_condition).collect::<Option<Vec<_>>>()?, Condition::And)
+        }
         Node::Like { expr, pattern, escape, collation, not: false } => match expr.node {
-            Node::Column(column) if expr.ty.is_text() && expr.ty.collation() == *collation && pattern.is_constant() => {
+            Node::Column(column)
+                if expr.ty.is_text() && expr.ty.collation() == *collation && pattern.is_constant() =>
+            {
                 Some(ColumnCondition {
                     column,
                     condition: Condition::Prefix { pattern: (**pattern).clone(), escape: *escape },
@@ -122,7 +135,6 @@ fn orders_alike(column: &Ty, value: &Ty, rule: Rule) -> bool {
         }
         Class::Text => match rule {
             Rule::Text(collation) => collation == column.collation(),
-            Rule::Bytes => column.collation() == Collation::BINARY,
             _ => value.null,
         },
         Class::Date | Class::DateTime => matches!(rule, Rule::DateTime) || value.null,
@@ -178,7 +190,13 @@ fn between(low: Bound<Vec<u8>>, high: Bound<Vec<u8>>, part: &KeyPart) -> Interva
     if part.descending { Interval { lower: high, upper: low } } else { Interval { lower: low, upper: high } }
 }
 
-fn comparison(op: BinaryOp, constant: Value, ty: &Ty, part: &KeyPart, eval: &mut Eval<'_>) -> Result<Vec<Interval>> {
+fn comparison(
+    op: BinaryOp,
+    constant: Value,
+    ty: &Ty,
+    part: &KeyPart,
+    eval: &mut Eval<'_>,
+) -> Result<Vec<Interval>> {
     use BinaryOp::*;
     if constant.is_null() {
         let null = op == NullSafeEq && part.nullable;

@@ -40,8 +40,10 @@ impl Interval {
     }
 
     fn intersect(&self, other: &Interval) -> Interval {
-        let lower = if cmp_lower(&self.lower, &other.lower) == Ordering::Less { &other.lower } else { &self.lower };
-        let upper = if cmp_upper(&self.upper, &other.upper) == Ordering::Less { &self.upper } else { &other.upper };
+        let lower =
+            if cmp_lower(&self.lower, &other.lower) == Ordering::Less { &other.lower } else { &self.lower };
+        let upper =
+            if cmp_upper(&self.upper, &other.upper) == Ordering::Less { &self.upper } else { &other.upper };
         Interval { lower: lower.clone(), upper: upper.clone() }
     }
 }

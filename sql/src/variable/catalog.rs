@@ -15,7 +15,10 @@ pub(crate) enum Kind {
     /// ON and OFF; 1 and 0 in expressions.
     Bool,
     /// Clamped into the range, with a warning, as in MySQL.
-    Int { min: i64, max: u64 },
+    Int {
+        min: i64,
+        max: u64,
+    },
     /// Seconds with a fraction.
     Seconds,
     Text,
@@ -47,7 +50,8 @@ pub(crate) struct Variable {
     pub(crate) default: &'static str,
 }
 
-const ISOLATION: Kind = Kind::Enum(&["READ-UNCOMMITTED", "READ-COMMITTED", "REPEATABLE-READ", "SERIALIZABLE"]);
+const ISOLATION: Kind =
+    Kind::Enum(&["READ-UNCOMMITTED", "READ-COMMITTED", "REPEATABLE-READ", "SERIALIZABLE"]);
 const COMPLETION: Kind = Kind::Enum(&["NO_CHAIN", "CHAIN", "RELEASE"]);
 const U32: Kind = Kind::Int { min: 0, max: u32::MAX as u64 };
 const U64: Kind = Kind::Int { min: 0, max: u64::MAX };

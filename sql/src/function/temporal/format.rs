@@ -36,8 +36,8 @@ fn written_width(format: &[u8]) -> u32 {
                 Some(b'f') => 6,
                 Some(b'j') => 3,
                 Some(
-                    b'd' | b'e' | b'c' | b'm' | b'i' | b'I' | b'h' | b'l' | b'p' | b'S' | b's' | b'U' | b'u' | b'V' | b'v'
-                    | b'y',
+                    b'd' | b'e' | b'c' | b'm' | b'i' | b'I' | b'h' | b'l' | b'p' | b'S' | b's' | b'U' | b'u'
+                    | b'V' | b'v' | b'y',
                 ) => 2,
                 _ => 1,
             },

@@ -1,0 +1,137 @@
+//! UPDATE and DELETE: rows are found and locked first, then changed, so that no row is met twice.
+
+use super::cursor::Cursor;
+use super::insert::apply_set;
+use super::select::holds;
+use super::{Run, sort_key};
+use crate::error::{Result, SqlError};
+use crate::expr::Eval;
+use crate::plan::ChangePlan;
+use engine::{EngineError, LockMode, RowRef};
+use values::{Level, Value};
+
+/// What an UPDATE or DELETE did.
+#[derive(Debug, Default)]
+pub(crate) struct Changed {
+    pub(crate) matched: u64,
+    pub(crate) changed: u64,
+}
+
+/// Rows collected before they are changed, when nothing asks for all of them at once.
+const BATCH: usize = 1024;
+
+/// Runs `plan`.
+pub(crate) async fn run(plan: &ChangePlan, run: &mut Run<'_>) -> Result<Changed> {
+    let limit = limit(plan, run)?;
+    let mut out = Changed::default();
+    if limit == 0 {
+        return Ok(out);
+    }
+    // A scan over an index whose keys do not change may go on while its rows are changed.
+    let whole = !plan.order.is_empty() || moves_keys(plan);
+    let few = plan.access.filter.is_none().then_some(limit);
+    let mut cursor = Cursor::open(run, &plan.access, LockMode::Exclusive, few).await?;
+    let mut rows: Vec<(Vec<u8>, RowRef, Vec<Value>)> = Vec::new();
+    let mut found = 0u64;
+    loop {
+        let more = cursor.next(run, &plan.access).await?;
+        if more {
+            let view = cursor.row();
+            if !holds(plan.access.filter.as_ref(), &view, run)? {
+                continue;
+            }
+            found += 1;
+            let key = order_key(plan, &view, run)?;
+            let values = if plan.delete { Vec::new() } else { needed_values(plan, &view) };
+            run.memory.take(key.len() + 160 + super::memory::row_bytes(&values))?;
+            rows.push((key, cursor.row_ref(), values));
+        }
+        let enough = plan.order.is_empty() && found >= limit;
+        if !more || enough || (!whole && rows.len() >= BATCH) {
+            if !plan.order.is_empty() {
+                rows.sort_by(|a, b| a.0.cmp(&b.0));
+                rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+            }
+            for (key, row, values) in rows.drain(..) {
+                run.memory.give(key.len() + 160 + super::memory::row_bytes(&values));
+                change(plan, row, values, run, &mut out).await?;
+                run.tick().await?;
+            }
+        }
+        if !more || enough {
+            return Ok(out);
+        }
+    }
+}
+
+fn limit(plan: &ChangePlan, run: &mut Run<'_>) -> Result<u64> {
+    let Some(limit) = &plan.limit else { return Ok(u64::MAX) };
+    match limit.eval(&mut run.constant())? {
+        Value::Int(n) => u64::try_from(n).map_err(|_| SqlError::new(1210, "Incorrect arguments to EXECUTE")),
+        Value::UInt(n) => Ok(n),
+        _ => Err(SqlError::new(1210, "Incorrect arguments to EXECUTE")),
+    }
+}
+
+/// Does the statement change a column of the index it reads by, or of the primary key?
+fn moves_keys(plan: &ChangePlan) -> bool {
+    let read = &plan.access.index_def().parts;
+    let primary = &plan.access.table.indexes[0].parts;
+    plan.set.iter().any(|s| read.iter().chain(primary).any(|p| p.column == s.column))
+        || plan
+            .access
+            .table
+            .columns
+            .iter()
+            .enumerate()
+            .any(|(i, c)| c.on_update_now && !plan.set.is_empty() && read.iter().any(|p| p.column == i))
+}
+
+fn order_key(plan: &ChangePlan, view: &engine::RowView<'_>, run: &mut Run<'_>) -> Result<Vec<u8>> {
+    let mut key = Vec::new();
+    let mut e = Eval::over(view, run.params, run.context);
+    for (expr, desc) in &plan.order {
+        let value = expr.eval(&mut e)?;
+        sort_key::append(&value, &expr.ty, *desc, &mut key);
+    }
+    Ok(key)
+}
+
+/// The row's values at their positions; columns that the statement does not read stay NULL.
+fn needed_values(plan: &ChangePlan, view: &engine::RowView<'_>) -> Vec<Value> {
+    let mut values = vec![Value::Null; plan.access.table.columns.len()];
+    for &column in &plan.access.columns {
+        values[column] = view.value(column);
+    }
+    values
+}
+
+async fn change(
+    plan: &ChangePlan,
+    row: RowRef,
+    mut values: Vec<Value>,
+    run: &mut Run<'_>,
+    out: &mut Changed,
+) -> Result<()> {
+    let table = &plan.access.table;
+    out.matched += 1;
+    run.context.row_number = out.matched;
+    if plan.delete {
+        out.changed += u64::from(run.txn.delete(table, &row).await?);
+        return Ok(());
+    }
+    let mut changes = Vec::with_capacity(plan.set.len());
+    apply_set(table, &plan.set, &mut values, &[], &mut changes, plan.ignore, run)?;
+    if changes.is_empty() {
+        return Ok(());
+    }
+    match run.txn.update(table, &row, &changes).await {
+        Ok(changed) => out.changed += u64::from(changed),
+        Err(error @ EngineError::Duplicate { .. }) if plan.ignore => {
+            let error = SqlError::from(error);
+            run.context.warn(Level::Warning, error.code, error.message);
+        }
+        Err(error) => return Err(error.into()),
+    }
+    Ok(())
+}

@@ -1,0 +1,110 @@
+//! Rows of one table by a chosen access path: a point read, or one scan after another over the ranges.
+
+use super::Run;
+use crate::error::Result;
+use crate::plan::access::Access;
+use crate::plan::interval::Interval;
+use engine::{ColumnSet, Direction, KeyRange, LockMode, RowBatch, RowRef, RowView, Scan};
+
+/// A position in the rows of an access path.
+pub(crate) struct Cursor {
+    /// Ranges still to read, the next one last.
+    ranges: Vec<Interval>,
+    scan: Option<Scan>,
+    batch: RowBatch,
+    /// The current row in `batch`; rows before it are done.
+    at: usize,
+    started: bool,
+    lock: LockMode,
+    /// Rows asked for at a time, when few are wanted.
+    batch_rows: Option<usize>,
+}
+
+impl Cursor {
+    /// Reads `access` with `lock` on every row; `few`: so many rows are enough.
+    pub(crate) async fn open(
+        run: &mut Run<'_>,
+        access: &Access,
+        lock: LockMode,
+        few: Option<u64>,
+    ) -> Result<Cursor> {
+        let mut cursor = Cursor {
+            ranges: Vec::new(),
+            scan: None,
+            batch: batch_for(access),
+            at: 0,
+            started: false,
+            lock,
+            batch_rows: few.filter(|n| *n < 64).map(|n| n.max(1) as usize),
+        };
+        if access.impossible {
+            return Ok(cursor);
+        }
+        if access.unique_point {
+            let mut key = Vec::with_capacity(32);
+            let usable = access.point_key(&mut run.constant(), &mut key)?;
+            match usable {
+                Some(false) => return Ok(cursor),
+                Some(true) => {
+                    run.txn.get(&access.table, access.index, &key, lock, &mut cursor.batch).await?;
+                    return Ok(cursor);
+                }
+                None => {}
+            }
+        }
+        cursor.ranges = access.ranges(&mut run.constant())?;
+        if !access.backward {
+            cursor.ranges.reverse();
+        }
+        Ok(cursor)
+    }
+
+    /// Moves to the next row; false at the end.
+    pub(crate) async fn next(&mut self, run: &mut Run<'_>, access: &Access) -> Result<bool> {
+        if self.started {
+            self.at += 1;
+        }
+        self.started = true;
+        while self.at >= self.batch.len() {
+            if self.scan.is_none() {
+                let Some(range) = self.ranges.pop() else { return Ok(false) };
+                self.scan = Some(self.start(run, access, range)?);
+            }
+            self.batch.clear();
+            self.at = 0;
+            let scan = self.scan.as_mut().expect("invariant: set above");
+            if scan.next(run.txn, &mut self.batch).await? == 0 {
+                self.scan = None;
+            }
+        }
+        run.tick().await?;
+        Ok(true)
+    }
+
+    fn start(&self, run: &mut Run<'_>, access: &Access, range: Interval) -> Result<Scan> {
+        let range = KeyRange { lower: range.lower, upper: range.upper };
+        let direction = if access.backward { Direction::Backward } else { Direction::Forward };
+        let columns = ColumnSet::of(access.columns.iter().copied());
+        let mut scan = run.txn.scan(&access.table, access.index, range, direction, self.lock, columns)?;
+        if let Some(rows) = self.batch_rows {
+            scan.batch_rows(rows);
+        }
+        Ok(scan)
+    }
+
+    /// The row that [`Cursor::next`] moved to.
+    pub(crate) fn row(&self) -> RowView<'_> {
+        self.batch.row(self.at)
+    }
+
+    /// The same, to keep.
+    pub(crate) fn row_ref(&self) -> RowRef {
+        self.batch.row_ref(self.at)
+    }
+}
+
+fn batch_for(access: &Access) -> RowBatch {
+    let mut batch = RowBatch::new();
+    batch.set_columns(ColumnSet::of(access.columns.iter().copied()));
+    batch
+}

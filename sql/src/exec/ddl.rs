@@ -1,0 +1,554 @@
+//! CREATE, ALTER, DROP, TRUNCATE: checks with MySQL's errors, then one atomic call of the engine's dictionary.
+
+use crate::ast::{self, BaseType, ColumnDefault as Written, DataType, IndexKind};
+use crate::error::{Result, SqlError, unknown_charset, unknown_collation, unsupported};
+use crate::parse::column::{check_decimal, check_fsp};
+use crate::session::context::Context;
+use crate::variable::Charset;
+use engine::{ColumnDef, ColumnDefault, ColumnId, IndexPart, NewIndex, NewTable};
+use values::{Collation, ColumnType, Level, TypeKind, Value};
+
+/// Bytes of an index key, MySQL's limit.
+const MAX_KEY_BYTES: u64 = 3072;
+/// Parts of an index.
+const MAX_KEY_PARTS: usize = 16;
+/// Indexes of a table besides the primary key.
+const MAX_INDEXES: usize = 64;
+
+/// The collation that a charset and a collation clause name together.
+pub(crate) fn collation(
+    charset: Option<&str>,
+    collation: Option<&str>,
+    default: Collation,
+) -> Result<Collation> {
+    let set = match charset {
+        None => None,
+        Some(name) => match Charset::from_name(name) {
+            Some(set @ (Charset::Utf8mb4 | Charset::Binary)) => Some(set),
+            Some(_) => return Err(unsupported(format_args!("character set {name} for stored data"))),
+            None => return Err(unknown_charset(name)),
+        },
+    };
+    let named = match collation {
+        None => None,
+        Some(name) => Some(Collation::from_name(name).ok_or_else(|| unknown_collation(name))?),
+    };
+    match (set, named) {
+        (Some(set), Some(named)) if set.name() != named.charset() => Err(SqlError::new(
+            1253,
+            format!("COLLATION '{}' is not valid for CHARACTER SET '{}'", named.name(), set.name()),
+        )),
+        (_, Some(named)) => Ok(named),
+        (Some(Charset::Binary), None) => Ok(Collation::BINARY),
+        (Some(_), None) => Ok(Collation::DEFAULT),
+        (None, None) => Ok(default),
+    }
+}
+
+/// A written type as a column type; deprecation warnings as MySQL gives them.
+pub(crate) fn column_type(
+    ty: &DataType,
+    name: &str,
+    table: Collation,
+    context: &mut Context,
+) -> Result<ColumnType> {
+    use BaseType as B;
+    let integer = |kind| ColumnType::integer(kind, ty.unsigned);
+    Ok(match ty.base {
+        B::TinyInt | B::SmallInt | B::MediumInt | B::Int | B::BigInt => {
+            let kind = match ty.base {
+                B::TinyInt => TypeKind::TinyInt,
+                B::SmallInt => TypeKind::SmallInt,
+                B::MediumInt => TypeKind::MediumInt,
+                B::Int => TypeKind::Int,
+                _ => TypeKind::BigInt,
+            };
+            integer_width(ty, name, context)?;
+            let boolean = ty.base == B::TinyInt && ty.len == Some(1) && !ty.unsigned;
+            ColumnType { length: u32::from(boolean), ..integer(kind) }
+        }
+        B::Decimal | B::Float | B::Double => number_type(ty, name, context)?,
+        B::Char | B::VarChar | B::TinyText | B::Text | B::MediumText | B::LongText => {
+            let base = if ty.binary { Collation::UTF8MB4_BIN } else { table };
+            let collation = collation(ty.charset.as_deref(), ty.collation.as_deref(), base)?;
+            text_type(ty, name, collation)?
+        }
+        B::Binary | B::VarBinary | B::TinyBlob | B::Blob | B::MediumBlob | B::LongBlob => {
+            binary_type(ty, name)?
+        }
+        B::Date => ColumnType::new(TypeKind::Date),
+        B::Time => ColumnType::temporal(TypeKind::Time, check_fsp(ty.len.unwrap_or(0), name)?),
+        B::DateTime => ColumnType::temporal(TypeKind::DateTime, check_fsp(ty.len.unwrap_or(0), name)?),
+        B::Timestamp => ColumnType::temporal(TypeKind::Timestamp, check_fsp(ty.len.unwrap_or(0), name)?),
+        B::Year => match ty.len {
+            None => ColumnType::new(TypeKind::Year),
+            Some(4) => {
+                context.warn(Level::Warning, 1681, "'YEAR(4)' is deprecated and will be removed in a future release. Please use YEAR instead".into());
+                ColumnType::new(TypeKind::Year)
+            }
+            Some(_) => return Err(SqlError::new(1818, "Supports only YEAR or YEAR(4) column.")),
+        },
+    })
+}
+
+fn integer_width(ty: &DataType, name: &str, context: &mut Context) -> Result<()> {
+    match ty.len {
+        Some(n) if n > 255 => {
+            Err(SqlError::new(1439, format!("Display width out of range for column '{name}' (max = 255)")))
+        }
+        Some(n) if !(ty.base == BaseType::TinyInt && n == 1) => {
+            let text = "Integer display width is deprecated and will be removed in a future release.";
+            context.warn(Level::Warning, 1681, text.into());
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn number_type(ty: &DataType, name: &str, context: &mut Context) -> Result<ColumnType> {
+    if ty.unsigned {
+        let text = "UNSIGNED for decimal and floating point data types is deprecated and support for it will be removed in a future release.";
+        context.warn(Level::Warning, 1681, text.into());
+    }
+    if ty.base == BaseType::Decimal {
+        let precision = match ty.len {
+            None | Some(0) => 10.max(ty.dec.unwrap_or(0)),
+            Some(n) => n,
+        };
+        let scale = ty.dec.unwrap_or(0);
+        check_decimal(precision, scale, name)?;
+        return Ok(ColumnType::decimal(precision as u8, scale as u8, ty.unsigned));
+    }
+    let mut double = ty.base == BaseType::Double;
+    let mut out = if double { ColumnType::double() } else { ColumnType::float() };
+    match (ty.len, ty.dec) {
+        (Some(m), Some(d)) => {
+            if d > 30 {
+                return Err(SqlError::new(
+                    1425,
+                    format!("Too big scale {d} specified for column '{name}'. Maximum is 30."),
+                ));
+            }
+            if m > 255 {
+                return Err(SqlError::new(
+                    1439,
+                    format!("Display width out of range for column '{name}' (max = 255)"),
+                ));
+            }
+            if d > m {
+                return Err(check_decimal(m, d, name).err().unwrap_or_else(|| unsupported("M < D")));
+            }
+            let text = "Specifying number of digits for floating point data types is deprecated and will be removed in a future release.";
+            context.warn(Level::Warning, 1681, text.into());
+            out.length = m as u32;
+            out.scale = d as u8;
+        }
+        (Some(p), None) if !double => {
+            if p > 53 {
+                return Err(SqlError::new(1063, format!("Incorrect column specifier for column '{name}'")));
+            }
+            double = p > 24;
+            out = if double { ColumnType::double() } else { ColumnType::float() };
+        }
+        _ => {}
+    }
+    out.unsigned = ty.unsigned;
+    Ok(out)
+}
+
+fn too_long(name: &str, max: u64) -> SqlError {
+    SqlError::new(
+        1074,
+        format!("Column length too big for column '{name}' (max = {max}); use BLOB or TEXT instead"),
+    )
+}
+
+fn text_type(ty: &DataType, name: &str, collation: Collation) -> Result<ColumnType> {
+    use BaseType as B;
+    if collation == Collation::BINARY {
+        // CHARACTER SET binary turns a text type into its binary sister.
+        let base = match ty.base {
+            B::Char => B::Binary,
+            B::VarChar => B::VarBinary,
+            B::TinyText => B::TinyBlob,
+            B::Text => B::Blob,
+            B::MediumText => B::MediumBlob,
+            _ => B::LongBlob,
+        };
+        return binary_type(&DataType { base, ..ty.clone() }, name);
+    }
+    Ok(match ty.base {
+        B::Char => {
+            let n = ty.len.unwrap_or(1);
+            if n > 255 {
+                return Err(too_long(name, 255));
+            }
+            ColumnType::char(n as u32, collation)
+        }
+        B::VarChar => {
+            let n = ty.len.unwrap_or(0);
+            if n > 16_383 {
+                return Err(too_long(name, 16_383));
+            }
+            ColumnType::varchar(n as u32, collation)
+        }
+        B::TinyText => ColumnType::text(TypeKind::TinyText, collation),
+        B::MediumText => ColumnType::text(TypeKind::MediumText, collation),
+        B::LongText => ColumnType::text(TypeKind::LongText, collation),
+        _ => ColumnType::text(sized(ty.len.map(|n| n.saturating_mul(4)), true, name)?, collation),
+    })
+}
+
+/// The smallest TEXT or BLOB for `bytes`; TEXT itself without a length.
+fn sized(bytes: Option<u64>, text: bool, name: &str) -> Result<TypeKind> {
+    use TypeKind::*;
+    Ok(match (bytes, text) {
+        (Some(0..=255), true) => TinyText,
+        (None | Some(0..=65_535), true) => Text,
+        (Some(0..=16_777_215), true) => MediumText,
+        (Some(0..=0xffff_ffff), true) => LongText,
+        (Some(0..=255), false) => TinyBlob,
+        (None | Some(0..=65_535), false) => Blob,
+        (Some(0..=16_777_215), false) => MediumBlob,
+        (Some(0..=0xffff_ffff), false) => LongBlob,
+        _ => {
+            return Err(SqlError::new(
+                1439,
+                format!("Display width out of range for column '{name}' (max = 4294967295)"),
+            ));
+        }
+    })
+}
+
+fn binary_type(ty: &DataType, name: &str) -> Result<ColumnType> {
+    use BaseType as B;
+    Ok(match ty.base {
+        B::Binary => {
+            let n = ty.len.unwrap_or(1);
+            if n > 255 {
+                return Err(too_long(name, 255));
+            }
+            ColumnType::binary(TypeKind::Binary, n as u32)
+        }
+        B::VarBinary => {
+            let n = ty.len.unwrap_or(0);
+            if n > 65_535 {
+                return Err(too_long(name, 65_535));
+            }
+            ColumnType::binary(TypeKind::VarBinary, n as u32)
+        }
+        B::TinyBlob => ColumnType::blob(TypeKind::TinyBlob),
+        B::MediumBlob => ColumnType::blob(TypeKind::MediumBlob),
+        B::LongBlob => ColumnType::blob(TypeKind::LongBlob),
+        _ => ColumnType::blob(sized(ty.len, false, name)?),
+    })
+}
+
+/// What the dictionary is asked to create.
+pub(crate) fn new_table(
+    create: &ast::CreateTable,
+    schema: &str,
+    default: Collation,
+    context: &mut Context,
+) -> Result<NewTable> {
+    let options = &create.options;
+    if let Some(engine) = options.engine.as_deref().filter(|e| !e.eq_ignore_ascii_case("innodb")) {
+        const OTHERS: &[&str] =
+            &["MYISAM", "MEMORY", "CSV", "ARCHIVE", "BLACKHOLE", "MERGE", "FEDERATED", "NDB"];
+        if OTHERS.contains(&engine.to_uppercase().as_str()) {
+            return Err(unsupported(format_args!("ENGINE={engine}")));
+        }
+        return Err(SqlError::new(1286, format!("Unknown storage engine '{engine}'")));
+    }
+    let table = collation(options.charset.as_deref(), options.collation.as_deref(), default)?;
+    if create.columns.is_empty() {
+        return Err(SqlError::new(1113, "A table must have at least 1 column"));
+    }
+    let mut columns: Vec<ColumnDef> = Vec::with_capacity(create.columns.len());
+    for written in &create.columns {
+        check_name(&written.name)?;
+        if columns.iter().any(|c| c.name.eq_ignore_ascii_case(&written.name)) {
+            return Err(SqlError::new(1060, format!("Duplicate column name '{}'", written.name)));
+        }
+        columns.push(column(written, table, context)?);
+    }
+    let (primary, indexes) = indexes(create, &mut columns)?;
+    for (written, column) in create.columns.iter().zip(&mut columns) {
+        column.default = default_of(written, column, context)?;
+    }
+    check_auto_increment(&columns, &primary, &indexes)?;
+    Ok(NewTable {
+        schema: schema.to_owned(),
+        name: create.table.name.clone(),
+        columns,
+        primary,
+        indexes,
+        auto_increment_start: options.auto_increment.unwrap_or(0),
+        comment: options.comment.clone().unwrap_or_default(),
+        options: table_options(table, options.row_format.as_deref()),
+    })
+}
+
+/// [`engine::TableDef::options`]: `collation=NAME` and perhaps `;row_format=NAME`.
+fn table_options(collation: Collation, row_format: Option<&str>) -> String {
+    match row_format {
+        Some(format) if format != "DEFAULT" => format!("collation={};row_format={format}", collation.name()),
+        _ => format!("collation={}", collation.name()),
+    }
+}
+
+/// A value out of an options text.
+pub(crate) fn option<'a>(options: &'a str, name: &str) -> Option<&'a str> {
+    options
+        .split(';')
+        .find_map(|pair| pair.split_once('=').filter(|(key, _)| *key == name).map(|(_, value)| value))
+}
+
+/// The collation that an options text names.
+pub(crate) fn option_collation(options: &str) -> Collation {
+    option(options, "collation").and_then(Collation::from_name).unwrap_or(Collation::DEFAULT)
+}
+
+/// Names have 1 to 64 characters and do not end with a blank.
+pub(crate) fn check_name(name: &str) -> Result<()> {
+    if name.chars().count() > 64 {
+        return Err(SqlError::new(1059, format!("Identifier name '{name}' is too long")));
+    }
+    if name.is_empty() || name.ends_with(' ') {
+        return Err(SqlError::new(1166, format!("Incorrect column name '{name}'")));
+    }
+    Ok(())
+}
+
+fn column(written: &ast::ColumnDef, table: Collation, context: &mut Context) -> Result<ColumnDef> {
+    let ty = column_type(&written.data_type, &written.name, table, context)?;
+    let moment = matches!(ty.kind, TypeKind::DateTime | TypeKind::Timestamp);
+    if written.on_update.is_some_and(|fsp| !moment || fsp != ty.scale) {
+        return Err(SqlError::new(1294, format!("Invalid ON UPDATE clause for '{}' column", written.name)));
+    }
+    if written.auto_increment {
+        let number = ty.is_integer() || matches!(ty.kind, TypeKind::Float | TypeKind::Double);
+        if !number {
+            return Err(SqlError::new(
+                1063,
+                format!("Incorrect column specifier for column '{}'", written.name),
+            ));
+        }
+        if written.default.is_some() {
+            return Err(invalid_default(&written.name));
+        }
+    }
+    if written.primary && written.nullable == Some(true) {
+        return Err(null_in_primary());
+    }
+    Ok(ColumnDef {
+        id: ColumnId(0),
+        name: written.name.clone(),
+        ty,
+        nullable: !written.primary && !written.auto_increment && written.nullable.unwrap_or(true),
+        default: None,
+        on_update_now: written.on_update.is_some(),
+        auto_increment: written.auto_increment,
+        comment: written.comment.clone(),
+    })
+}
+
+fn null_in_primary() -> SqlError {
+    SqlError::new(
+        1171,
+        "All parts of a PRIMARY KEY must be NOT NULL; if you need NULL in a key, use UNIQUE instead",
+    )
+}
+
+fn invalid_default(name: &str) -> SqlError {
+    SqlError::new(1067, format!("Invalid default value for '{name}'"))
+}
+
+fn default_of(
+    written: &ast::ColumnDef,
+    column: &ColumnDef,
+    context: &mut Context,
+) -> Result<Option<ColumnDefault>> {
+    let name = &column.name;
+    match &written.default {
+        None => Ok(None),
+        Some(Written::Now(fsp)) => {
+            let moment = matches!(column.ty.kind, TypeKind::DateTime | TypeKind::Timestamp);
+            if !moment || *fsp != column.ty.scale {
+                return Err(invalid_default(name));
+            }
+            Ok(Some(ColumnDefault::CurrentTimestamp { fsp: *fsp }))
+        }
+        Some(Written::Value(expr)) => {
+            let bound = crate::bind::Binder::new(None, context, &[]).bind(expr)?;
+            let value = bound.eval(&mut crate::expr::Eval::constant(&[], context))?;
+            if value.is_null() {
+                return if column.nullable { Ok(None) } else { Err(invalid_default(name)) };
+            }
+            if column.ty.is_lob() {
+                return Err(SqlError::new(
+                    1101,
+                    format!("BLOB, TEXT, GEOMETRY or JSON column '{name}' can't have a default value"),
+                ));
+            }
+            let mut cx = context.convert;
+            cx.mode = cx.mode.with(values::SqlMode::STRICT_TRANS_TABLES);
+            match values::store(&value, &column.ty, &cx) {
+                Ok(stored) => Ok(Some(ColumnDefault::Literal(stored.value))),
+                Err(_) => Err(invalid_default(name)),
+            }
+        }
+    }
+}
+
+/// The primary key's parts and the other indexes; columns of the primary key become NOT NULL.
+fn indexes(create: &ast::CreateTable, columns: &mut [ColumnDef]) -> Result<(Vec<IndexPart>, Vec<NewIndex>)> {
+    let mut primary: Option<Vec<IndexPart>> = None;
+    let mut named: Vec<NewIndex> = Vec::new();
+    let single = |c: &ast::ColumnDef, kind| ast::IndexDef {
+        kind,
+        name: None,
+        parts: vec![ast::KeyPart { column: c.name.clone(), prefix: None, desc: false }],
+        comment: String::new(),
+    };
+    let on_columns = create.columns.iter().flat_map(|c| {
+        let primary = c.primary.then(|| single(c, IndexKind::Primary));
+        primary.into_iter().chain(c.unique.then(|| single(c, IndexKind::Unique)))
+    });
+    let all: Vec<ast::IndexDef> = on_columns.chain(create.indexes.iter().cloned()).collect();
+    // Unique keys come before plain ones, as in MySQL's own order.
+    for pass in [IndexKind::Primary, IndexKind::Unique, IndexKind::Plain] {
+        for index in all.iter().filter(|i| i.kind == pass) {
+            let parts = index_parts(&index.parts, columns)?;
+            if pass == IndexKind::Primary {
+                if primary.is_some() {
+                    return Err(SqlError::new(1068, "Multiple primary key defined"));
+                }
+                for part in &parts {
+                    let written = &create.columns[part.column];
+                    if written.nullable == Some(true) {
+                        return Err(null_in_primary());
+                    }
+                    columns[part.column].nullable = false;
+                }
+                primary = Some(parts);
+                continue;
+            }
+            let taken: Vec<&str> = named.iter().map(|i| i.name.as_str()).collect();
+            let name = index_name(index, &taken)?;
+            named.push(NewIndex {
+                name,
+                unique: pass == IndexKind::Unique,
+                parts,
+                comment: index.comment.clone(),
+            });
+        }
+    }
+    if named.len() > MAX_INDEXES {
+        return Err(SqlError::new(1069, format!("Too many keys specified; max {MAX_INDEXES} keys allowed")));
+    }
+    Ok((primary.unwrap_or_default(), named))
+}
+
+/// The index's own name, or its first column's with a number that makes it free.
+pub(crate) fn index_name(index: &ast::IndexDef, taken: &[&str]) -> Result<String> {
+    let is_taken = |name: &str| taken.iter().any(|t| t.eq_ignore_ascii_case(name));
+    if let Some(name) = &index.name {
+        if name.eq_ignore_ascii_case("PRIMARY") {
+            return Err(SqlError::new(1280, format!("Incorrect index name '{name}'")));
+        }
+        if is_taken(name) {
+            return Err(SqlError::new(1061, format!("Duplicate key name '{name}'")));
+        }
+        check_name(name)?;
+        return Ok(name.clone());
+    }
+    let base = &index.parts[0].column;
+    if !is_taken(base) && !base.eq_ignore_ascii_case("PRIMARY") {
+        return Ok(base.clone());
+    }
+    Ok((2..)
+        .map(|n| format!("{base}_{n}"))
+        .find(|name| !is_taken(name))
+        .expect("invariant: some number is free"))
+}
+
+/// Key parts by position, checked.
+pub(crate) fn index_parts(written: &[ast::KeyPart], columns: &[ColumnDef]) -> Result<Vec<IndexPart>> {
+    if written.len() > MAX_KEY_PARTS {
+        return Err(SqlError::new(
+            1070,
+            format!("Too many key parts specified; max {MAX_KEY_PARTS} parts allowed"),
+        ));
+    }
+    let mut parts: Vec<IndexPart> = Vec::with_capacity(written.len());
+    let mut bytes = 0;
+    for part in written {
+        let name = &part.column;
+        let position = columns
+            .iter()
+            .position(|c| c.name.eq_ignore_ascii_case(name))
+            .ok_or_else(|| SqlError::new(1072, format!("Key column '{name}' doesn't exist in table")))?;
+        if parts.iter().any(|p| p.column == position) {
+            return Err(SqlError::new(1060, format!("Duplicate column name '{name}'")));
+        }
+        let ty = &columns[position].ty;
+        let prefix_chars = prefix(part, ty, name)?;
+        bytes += match prefix_chars {
+            Some(n) => u64::from(n) * ty.collation.bytes_per_char(),
+            None => ty.max_bytes(),
+        };
+        parts.push(IndexPart { column: position, descending: part.desc, prefix_chars });
+    }
+    if bytes > MAX_KEY_BYTES {
+        return Err(SqlError::new(
+            1071,
+            format!("Specified key was too long; max key length is {MAX_KEY_BYTES} bytes"),
+        ));
+    }
+    Ok(parts)
+}
+
+fn prefix(part: &ast::KeyPart, ty: &ColumnType, name: &str) -> Result<Option<u32>> {
+    let string = ty.is_character() || ty.is_binary();
+    match part.prefix {
+        Some(0) => Err(SqlError::new(1391, format!("Key part '{name}' length cannot be 0"))),
+        Some(n) if string && (ty.is_lob() || n < ty.length) => Ok(Some(n)),
+        Some(n) if string && n == ty.length => Ok(None),
+        Some(_) => Err(SqlError::new(
+            1089,
+            "Incorrect prefix key; the used key part isn't a string, the used length is longer than the key part, or the storage engine doesn't support unique prefix keys",
+        )),
+        None if ty.is_lob() => Err(SqlError::new(
+            1170,
+            format!("BLOB/TEXT column '{name}' used in key specification without a key length"),
+        )),
+        None => Ok(None),
+    }
+}
+
+fn check_auto_increment(columns: &[ColumnDef], primary: &[IndexPart], indexes: &[NewIndex]) -> Result<()> {
+    let wrong = || {
+        SqlError::new(
+            1075,
+            "Incorrect table definition; there can be only one auto column and it must be defined as a key",
+        )
+    };
+    let autos: Vec<usize> =
+        columns.iter().enumerate().filter(|(_, c)| c.auto_increment).map(|(i, _)| i).collect();
+    let Some(&auto) = autos.first() else { return Ok(()) };
+    let leads = |parts: &[IndexPart]| parts.first().is_some_and(|p| p.column == auto);
+    if autos.len() > 1 || !(leads(primary) || indexes.iter().any(|i| leads(&i.parts))) {
+        return Err(wrong());
+    }
+    Ok(())
+}
+
+/// The value of a default as SHOW CREATE TABLE and DESCRIBE print it.
+pub(crate) fn default_text(value: &Value, column: &ColumnDef, context: &Context) -> String {
+    let ty = crate::expr::Ty::of(column.ty, column.nullable);
+    match value {
+        Value::Bytes(b) => String::from_utf8_lossy(b.as_bytes()).into_owned(),
+        other => context.text_of(other, &ty).as_str().to_owned(),
+    }
+}

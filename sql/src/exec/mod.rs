@@ -1,0 +1,81 @@
+//! Executors: plans over the engine's rows.
+//!
+//! 1. No row is held across a wait but in memory that the query's budget has paid for.
+//! 2. Rows go out as they are found unless GROUP BY, DISTINCT or an ORDER BY that no index serves asks otherwise.
+//! 3. Writers collect the rows they will change before they change the first (no row is met twice).
+//! 4. Every 256 rows the executor yields, and looks at KILL and the deadline.
+
+pub(crate) mod change;
+pub(crate) mod cursor;
+pub(crate) mod ddl;
+pub(crate) mod group;
+pub(crate) mod insert;
+pub(crate) mod memory;
+pub(crate) mod output;
+pub(crate) mod select;
+pub(crate) mod sort_key;
+pub(crate) mod store;
+pub(crate) mod virtual_rows;
+
+use crate::error::Result;
+use crate::expr::Eval;
+use crate::session::context::Context;
+use engine::{Engine, KillSwitch, Txn};
+use memory::Memory;
+use protocol::env::Env;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+use values::Value;
+
+/// Rows between two looks at KILL.
+pub(crate) const CHECK_EVERY: u32 = 256;
+
+/// One statement's execution.
+pub(crate) struct Run<'a> {
+    pub(crate) engine: &'a Arc<Engine>,
+    pub(crate) env: &'a dyn Env,
+    pub(crate) txn: &'a mut Txn,
+    pub(crate) kill: &'a KillSwitch,
+    pub(crate) context: &'a mut Context,
+    pub(crate) params: &'a [Value],
+    pub(crate) memory: Memory,
+    /// Rows since the last look at KILL.
+    pub(crate) ticks: u32,
+}
+
+impl Run<'_> {
+    /// An evaluation without a row.
+    pub(crate) fn constant(&mut self) -> Eval<'_> {
+        Eval::constant(self.params, self.context)
+    }
+
+    /// Counts a row; every 256 it yields to other tasks and looks at KILL and the deadline.
+    pub(crate) async fn tick(&mut self) -> Result<()> {
+        self.ticks += 1;
+        if self.ticks >= CHECK_EVERY {
+            self.ticks = 0;
+            yield_now().await;
+            self.kill.check(self.env.now_us())?;
+        }
+        Ok(())
+    }
+}
+
+/// Lets other tasks of this worker run.
+fn yield_now() -> impl Future<Output = ()> + Send {
+    struct Yield(bool);
+    impl Future for Yield {
+        type Output = ();
+        fn poll(mut self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> Poll<()> {
+            if self.0 {
+                return Poll::Ready(());
+            }
+            self.0 = true;
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }
+    }
+    Yield(false)
+}

@@ -1,0 +1,145 @@
+//! Column metadata as MySQL sends it: type number, length in the client's bytes, flags, decimals.
+
+use crate::api::{ColumnMeta, flag};
+use crate::bind::Scope;
+use crate::expr::ty::Class;
+use crate::expr::{Node, Ty, Typed};
+use crate::session::context::Context;
+use engine::{ColumnDefault, TableDef};
+use std::sync::Arc;
+use values::{Collation, ColumnType, TypeKind};
+
+/// Decimals of a value that has no fixed number of them.
+const NOT_FIXED: u8 = 31;
+
+/// The protocol's type number.
+pub(crate) fn type_code(ty: &ColumnType) -> u8 {
+    use TypeKind::*;
+    match ty.kind {
+        TinyInt => 1,
+        SmallInt => 2,
+        Int => 3,
+        Float => 4,
+        Double => 5,
+        Timestamp => 7,
+        BigInt => 8,
+        MediumInt => 9,
+        Date => 10,
+        Time => 11,
+        DateTime => 12,
+        Year => 13,
+        Decimal => 246,
+        TinyText | Text | MediumText | LongText | TinyBlob | Blob | MediumBlob | LongBlob => 252,
+        VarChar | VarBinary => 253,
+        Char | Binary => 254,
+    }
+}
+
+/// Metadata of an item of a select list called `name`.
+pub(crate) fn of_item(item: &Typed, name: &str, scope: Option<&Scope>, context: &Context) -> ColumnMeta {
+    let mut meta = of_type(&item.ty, name, context);
+    match (&item.node, scope) {
+        (Node::Column(position), Some(scope)) => of_column(&mut meta, scope, *position),
+        _ => {
+            if item.ty.is_text() {
+                meta.decimals = NOT_FIXED;
+            }
+        }
+    }
+    meta
+}
+
+/// Metadata of an expression of this type.
+pub(crate) fn of_type(ty: &Ty, name: &str, context: &Context) -> ColumnMeta {
+    let text = ty.is_text() && ty.collation() != Collation::BINARY;
+    let collation = match (text, context.settings.results) {
+        (true, Some(_)) => context.results_collation,
+        (true, None) => ty.collation().id(),
+        _ => Collation::BINARY.id(),
+    };
+    let mut flags = 0;
+    if !ty.nullable {
+        flags |= flag::NOT_NULL;
+    }
+    if !text {
+        flags |= flag::BINARY;
+    }
+    if ty.col.unsigned {
+        flags |= flag::UNSIGNED;
+    }
+    if ty.col.is_lob() {
+        flags |= flag::BLOB;
+    }
+    let per_char = if text { context.settings.results.map_or(4, |c| c.bytes_per_char()) } else { 1 };
+    let empty: Arc<str> = Arc::from("");
+    ColumnMeta {
+        schema: empty.clone(),
+        table: empty.clone(),
+        org_table: empty.clone(),
+        name: Arc::from(name),
+        org_name: empty,
+        collation,
+        length: ty.width.saturating_mul(per_char),
+        type_code: if ty.null { 6 } else { type_code(&ty.col) },
+        flags,
+        decimals: decimals(ty),
+    }
+}
+
+fn decimals(ty: &Ty) -> u8 {
+    match ty.class() {
+        Class::Decimal | Class::Time | Class::DateTime => ty.col.scale,
+        Class::Real => ty.col.scale.min(NOT_FIXED),
+        _ => 0,
+    }
+}
+
+fn of_column(meta: &mut ColumnMeta, scope: &Scope, position: usize) {
+    let table = &scope.table;
+    let column = &table.columns[position];
+    meta.schema = Arc::from(table.schema_name.as_str());
+    meta.table = scope.alias.clone();
+    meta.org_table = Arc::from(table.name.as_str());
+    meta.org_name = Arc::from(column.name.as_str());
+    meta.flags |= key_flags(table, position);
+    if column.auto_increment {
+        meta.flags |= flag::AUTO_INCREMENT;
+    }
+    if !column.nullable && column.default.is_none() && !column.auto_increment {
+        meta.flags |= flag::NO_DEFAULT_VALUE;
+    }
+    if column.on_update_now {
+        meta.flags |= flag::ON_UPDATE_NOW;
+    }
+    let stamped =
+        column.on_update_now || matches!(column.default, Some(ColumnDefault::CurrentTimestamp { .. }));
+    if column.ty.kind == TypeKind::Timestamp && stamped {
+        meta.flags |= flag::TIMESTAMP;
+    }
+    let number = column.ty.is_numeric() && column.ty.kind != TypeKind::Year;
+    if number {
+        meta.flags &= !flag::BINARY; // MySQL: set for expressions only
+    }
+    if column.ty.kind == TypeKind::Year {
+        meta.flags = meta.flags & !flag::BINARY | flag::UNSIGNED | flag::ZEROFILL;
+    }
+    if column.ty.collation == Collation::UTF8MB4_BIN {
+        meta.flags |= flag::BINARY;
+    }
+}
+
+/// PRI_KEY for every part of the primary key, UNIQUE_KEY and MULTIPLE_KEY for leading parts.
+fn key_flags(table: &TableDef, position: usize) -> u16 {
+    let mut flags = 0;
+    for (no, index) in table.indexes.iter().enumerate() {
+        if no == 0 && !table.hidden_key() {
+            if index.parts.iter().any(|p| p.column == position) {
+                flags |= flag::PRI_KEY;
+            }
+        } else if index.parts.first().is_some_and(|p| p.column == position) {
+            let alone = index.unique && index.parts.len() == 1;
+            flags |= if alone { flag::UNIQUE_KEY } else { flag::MULTIPLE_KEY };
+        }
+    }
+    flags
+}

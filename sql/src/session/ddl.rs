@@ -1,0 +1,284 @@
+//! DDL statements: implicit commit, checks, one call of the dictionary, warnings of IF [NOT] EXISTS.
+
+use super::Session;
+use crate::api::ResultSink;
+use crate::ast::{AlterAction, CreateTable, Ddl, IndexDef, IndexKind, TableName};
+use crate::error::{Result, SqlError, unsupported};
+use crate::exec::ddl;
+use crate::exec::virtual_rows::SCHEMA;
+use crate::show::ShowTable;
+use engine::{Dictionary, NewIndex, TableDef};
+use std::sync::Arc;
+use values::{Collation, Level};
+
+impl Session {
+    fn dictionary(&self) -> Dictionary {
+        self.server.engine.dictionary().with(engine::DdlOptions {
+            lock_wait_timeout_us: self.context.settings.lock_wait_timeout_us,
+            kill: Some(self.kill.switch().clone()),
+        })
+    }
+
+    pub(super) async fn ddl(&mut self, statement: &Ddl, more: bool, sink: &mut dyn ResultSink) -> Result<()> {
+        let mut affected = 0;
+        match statement {
+            Ddl::CreateDatabase { name, if_not_exists, charset, collation } => {
+                affected = self
+                    .create_database(name, *if_not_exists, charset.as_deref(), collation.as_deref())
+                    .await?;
+            }
+            Ddl::DropDatabase { name, if_exists } => affected = self.drop_database(name, *if_exists).await?,
+            Ddl::CreateTable(create) => self.create_table(create).await?,
+            Ddl::DropTable { tables, if_exists } => self.drop_tables(tables, *if_exists).await?,
+            Ddl::Truncate(name) => {
+                let table = self.writable(name).await?;
+                self.dictionary().truncate_table(&table.schema_name, &table.name).await?;
+            }
+            Ddl::CreateIndex { table, index } => {
+                let actions = [AlterAction::AddIndex(index.clone())];
+                self.alter_indexes(table, &actions).await?;
+            }
+            Ddl::AlterTable { table, actions } => self.alter_indexes(table, actions).await?,
+            Ddl::AnalyzeTable(tables) => {
+                let table = self.table_messages("analyze", tables).await?;
+                return self.send_table(&table, more, sink);
+            }
+            Ddl::CheckTable(tables) => {
+                let table = self.table_messages("check", tables).await?;
+                return self.send_table(&table, more, sink);
+            }
+            Ddl::CreateUser { .. }
+            | Ddl::AlterUser { .. }
+            | Ddl::DropUser { .. }
+            | Ddl::GrantAll { .. }
+            | Ddl::RevokeAll { .. }
+            | Ddl::FlushPrivileges => {
+                let dictionary = self.dictionary();
+                let host = self.server.host.clone();
+                let done = crate::account::execute(statement, &dictionary, &mut self.context, &*host).await;
+                self.accounts_changed();
+                done?;
+            }
+        }
+        self.send_ok(affected, more, sink)
+    }
+
+    async fn create_database(
+        &mut self,
+        name: &str,
+        if_not_exists: bool,
+        charset: Option<&str>,
+        collation: Option<&str>,
+    ) -> Result<u64> {
+        let server = Collation::from_name(self.context.globals.named("collation_server"))
+            .unwrap_or(Collation::DEFAULT);
+        let collation = ddl::collation(charset, collation, server)?;
+        ddl::check_name(name)
+            .map_err(|_| SqlError::new(1102, format!("Incorrect database name '{name}'")))?;
+        let reserved = [SCHEMA, "information_schema", "performance_schema", "mysql", "sys"];
+        let options = format!("collation={}", collation.name());
+        let exists = reserved.iter().any(|r| r.eq_ignore_ascii_case(name));
+        let created = if exists {
+            Err(engine::EngineError::SchemaExists(name.to_owned()))
+        } else {
+            self.dictionary().create_schema(name, &options).await
+        };
+        match created {
+            Err(engine::EngineError::SchemaExists(_)) if if_not_exists => {
+                let message = format!("Can't create database '{name}'; database exists");
+                self.context.warn(Level::Note, 1007, message);
+            }
+            Err(error) => return Err(error.into()),
+            Ok(_) => {}
+        }
+        Ok(1)
+    }
+
+    async fn drop_database(&mut self, name: &str, if_exists: bool) -> Result<u64> {
+        let missing = || SqlError::new(1008, format!("Can't drop database '{name}'; database doesn't exist"));
+        let tables = match self.dictionary().schema(name).await? {
+            Some(_) => self.dictionary().tables(name).await?.len() as u64,
+            None if if_exists => {
+                let error = missing();
+                self.context.warn(Level::Note, error.code, error.message);
+                return Ok(0);
+            }
+            None => return Err(missing()),
+        };
+        self.dictionary().drop_schema(name).await?;
+        if self.context.schema.as_deref() == Some(name) {
+            self.context.schema = None;
+            self.schema_changed = true;
+        }
+        Ok(tables)
+    }
+
+    /// The collation a schema's tables get when they say nothing.
+    async fn schema_collation(&self, schema: &str) -> Result<Collation> {
+        match self.dictionary().schema(schema).await? {
+            Some(def) => Ok(ddl::option_collation(&def.options)),
+            None => Err(crate::error::unknown_database(schema)),
+        }
+    }
+
+    async fn create_table(&mut self, create: &CreateTable) -> Result<()> {
+        let schema = self.schema_of(&create.table)?;
+        self.require_schema(&schema).await?;
+        if &*schema == SCHEMA {
+            return Err(unsupported("tables in the schema sextant"));
+        }
+        ddl::check_name(&create.table.name)
+            .map_err(|_| SqlError::new(1103, format!("Incorrect table name '{}'", create.table.name)))?;
+        let default = self.schema_collation(&schema).await?;
+        let exists = self.dictionary().table(&schema, &create.table.name).await?.is_some();
+        if exists && create.if_not_exists {
+            let message = format!("Table '{}' already exists", create.table.name);
+            self.context.warn(Level::Note, 1050, message);
+            return Ok(());
+        }
+        let new = match &create.like {
+            Some(like) => {
+                let like = self.table(like).await?;
+                copy_of(&like, &schema, &create.table.name)
+            }
+            None => ddl::new_table(create, &schema, default, &mut self.context)?,
+        };
+        self.dictionary().create_table(&new).await?;
+        Ok(())
+    }
+
+    /// A stored table that DDL may change.
+    async fn writable(&self, name: &TableName) -> Result<Arc<TableDef>> {
+        self.resolve_target(name, None).await.map(|r| r.scope.table)
+    }
+
+    async fn drop_tables(&mut self, tables: &[TableName], if_exists: bool) -> Result<()> {
+        let mut found: Vec<(String, String)> = Vec::with_capacity(tables.len());
+        let mut missing = Vec::new();
+        for name in tables {
+            let schema = self.schema_of(name)?.to_string();
+            let exists = self.dictionary().table(&schema, &name.name).await?.is_some();
+            let pair = (schema, name.name.clone());
+            if found.contains(&pair) {
+                return Err(SqlError::new(1066, format!("Not unique table/alias: '{}'", name.name)));
+            }
+            if exists { found.push(pair) } else { missing.push(format!("{}.{}", pair.0, pair.1)) }
+        }
+        if !missing.is_empty() && !if_exists {
+            return Err(SqlError::new(1051, format!("Unknown table '{}'", missing.join(","))));
+        }
+        if !found.is_empty() {
+            let names: Vec<(&str, &str)> = found.iter().map(|(s, t)| (s.as_str(), t.as_str())).collect();
+            self.dictionary().drop_tables(&names).await?;
+        }
+        for name in missing {
+            self.context.warn(Level::Note, 1051, format!("Unknown table '{name}'"));
+        }
+        Ok(())
+    }
+
+    async fn alter_indexes(&mut self, name: &TableName, actions: &[AlterAction]) -> Result<()> {
+        let table = self.writable(name).await?;
+        let mut add: Vec<NewIndex> = Vec::new();
+        let mut drop: Vec<String> = Vec::new();
+        for action in actions {
+            match action {
+                AlterAction::AddIndex(index) => add.push(new_index(&table, index, &add, &drop)?),
+                AlterAction::DropIndex(index) => {
+                    let found = table.index(index).filter(|&i| i != 0).ok_or_else(|| cannot_drop(index))?;
+                    drop.push(table.indexes[found].name.clone());
+                }
+                AlterAction::DropPrimaryKey if table.hidden_key() => return Err(cannot_drop("PRIMARY")),
+                AlterAction::DropPrimaryKey => return Err(unsupported("ALTER TABLE ... DROP PRIMARY KEY")),
+            }
+        }
+        check_auto_key(&table, &add, &drop)?;
+        self.dictionary().alter_indexes(&table.schema_name, &table.name, add, drop).await?;
+        Ok(())
+    }
+
+    /// CHECK TABLE and ANALYZE TABLE: one line per table, more when the check found something.
+    async fn table_messages(&mut self, op: &str, tables: &[TableName]) -> Result<ShowTable> {
+        let mut out = ShowTable::texts(&[("Table", 128), ("Op", 10), ("Msg_type", 10), ("Msg_text", 1024)]);
+        for name in tables {
+            let schema = self.schema_of(name)?;
+            let full = format!("{schema}.{}", name.name);
+            let table = match self.table(name).await {
+                Ok(table) => table,
+                Err(error) => {
+                    out.push_texts(&[&full, op, "Error", &error.message]);
+                    out.push_texts(&[&full, op, "status", "Operation failed"]);
+                    continue;
+                }
+            };
+            let mut status = "OK";
+            if op == "check" {
+                let report = self.server.engine.check_table(&table).await?;
+                for problem in &report.problems {
+                    out.push_texts(&[&full, op, "error", &problem.to_string()]);
+                    status = "Corrupt";
+                }
+            }
+            let kind = if status == "OK" { "status" } else { "error" };
+            out.push_texts(&[&full, op, kind, status]);
+        }
+        Ok(out)
+    }
+}
+
+fn cannot_drop(index: &str) -> SqlError {
+    SqlError::new(1091, format!("Can't DROP '{index}'; check that column/key exists"))
+}
+
+fn new_index(table: &TableDef, index: &IndexDef, added: &[NewIndex], dropped: &[String]) -> Result<NewIndex> {
+    if index.kind == IndexKind::Primary {
+        if table.hidden_key() {
+            return Err(unsupported("ALTER TABLE ... ADD PRIMARY KEY"));
+        }
+        return Err(SqlError::new(1068, "Multiple primary key defined"));
+    }
+    let kept = table.indexes[1..].iter().map(|i| i.name.as_str()).filter(|n| !dropped.iter().any(|d| d == n));
+    let taken: Vec<&str> = kept.chain(added.iter().map(|i| i.name.as_str())).collect();
+    Ok(NewIndex {
+        name: ddl::index_name(index, &taken)?,
+        unique: index.kind == IndexKind::Unique,
+        parts: ddl::index_parts(&index.parts, &table.columns)?,
+        comment: index.comment.clone(),
+    })
+}
+
+/// 1075: an AUTO_INCREMENT column must keep an index that it leads.
+fn check_auto_key(table: &TableDef, add: &[NewIndex], drop: &[String]) -> Result<()> {
+    let Some(auto) = table.auto_increment else { return Ok(()) };
+    let leads = |parts: &[engine::IndexPart]| parts.first().is_some_and(|p| p.column == auto);
+    let kept = table.indexes.iter().filter(|i| !drop.contains(&i.name)).any(|i| leads(&i.parts));
+    if kept || add.iter().any(|i| leads(&i.parts)) {
+        return Ok(());
+    }
+    Err(SqlError::new(
+        1075,
+        "Incorrect table definition; there can be only one auto column and it must be defined as a key",
+    ))
+}
+
+/// CREATE TABLE ... LIKE.
+fn copy_of(like: &TableDef, schema: &str, name: &str) -> engine::NewTable {
+    engine::NewTable {
+        schema: schema.to_owned(),
+        name: name.to_owned(),
+        columns: like.columns.clone(),
+        primary: like.indexes[0].parts.clone(),
+        indexes: like.indexes[1..]
+            .iter()
+            .map(|i| NewIndex {
+                name: i.name.clone(),
+                unique: i.unique,
+                parts: i.parts.clone(),
+                comment: i.comment.clone(),
+            })
+            .collect(),
+        auto_increment_start: 0,
+        comment: like.comment.clone(),
+        options: like.options.clone(),
+    }
+}

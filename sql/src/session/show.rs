@@ -1,0 +1,165 @@
+//! SHOW: which table of values answers it.
+
+use super::Session;
+use crate::ast::{Show, ShowFilter, TableName};
+use crate::error::Result;
+use crate::exec::virtual_rows::{SCHEMA, definition};
+use crate::show::{ShowTable, objects, server, session as about, text};
+use engine::TableDef;
+use std::sync::Arc;
+use values::{Collation, ColumnType, TypeKind, Value};
+
+impl Session {
+    pub(super) async fn show(&mut self, show: &Show) -> Result<ShowTable> {
+        let (table, filter) = match show {
+            Show::Databases(filter) => {
+                (objects::databases(&self.server.engine.dictionary().schemas().await?), filter.as_ref())
+            }
+            Show::Tables { schema, full, filter } => {
+                (self.show_tables(schema, *full, filter).await?, filter.as_ref())
+            }
+            Show::Columns { table, full, filter } => {
+                let def = self.any_table(table).await?;
+                (objects::columns(&def, *full, &self.context), filter.as_ref())
+            }
+            Show::Index { table, filter } => {
+                let def = self.any_table(table).await?;
+                let rows = if def.schema_name == SCHEMA { 0 } else { self.server.engine.row_estimate(&def) };
+                (objects::indexes(&def, rows), filter.as_ref())
+            }
+            Show::TableStatus { schema, filter } => (self.table_status(schema).await?, filter.as_ref()),
+            Show::CreateTable(name) => (self.show_create_table(name).await?, None),
+            Show::CreateDatabase { name, if_not_exists } => {
+                (self.show_create_database(name, *if_not_exists).await?, None)
+            }
+            Show::Variables { global, filter } => {
+                let values = if *global { &self.context.globals } else { &self.context.variables };
+                (about::variables(values, *global, &self.context), filter.as_ref())
+            }
+            Show::Status { filter, .. } => {
+                let memory =
+                    ("Sextant_query_memory_bytes".to_owned(), self.server.query_memory().to_string());
+                (server::status(&*self.server.host, vec![memory]), filter.as_ref())
+            }
+            Show::Warnings { limit } => {
+                (about::conditions(&self.context.diagnostics.list, false, *limit), None)
+            }
+            Show::Errors { limit } => (about::conditions(&self.context.diagnostics.list, true, *limit), None),
+            Show::CountWarnings => {
+                (about::count("@@session.warning_count", self.context.diagnostics.count), None)
+            }
+            Show::CountErrors => {
+                (about::count("@@session.error_count", self.context.diagnostics.errors), None)
+            }
+            Show::ProcessList { full } => (server::processlist(&*self.server.host, *full, None), None),
+            Show::Engines => (server::engines(), None),
+            Show::Charset(filter) => (server::charset(), filter.as_ref()),
+            Show::Collation(filter) => (server::collation(), filter.as_ref()),
+            Show::Plugins => (server::plugins(), None),
+            Show::Privileges => (server::privileges(), None),
+            Show::Grants(user) => {
+                let dictionary = self.server.engine.dictionary();
+                (crate::account::show_grants(user.as_ref(), &dictionary, &self.context).await?, None)
+            }
+            Show::CreateUser(user) => {
+                let dictionary = self.server.engine.dictionary();
+                (crate::account::show_create_user(user, &dictionary, &self.context).await?, None)
+            }
+        };
+        table.filter(filter, &mut self.context)
+    }
+
+    /// A stored or virtual table's definition.
+    async fn any_table(&self, name: &TableName) -> Result<Arc<TableDef>> {
+        self.resolve(name, None).await.map(|r| r.scope.table)
+    }
+
+    async fn show_tables(
+        &mut self,
+        schema: &Option<String>,
+        full: bool,
+        filter: &Option<ShowFilter>,
+    ) -> Result<ShowTable> {
+        let schema = self.named_or_default(schema)?;
+        self.require_schema(&schema).await?;
+        let names: Vec<String> = if &*schema == SCHEMA {
+            let mut names: Vec<String> =
+                self.server.host.virtual_tables().iter().map(|t| definition(&**t).name).collect();
+            names.sort_unstable();
+            names
+        } else {
+            self.server.engine.dictionary().tables(&schema).await?.iter().map(|t| t.name.clone()).collect()
+        };
+        let pattern = match filter {
+            Some(ShowFilter::Like(pattern)) => Some(pattern.as_slice()),
+            _ => None,
+        };
+        Ok(objects::tables(&schema, &names, full, pattern))
+    }
+
+    fn named_or_default(&self, schema: &Option<String>) -> Result<Arc<str>> {
+        match schema {
+            Some(schema) => Ok(Arc::from(schema.as_str())),
+            None => self.context.schema(),
+        }
+    }
+
+    async fn table_status(&mut self, schema: &Option<String>) -> Result<ShowTable> {
+        let schema = self.named_or_default(schema)?;
+        self.require_schema(&schema).await?;
+        let tables = if &*schema == SCHEMA {
+            Vec::new()
+        } else {
+            self.server.engine.dictionary().tables(&schema).await?
+        };
+        let mut rows = Vec::with_capacity(tables.len());
+        for table in tables {
+            let next = self.next_auto_increment(&table).await?;
+            let estimate = self.server.engine.row_estimate(&table);
+            rows.push((table, estimate, next));
+        }
+        Ok(objects::table_status(&rows))
+    }
+
+    async fn next_auto_increment(&mut self, table: &Arc<TableDef>) -> Result<Option<u64>> {
+        if table.auto_increment.is_none() {
+            return Ok(None);
+        }
+        Ok(Some(self.transaction().auto_increment_value(table).await?))
+    }
+
+    async fn show_create_table(&mut self, name: &TableName) -> Result<ShowTable> {
+        let def = self.any_table(name).await?;
+        let next = if def.schema_name == SCHEMA { None } else { self.next_auto_increment(&def).await? };
+        let create = text::create_table(&def, next, &self.context);
+        let mut out = ShowTable::new(&[
+            ("Table", ColumnType::varchar(64, Collation::DEFAULT), false),
+            ("Create Table", ColumnType::varchar(1024, Collation::DEFAULT), false),
+        ]);
+        out.rows.push(vec![Value::text(&def.name), Value::text(&create)]);
+        Ok(out)
+    }
+
+    async fn show_create_database(&mut self, name: &str, if_not_exists: bool) -> Result<ShowTable> {
+        let schema = self.server.engine.dictionary().schema(name).await?;
+        let Some(schema) = schema else { return Err(crate::error::unknown_database(name)) };
+        let collation = crate::exec::ddl::option_collation(&schema.options);
+        let check = if if_not_exists { " /*!32312 IF NOT EXISTS*/" } else { "" };
+        let collate = if collation == Collation::BINARY {
+            String::new()
+        } else {
+            format!(" COLLATE {}", collation.name())
+        };
+        let create = format!(
+            "CREATE DATABASE{check} {} /*!40100 DEFAULT CHARACTER SET {}{collate} */ /*!80016 DEFAULT ENCRYPTION='N' */",
+            text::quote_name(name),
+            collation.charset(),
+        );
+        let mut out = ShowTable::new(&[
+            ("Database", ColumnType::varchar(64, Collation::DEFAULT), false),
+            ("Create Database", ColumnType::text(TypeKind::Text, Collation::DEFAULT), false),
+        ]);
+        out.rows.push(vec![Value::text(name), Value::text(&create)]);
+        Ok(out)
+    }
+}

@@ -1,0 +1,175 @@
+//! SHOW of schemas, tables, columns and indexes, out of the dictionary's definitions.
+
+use super::ShowTable;
+use super::text::{column_default, extra, key_kind, quoted_type};
+use crate::session::context::Context;
+use engine::{SchemaDef, TableDef};
+use std::sync::Arc;
+use values::{Collation, ColumnType, TypeKind, Value};
+
+fn text(n: u32) -> ColumnType {
+    ColumnType::varchar(n, Collation::DEFAULT)
+}
+
+fn big() -> ColumnType {
+    ColumnType::integer(TypeKind::BigInt, true)
+}
+
+/// SHOW DATABASES.
+pub(crate) fn databases(schemas: &[Arc<SchemaDef>]) -> ShowTable {
+    let mut out = ShowTable::texts(&[("Database", 64)]);
+    let mut names: Vec<&str> = schemas.iter().map(|s| s.name.as_str()).collect();
+    names.push(crate::exec::virtual_rows::SCHEMA);
+    names.sort_unstable();
+    names.iter().for_each(|name| out.push_texts(&[name]));
+    out
+}
+
+/// SHOW TABLES: the column is named after the schema (and the pattern).
+pub(crate) fn tables(schema: &str, names: &[String], full: bool, pattern: Option<&[u8]>) -> ShowTable {
+    let title = match pattern {
+        Some(pattern) => format!("Tables_in_{schema} ({})", String::from_utf8_lossy(pattern)),
+        None => format!("Tables_in_{schema}"),
+    };
+    let mut columns = vec![(title.as_str(), 64)];
+    if full {
+        columns.push(("Table_type", 11));
+    }
+    let mut out = ShowTable::texts(&columns);
+    for name in names {
+        if full { out.push_texts(&[name, "BASE TABLE"]) } else { out.push_texts(&[name]) }
+    }
+    out
+}
+
+/// SHOW [FULL] COLUMNS and DESCRIBE.
+pub(crate) fn columns(table: &TableDef, full: bool, context: &Context) -> ShowTable {
+    let plain = [
+        ("Field", text(64), true),
+        ("Type", ColumnType::text(TypeKind::MediumText, Collation::DEFAULT), false),
+        ("Null", text(3), false),
+        ("Key", text(3), false),
+        ("Default", ColumnType::text(TypeKind::LongText, Collation::DEFAULT), true),
+        ("Extra", text(256), true),
+    ];
+    let mut heads: Vec<(&str, ColumnType, bool)> = plain.to_vec();
+    if full {
+        heads.insert(2, ("Collation", text(64), true));
+        heads.push(("Privileges", text(154), true));
+        heads.push(("Comment", ColumnType::text(TypeKind::Text, Collation::DEFAULT), false));
+    }
+    let mut out = ShowTable::new(&heads);
+    for (i, column) in table.columns.iter().enumerate() {
+        let default = column_default(column, context).map_or(Value::Null, |d| Value::text(&d));
+        let mut row = vec![
+            Value::text(&column.name),
+            Value::text(&quoted_type(column)),
+            Value::text(if column.nullable { "YES" } else { "NO" }),
+            Value::text(key_kind(table, i)),
+            default,
+            Value::text(&extra(column)),
+        ];
+        if full {
+            let collation =
+                if column.ty.is_character() { Value::text(column.ty.collation.name()) } else { Value::Null };
+            row.insert(2, collation);
+            row.push(Value::text("select,insert,update,references"));
+            row.push(Value::text(&column.comment));
+        }
+        out.rows.push(row);
+    }
+    out
+}
+
+/// SHOW INDEX.
+pub(crate) fn indexes(table: &TableDef, rows: u64) -> ShowTable {
+    let mut out = ShowTable::new(&[
+        ("Table", text(64), false),
+        ("Non_unique", ColumnType::integer(TypeKind::Int, false), false),
+        ("Key_name", text(64), true),
+        ("Seq_in_index", ColumnType::integer(TypeKind::Int, true), false),
+        ("Column_name", text(64), true),
+        ("Collation", text(1), true),
+        ("Cardinality", ColumnType::integer(TypeKind::BigInt, false), true),
+        ("Sub_part", ColumnType::integer(TypeKind::BigInt, false), true),
+        ("Packed", ColumnType::binary(TypeKind::VarBinary, 0), true),
+        ("Null", text(3), false),
+        ("Index_type", text(11), false),
+        ("Comment", text(8), false),
+        ("Index_comment", text(2048), false),
+        ("Visible", text(3), false),
+        ("Expression", ColumnType::text(TypeKind::LongText, Collation::DEFAULT), true),
+    ]);
+    for index in table.indexes.iter().filter(|i| !i.parts.is_empty()) {
+        for (i, part) in index.parts.iter().enumerate() {
+            let column = &table.columns[part.column];
+            out.rows.push(vec![
+                Value::text(&table.name),
+                Value::Int(i64::from(!index.unique)),
+                Value::text(&index.name),
+                Value::UInt(i as u64 + 1),
+                Value::text(&column.name),
+                Value::text(if part.descending { "D" } else { "A" }),
+                Value::Int(rows as i64),
+                part.prefix_chars.map_or(Value::Null, |n| Value::Int(i64::from(n))),
+                Value::Null,
+                Value::text(if column.nullable { "YES" } else { "" }),
+                Value::text("BTREE"),
+                Value::text(""),
+                Value::text(&index.comment),
+                Value::text("YES"),
+                Value::Null,
+            ]);
+        }
+    }
+    out
+}
+
+/// SHOW TABLE STATUS: (definition, estimated rows, next AUTO_INCREMENT).
+pub(crate) fn table_status(tables: &[(Arc<TableDef>, u64, Option<u64>)]) -> ShowTable {
+    let moment = ColumnType::temporal(TypeKind::DateTime, 0);
+    let mut out = ShowTable::new(&[
+        ("Name", text(64), false),
+        ("Engine", text(64), true),
+        ("Version", ColumnType::integer(TypeKind::Int, false), true),
+        ("Row_format", text(10), true),
+        ("Rows", big(), true),
+        ("Avg_row_length", big(), true),
+        ("Data_length", big(), true),
+        ("Max_data_length", big(), true),
+        ("Index_length", big(), true),
+        ("Data_free", big(), true),
+        ("Auto_increment", big(), true),
+        ("Create_time", moment, true),
+        ("Update_time", moment, true),
+        ("Check_time", moment, true),
+        ("Collation", text(64), true),
+        ("Checksum", ColumnType::integer(TypeKind::BigInt, false), true),
+        ("Create_options", text(256), true),
+        ("Comment", ColumnType::text(TypeKind::Text, Collation::DEFAULT), true),
+    ]);
+    for (table, rows, auto) in tables {
+        let zero = || Value::UInt(0);
+        out.rows.push(vec![
+            Value::text(&table.name),
+            Value::text("InnoDB"),
+            Value::Int(10),
+            Value::text("Dynamic"),
+            Value::UInt(*rows),
+            zero(),
+            zero(),
+            zero(),
+            zero(),
+            zero(),
+            auto.map_or(Value::Null, Value::UInt),
+            Value::Null,
+            Value::Null,
+            Value::Null,
+            Value::text(crate::exec::ddl::option_collation(&table.options).name()),
+            Value::Null,
+            Value::text(""),
+            Value::text(&table.comment),
+        ]);
+    }
+    out
+}

@@ -1,0 +1,222 @@
+//! SHOW statements about the server: processes, counters, engines, character sets, collations, plugins, privileges.
+//!
+//! What the process knows comes from the [`Host`]; the lists name only what this server has.
+
+use super::ShowTable;
+use crate::api::Host;
+use values::{Collation, ColumnType, TypeKind, Value};
+
+const NUMBER: ColumnType = ColumnType::integer(TypeKind::BigInt, true);
+
+const fn text(characters: u32) -> ColumnType {
+    ColumnType::varchar(characters, Collation::DEFAULT)
+}
+
+fn optional(value: Option<String>) -> Value {
+    value.map_or(Value::Null, |value| Value::text(&value))
+}
+
+/// Characters of a statement that SHOW PROCESSLIST shows without FULL.
+const SHORT_INFO: usize = 100;
+
+/// SHOW [FULL] PROCESSLIST; `only` hides the connections of other users.
+pub(crate) fn processlist(host: &dyn Host, full: bool, only: Option<&str>) -> ShowTable {
+    let mut table = ShowTable::new(&[
+        ("Id", NUMBER, false),
+        ("User", text(32), false),
+        ("Host", text(261), false),
+        ("db", text(64), true),
+        ("Command", text(16), false),
+        ("Time", ColumnType::integer(TypeKind::Int, false), false),
+        ("State", text(64), true),
+        ("Info", text(if full { 65_535 } else { SHORT_INFO as u32 }), true),
+    ]);
+    let mine = host.processes().into_iter().filter(|p| only.is_none_or(|user| user == p.user));
+    for process in mine {
+        let info = process.info.map(|info| if full { info } else { info.chars().take(SHORT_INFO).collect() });
+        table.rows.push(vec![
+            Value::UInt(process.id),
+            Value::text(&process.user),
+            Value::text(&process.host),
+            optional(process.schema),
+            Value::text(&process.command),
+            Value::Int(process.time_s as i64),
+            Value::text(&process.state),
+            optional(info),
+        ]);
+    }
+    table
+}
+
+/// SHOW STATUS: the host's figures and `more` (the engine's and this crate's), in name order.
+pub(crate) fn status(host: &dyn Host, more: Vec<(String, String)>) -> ShowTable {
+    let mut table = ShowTable::texts(&[("Variable_name", 64), ("Value", 1024)]);
+    let mut all = host.status();
+    all.extend(more);
+    all.sort();
+    all.dedup_by(|a, b| a.0 == b.0);
+    for (name, value) in &all {
+        table.push_texts(&[name, value]);
+    }
+    table
+}
+
+/// SHOW ENGINES: rows lie in one place, whatever ENGINE= says.
+pub(crate) fn engines() -> ShowTable {
+    let columns =
+        [("Engine", 64), ("Support", 8), ("Comment", 80), ("Transactions", 3), ("XA", 3), ("Savepoints", 3)];
+    let mut table = ShowTable::texts(&columns);
+    let comment = "Rows on a quorum-replicated volume; the name is kept for compatibility";
+    table.push_texts(&["InnoDB", "DEFAULT", comment, "YES", "NO", "YES"]);
+    table
+}
+
+/// SHOW CHARACTER SET: the sets of columns, and those clients may speak.
+pub(crate) fn charset() -> ShowTable {
+    let mut table = ShowTable::new(&[
+        ("Charset", text(64), false),
+        ("Description", text(2048), false),
+        ("Default collation", text(64), false),
+        ("Maxlen", ColumnType::integer(TypeKind::Int, true), false),
+    ]);
+    for (name, description, collation, length) in [
+        ("ascii", "US ASCII", "ascii_general_ci", 1),
+        ("binary", "Binary pseudo charset", "binary", 1),
+        ("latin1", "cp1252 West European", "latin1_swedish_ci", 1),
+        ("utf8mb3", "UTF-8 Unicode", "utf8mb3_general_ci", 3),
+        ("utf8mb4", "UTF-8 Unicode", "utf8mb4_0900_ai_ci", 4),
+    ] {
+        let row =
+            vec![Value::text(name), Value::text(description), Value::text(collation), Value::UInt(length)];
+        table.rows.push(row);
+    }
+    table
+}
+
+/// SHOW COLLATION: the collations of columns.
+pub(crate) fn collation() -> ShowTable {
+    let mut table = ShowTable::new(&[
+        ("Collation", text(64), false),
+        ("Charset", text(64), false),
+        ("Id", NUMBER, false),
+        ("Default", text(3), false),
+        ("Compiled", text(3), false),
+        ("Sortlen", ColumnType::integer(TypeKind::Int, true), false),
+        ("Pad_attribute", text(9), false),
+    ]);
+    for (name, charset, id, default, sort_length, pad) in [
+        ("binary", "binary", 63, "Yes", 1, "NO PAD"),
+        ("utf8mb4_0900_ai_ci", "utf8mb4", 255, "Yes", 0, "NO PAD"),
+        ("utf8mb4_bin", "utf8mb4", 46, "", 1, "PAD SPACE"),
+    ] {
+        table.rows.push(vec![
+            Value::text(name),
+            Value::text(charset),
+            Value::UInt(id),
+            Value::text(default),
+            Value::text("Yes"),
+            Value::UInt(sort_length),
+            Value::text(pad),
+        ]);
+    }
+    table
+}
+
+/// SHOW PLUGINS
+pub(crate) fn plugins() -> ShowTable {
+    let mut table = ShowTable::new(&[
+        ("Name", text(64), false),
+        ("Status", text(10), false),
+        ("Type", text(80), false),
+        ("Library", text(64), true),
+        ("License", text(80), false),
+    ]);
+    for (name, kind) in [
+        ("caching_sha2_password", "AUTHENTICATION"),
+        ("mysql_native_password", "AUTHENTICATION"),
+        ("InnoDB", "STORAGE ENGINE"),
+    ] {
+        let cells = [name, "ACTIVE", kind].map(Value::text);
+        table.rows.push(cells.into_iter().chain([Value::Null, Value::text("Apache-2.0")]).collect());
+    }
+    table
+}
+
+/// SHOW PRIVILEGES: all or nothing.
+pub(crate) fn privileges() -> ShowTable {
+    let mut table = ShowTable::texts(&[("Privilege", 64), ("Context", 64), ("Comment", 128)]);
+    table.push_texts(&[
+        "All privileges",
+        "Server Admin,Databases",
+        "To do everything on the server or on a database",
+    ]);
+    table.push_texts(&[
+        "Grant option",
+        "Server Admin,Databases",
+        "To give to other users those privileges you possess",
+    ]);
+    table.push_texts(&["Usage", "Server Admin", "No privileges - allow connect only"]);
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::{Process, VirtualTable};
+    use std::sync::Arc;
+
+    struct Two;
+
+    impl Host for Two {
+        fn processes(&self) -> Vec<Process> {
+            let one = |id: u64, user: &str, info: Option<String>| Process {
+                id,
+                user: user.into(),
+                host: "localhost:1".into(),
+                schema: None,
+                command: "Query".into(),
+                time_s: 3,
+                state: "executing".into(),
+                info,
+            };
+            vec![one(1, "root", Some("x".repeat(150))), one(2, "ann", None)]
+        }
+        fn kill(&self, _: u64, _: bool) -> bool {
+            false
+        }
+        fn status(&self) -> Vec<(String, String)> {
+            vec![("Uptime".into(), "7".into()), ("Questions".into(), "2".into())]
+        }
+        fn variables(&self) -> Vec<(String, String)> {
+            Vec::new()
+        }
+        fn virtual_tables(&self) -> Vec<Arc<dyn VirtualTable>> {
+            Vec::new()
+        }
+        fn password_hash(&self, _: &str, _: &[u8]) -> Option<Vec<u8>> {
+            None
+        }
+    }
+
+    #[test]
+    fn statements_are_cut_without_full_and_others_are_hidden() {
+        let info = |table: &ShowTable| table.rows[0][7].as_bytes().map(<[u8]>::len);
+        assert_eq!(info(&processlist(&Two, false, None)), Some(100));
+        assert_eq!(info(&processlist(&Two, true, None)), Some(150));
+        let mine = processlist(&Two, true, Some("ann"));
+        assert_eq!((mine.rows.len(), info(&mine)), (1, None));
+    }
+
+    #[test]
+    fn every_row_has_every_column() {
+        let more = vec![("Com_select".to_string(), "1".to_string()), ("Uptime".to_string(), "7".to_string())];
+        let all = status(&Two, more);
+        let names: Vec<_> = all.rows.iter().map(|row| row[0].as_bytes().unwrap().to_vec()).collect();
+        assert_eq!(names, [&b"Com_select"[..], b"Questions", b"Uptime"]);
+        for table in
+            [all, processlist(&Two, true, None), engines(), charset(), collation(), plugins(), privileges()]
+        {
+            assert!(!table.rows.is_empty() && table.rows.iter().all(|row| row.len() == table.columns.len()));
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! System variables: the catalogue, the values of the server and of each session, and SET's rules.
+//!
+//! 1. A session starts with a copy of the global values; the copy is shared until the session sets something.
+//! 2. What executors read per statement is in [`Settings`], recomputed after each SET; nothing hot looks a name up.
+
+mod catalog;
+pub(crate) mod set;
+
+pub(crate) use catalog::{Kind, Scope, VARIABLES, VERSION, find};
+use std::sync::Arc;
+use values::{Collation, SqlMode, Value, Zone};
+
+/// The text of every variable, by position in [`VARIABLES`].
+#[derive(Debug, Clone)]
+pub(crate) struct Values(Arc<Vec<Arc<str>>>);
+
+impl Values {
+    pub(crate) fn defaults() -> Values {
+        Values(Arc::new(VARIABLES.iter().map(|v| Arc::from(v.default)).collect()))
+    }
+
+    pub(crate) fn text(&self, index: usize) -> &str {
+        &self.0[index]
+    }
+
+    pub(crate) fn named(&self, name: &str) -> &str {
+        find(name).map_or("", |i| self.text(i))
+    }
+
+    pub(crate) fn put(&mut self, index: usize, text: &str) {
+        Arc::make_mut(&mut self.0)[index] = Arc::from(text);
+    }
+
+    pub(crate) fn put_named(&mut self, name: &str, text: &str) {
+        if let Some(index) = find(name) {
+            self.put(index, text);
+        }
+    }
+
+    /// The value as an expression sees it: numbers and truth values as integers.
+    pub(crate) fn value(&self, index: usize) -> Value {
+        let text = self.text(index);
+        if text == "NULL" {
+            return Value::Null;
+        }
+        match VARIABLES[index].kind {
+            Kind::Bool | Kind::ReadOnlyBool => Value::Int(i64::from(text == "ON")),
+            Kind::Fixed if matches!(text, "ON" | "OFF") => Value::Int(i64::from(text == "ON")),
+            Kind::Int { .. } | Kind::ReadOnlyInt => {
+                text.parse().map_or(Value::Null, |n: u64| match i64::try_from(n) {
+                    Ok(small) => Value::Int(small),
+                    Err(_) => Value::UInt(n),
+                })
+            }
+            Kind::Fixed if text.parse::<i64>().is_ok() => Value::Int(text.parse().unwrap_or(0)),
+            Kind::Seconds => text.parse().map_or(Value::Null, Value::Double),
+            _ => Value::text(text),
+        }
+    }
+}
+
+/// The character sets a client may speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Charset {
+    Utf8mb4,
+    Utf8mb3,
+    Latin1,
+    Ascii,
+    Binary,
+}
+
+impl Charset {
+    pub(crate) fn from_name(name: &str) -> Option<Charset> {
+        Some(match name.to_ascii_lowercase().as_str() {
+            "utf8mb4" => Charset::Utf8mb4,
+            "utf8" | "utf8mb3" => Charset::Utf8mb3,
+            "latin1" => Charset::Latin1,
+            "ascii" => Charset::Ascii,
+            "binary" => Charset::Binary,
+            _ => return None,
+        })
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Charset::Utf8mb4 => "utf8mb4",
+            Charset::Utf8mb3 => "utf8mb3",
+            Charset::Latin1 => "latin1",
+            Charset::Ascii => "ascii",
+            Charset::Binary => "binary",
+        }
+    }
+
+    /// The number and name of its default collation.
+    pub(crate) fn default_collation(self) -> (u16, &'static str) {
+        match self {
+            Charset::Utf8mb4 => (255, "utf8mb4_0900_ai_ci"),
+            Charset::Utf8mb3 => (33, "utf8mb3_general_ci"),
+            Charset::Latin1 => (8, "latin1_swedish_ci"),
+            Charset::Ascii => (11, "ascii_general_ci"),
+            Charset::Binary => (63, "binary"),
+        }
+    }
+
+    pub(crate) fn bytes_per_char(self) -> u32 {
+        match self {
+            Charset::Utf8mb4 => 4,
+            Charset::Utf8mb3 => 3,
+            _ => 1,
+        }
+    }
+
+    /// The set of a handshake's collation number; unknown numbers speak the default, as in MySQL.
+    pub(crate) fn of_collation(id: u16) -> (Charset, Collation) {
+        match id {
+            46 => (Charset::Utf8mb4, Collation::UTF8MB4_BIN),
+            63 => (Charset::Binary, Collation::BINARY),
+            33 | 76 | 83 | 192..=223 => (Charset::Utf8mb3, Collation::DEFAULT),
+            5 | 8 | 15 | 31 | 47..=49 | 94 => (Charset::Latin1, Collation::DEFAULT),
+            11 | 65 => (Charset::Ascii, Collation::DEFAULT),
+            _ => (Charset::Utf8mb4, Collation::DEFAULT),
+        }
+    }
+
+    /// Client bytes as UTF-8; `None` when they are none (the caller keeps the bytes).
+    pub(crate) fn decode<'a>(self, bytes: &'a [u8]) -> std::borrow::Cow<'a, [u8]> {
+        match self {
+            Charset::Latin1 if !bytes.is_ascii() => {
+                bytes.iter().map(|&b| latin1_char(b)).collect::<String>().into_bytes().into()
+            }
+            _ => bytes.into(),
+        }
+    }
+
+    /// UTF-8 as client bytes: what the set has not becomes `?`.
+    pub(crate) fn encode<'a>(self, text: &'a [u8]) -> std::borrow::Cow<'a, [u8]> {
+        if text.is_ascii() || matches!(self, Charset::Utf8mb4 | Charset::Binary) {
+            return text.into();
+        }
+        let text = String::from_utf8_lossy(text);
+        match self {
+            Charset::Utf8mb3 => text
+                .chars()
+                .map(|c| if c.len_utf8() > 3 { '?' } else { c })
+                .collect::<String>()
+                .into_bytes()
+                .into(),
+            Charset::Latin1 => text.chars().map(latin1_byte).collect::<Vec<u8>>().into(),
+            _ => text.chars().map(|c| if c.is_ascii() { c as u8 } else { b'?' }).collect::<Vec<u8>>().into(),
+        }
+    }
+}
+
+/// MySQL's latin1 is Windows-1252; its five free places stand for themselves.
+const CP1252: [char; 32] = [
+    '\u{20ac}', '\u{81}', '\u{201a}', '\u{192}', '\u{201e}', '\u{2026}', '\u{2020}', '\u{2021}', '\u{2c6}',
+    '\u{2030}', '\u{160}', '\u{2039}', '\u{152}', '\u{8d}', '\u{17d}', '\u{8f}', '\u{90}', '\u{2018}',
+    '\u{2019}', '\u{201c}', '\u{201d}', '\u{2022}', '\u{2013}', '\u{2014}', '\u{2dc}', '\u{2122}', '\u{161}',
+    '\u{203a}', '\u{153}', '\u{9d}', '\u{17e}', '\u{178}',
+];
+
+fn latin1_char(b: u8) -> char {
+    match b {
+        0x80..=0x9f => CP1252[usize::from(b - 0x80)],
+        _ => b as char,
+    }
+}
+
+fn latin1_byte(c: char) -> u8 {
+    match CP1252.iter().position(|&x| x == c) {
+        Some(i) => 0x80 + i as u8,
+        None => u8::try_from(u32::from(c)).ok().filter(|b| !(0x80..=0x9f).contains(b)).unwrap_or(b'?'),
+    }
+}
+
+/// The session's values that executors read.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) autocommit: bool,
+    pub(crate) sql_mode: SqlMode,
+    pub(crate) zone: Zone,
+    pub(crate) client: Charset,
+    /// `None`: character_set_results is NULL, no conversion.
+    pub(crate) results: Option<Charset>,
+    pub(crate) collation_connection: Collation,
+    pub(crate) isolation: crate::ast::Isolation,
+    pub(crate) read_only: bool,
+    pub(crate) lock_wait_timeout_us: u64,
+    pub(crate) max_execution_us: u64,
+    pub(crate) div_precision_increment: u8,
+    pub(crate) group_concat_max_len: usize,
+    pub(crate) sql_select_limit: u64,
+    pub(crate) max_error_count: usize,
+    pub(crate) max_allowed_packet: u64,
+    pub(crate) auto_increment: (u64, u64),
+    pub(crate) default_week_format: u8,
+    pub(crate) sql_notes: bool,
+    /// `timestamp` set by the client: the time of NOW(), in microseconds.
+    pub(crate) fixed_time_us: Option<i64>,
+}
+
+impl Settings {
+    pub(crate) fn of(values: &Values) -> Settings {
+        use crate::ast::Isolation;
+        let number = |name: &str| values.named(name).parse::<u64>().unwrap_or(0);
+        let on = |name: &str| values.named(name) == "ON";
+        let charset = |name: &str| Charset::from_name(values.named(name));
+        Settings {
+            autocommit: on("autocommit"),
+            sql_mode: SqlMode::parse(values.named("sql_mode")).unwrap_or(SqlMode::DEFAULT),
+            zone: Zone::parse(values.named("time_zone")).unwrap_or(Zone::UTC),
+            client: charset("character_set_client").unwrap_or(Charset::Utf8mb4),
+            results: charset("character_set_results"),
+            collation_connection: Collation::from_name(values.named("collation_connection"))
+                .unwrap_or(Collation::DEFAULT),
+            isolation: match values.named("transaction_isolation") {
+                "READ-UNCOMMITTED" => Isolation::ReadUncommitted,
+                "READ-COMMITTED" => Isolation::ReadCommitted,
+                "SERIALIZABLE" => Isolation::Serializable,
+                _ => Isolation::RepeatableRead,
+            },
+            read_only: on("transaction_read_only"),
+            lock_wait_timeout_us: number("innodb_lock_wait_timeout") * 1_000_000,
+            max_execution_us: number("max_execution_time") * 1000,
+            div_precision_increment: number("div_precision_increment") as u8,
+            group_concat_max_len: number("group_concat_max_len") as usize,
+            sql_select_limit: number("sql_select_limit"),
+            max_error_count: number("max_error_count") as usize,
+            max_allowed_packet: number("max_allowed_packet"),
+            auto_increment: (
+                number("auto_increment_increment").max(1),
+                number("auto_increment_offset").max(1),
+            ),
+            default_week_format: number("default_week_format") as u8,
+            sql_notes: on("sql_notes"),
+            fixed_time_us: values
+                .named("timestamp")
+                .parse::<f64>()
+                .ok()
+                .filter(|t| *t > 0.0)
+                .map(|t| (t * 1e6) as i64),
+        }
+    }
+
+    /// How statement text is read under this sql_mode.
+    pub(crate) fn lex_mode(&self) -> crate::lex::LexMode {
+        let has = |flag| self.sql_mode.has(flag);
+        crate::lex::LexMode {
+            ansi_quotes: has(SqlMode::ANSI_QUOTES),
+            no_backslash_escapes: has(SqlMode::NO_BACKSLASH_ESCAPES),
+            pipes_as_concat: has(SqlMode::PIPES_AS_CONCAT),
+            high_not_precedence: has(SqlMode::HIGH_NOT_PRECEDENCE),
+        }
+    }
+}

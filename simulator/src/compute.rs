@@ -1,0 +1,428 @@
+//! A compute process: it opens the volume, writes mini-transactions, reads pages, and dies.
+//!
+//! It keeps what a buffer pool would: the LSN of every page it changed. What it acknowledges to its clients, and what it reads,
+//! goes to the oracle through [`Told`].
+
+use crate::oracle::PageModel;
+use crate::plan::Plan;
+use crate::rng::Rng;
+use bytes::Bytes;
+use protocol::contract::{LogError, MtrRecord};
+use protocol::message::{Envelope, Message, PageRefusal, Peer, ReadPage};
+use protocol::page::PageKind;
+use protocol::record::frame_len;
+use protocol::redo::{Op, OpsBuf};
+use protocol::{Head, Lsn, PageId, PgId, SegmentId, VolumeEpoch, VolumeId, WriterId};
+use quorum::{Actions, Creator, Event, NewVolume, Notice, Outcome, RecoverSettings, Recoverer, Settings, WriterLog};
+use std::collections::{BTreeMap, VecDeque};
+
+/// What a process tells the world, in order.
+#[derive(Debug)]
+pub enum Told {
+    /// The volume was created with this head.
+    Created(Box<Head>),
+    /// Open for writing.
+    Opened {
+        /// The epoch.
+        epoch: VolumeEpoch,
+        /// The VDL chosen.
+        vdl: Lsn,
+        /// The head installed.
+        head: Box<Head>,
+    },
+    /// VDL of an open writer rose.
+    Vdl(VolumeEpoch, Lsn),
+    /// A client got its OK.
+    Committed(Lsn),
+    /// The attempt failed; the process will try again.
+    Failed(String),
+    /// Halted: acknowledged log cannot be shown.
+    Halted(String),
+    /// A page arrived: page, the volume's read point, image.
+    Read(PageId, Lsn, Bytes),
+    /// A segment forgot a version that was in use.
+    Forgotten(PageId, Lsn),
+    /// A read took this long without an answer.
+    ReadStuck(PageId, Lsn, u64),
+    /// A copy was replaced by a newcomer.
+    Replaced(SegmentId),
+}
+
+enum Stage {
+    Waiting { until_us: u64, create: bool },
+    Creating(Creator),
+    Opening(Recoverer),
+    Open(Box<WriterLog>),
+    Dead,
+}
+
+struct Read {
+    page: PageId,
+    at: Lsn,
+    point: Lsn,
+    route: Vec<SegmentId>,
+    tried: usize,
+    asked_us: u64,
+    since_us: u64,
+    complained: bool,
+}
+
+/// See the module.
+pub struct Compute {
+    /// The nonce of the present attempt.
+    pub writer: WriterId,
+    volume: VolumeId,
+    stage: Stage,
+    actions: Actions,
+    page_lsns: BTreeMap<PageId, Lsn>,
+    pages: u64,
+    commits: VecDeque<Lsn>,
+    reads: BTreeMap<u64, Read>,
+    next_read: u64,
+    lal_bytes: u64,
+    groups: u32,
+}
+
+/// A read goes to the next copy after this long.
+const HEDGE_US: u64 = 25_000;
+/// A read without an answer for this long is told.
+const STUCK_US: u64 = 1_500_000;
+
+impl Compute {
+    /// A process that first creates the volume, or opens the one that is there.
+    pub fn start(plan: &Plan, volume: VolumeId, create: bool, now_us: u64, rng: &mut Rng) -> Compute {
+        Compute {
+            writer: WriterId(rng.nonce()),
+            volume,
+            stage: Stage::Waiting { until_us: now_us, create },
+            actions: Actions::default(),
+            page_lsns: BTreeMap::new(),
+            pages: plan.pages_per_pg,
+            commits: VecDeque::new(),
+            reads: BTreeMap::new(),
+            next_read: 0,
+            lal_bytes: plan.lal_bytes,
+            groups: plan.groups,
+        }
+    }
+
+    /// The settings of the write path in simulations: small and impatient.
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        Settings {
+            lal_bytes: self.lal_bytes,
+            window_bytes: 16 << 10,
+            batch_bytes: 4 << 10,
+            send_bytes: 1 << 10,
+            keep_bytes: 8 << 10,
+            retransmit_us: 30_000,
+            ..Settings::default()
+        }
+    }
+
+    /// The process is gone; nothing of it answers any more.
+    pub fn kill(&mut self) {
+        self.stage = Stage::Dead;
+    }
+
+    /// The writer's log while it is open.
+    #[must_use]
+    pub fn log(&self) -> Option<&WriterLog> {
+        match &self.stage {
+            Stage::Open(log) => Some(log),
+            _ => None,
+        }
+    }
+
+    /// True once the process is dead.
+    #[must_use]
+    pub fn dead(&self) -> bool {
+        matches!(self.stage, Stage::Dead)
+    }
+
+    /// The lowest volume read point in use.
+    #[must_use]
+    pub fn lowest_read(&self) -> Option<Lsn> {
+        self.reads.values().map(|r| r.at).min()
+    }
+
+    /// What the process waits for, when it is not open.
+    #[must_use]
+    pub fn state(&self) -> String {
+        match &self.stage {
+            Stage::Waiting { .. } => "waits to stand".to_owned(),
+            Stage::Creating(creator) => format!("creates, waits for {:?}", creator.waiting()),
+            Stage::Opening(recoverer) => format!("opens, {:?} missing {:?}", recoverer.epoch(), recoverer.missing()),
+            Stage::Open(log) => format!(
+                "open {:?} vdl {} vcl {} last {} pending reads {} segments {:#?}",
+                log.epoch(),
+                log.vdl(),
+                log.vcl(),
+                log.last_lsn(),
+                self.reads.len(),
+                log.segments()
+            ),
+            Stage::Dead => "dead".to_owned(),
+        }
+    }
+
+    /// One event: a message, or time.
+    pub fn step(
+        &mut self,
+        now_us: u64,
+        message: Option<Envelope>,
+        model: &PageModel,
+        rng: &mut Rng,
+        told: &mut Vec<Told>,
+    ) {
+        if let Stage::Waiting { until_us, create } = self.stage
+            && now_us >= until_us
+        {
+            self.stand(create, rng);
+        }
+        let message = match message {
+            Some(envelope) => match self.on_read_answer(now_us, envelope, told) {
+                Some(envelope) => Event::Message(envelope),
+                None => Event::Tick,
+            },
+            None => Event::Tick,
+        };
+        match &mut self.stage {
+            Stage::Waiting { .. } | Stage::Dead => {}
+            Stage::Creating(creator) => {
+                if let Some(head) = creator.step(now_us, message, &mut self.actions) {
+                    told.push(Told::Created(Box::new(head)));
+                    self.stage = Stage::Waiting { until_us: now_us, create: false };
+                }
+            }
+            Stage::Opening(recoverer) => {
+                if let Some(outcome) = recoverer.step(now_us, message, &mut self.actions) {
+                    self.ended(now_us, outcome, model, rng, told);
+                }
+            }
+            Stage::Open(log) => log.step(now_us, message, &mut self.actions),
+        }
+        self.notices(now_us, told);
+        self.drive_reads(now_us, told);
+    }
+
+    fn stand(&mut self, create: bool, rng: &mut Rng) {
+        self.writer = WriterId(rng.nonce());
+        self.stage = if create {
+            Stage::Creating(Creator::new(NewVolume {
+                volume: self.volume,
+                pages_per_pg: self.pages,
+                lease_ms: 600,
+                nodes: Default::default(),
+                writer: self.writer,
+                nonce: rng.nonce(),
+                ask_us: 20_000,
+            }))
+        } else {
+            Stage::Opening(Recoverer::new(RecoverSettings {
+                settings: self.settings(),
+                volume: Some(self.volume),
+                writer: self.writer,
+                nonce: rng.nonce(),
+            }))
+        };
+    }
+
+    fn ended(&mut self, now_us: u64, outcome: Outcome, model: &PageModel, rng: &mut Rng, told: &mut Vec<Told>) {
+        let pause = rng.exponential(60_000);
+        self.stage = Stage::Waiting { until_us: now_us + pause, create: false };
+        match outcome {
+            Outcome::Opened(log) => {
+                let (epoch, vdl, head) = (log.epoch(), log.vdl(), Box::new(log.head().clone()));
+                told.push(Told::Opened { epoch, vdl, head });
+                self.page_lsns = model.ids().into_iter().map(|id| (id, Lsn::MAX)).collect();
+                self.stage = Stage::Open(log);
+            }
+            Outcome::Superseded { epoch } => told.push(Told::Failed(format!("superseded by {epoch:?}"))),
+            Outcome::NoVolume => told.push(Told::Failed("no volume".to_owned())),
+            Outcome::Refused { missing } => told.push(Told::Failed(format!("refused: {missing:?}"))),
+            Outcome::Halted { pg, claimed, shown } => {
+                told.push(Told::Halted(format!("{pg} claims {claimed}, shows {shown}")));
+            }
+        }
+    }
+
+    fn notices(&mut self, now_us: u64, told: &mut Vec<Told>) {
+        let Stage::Open(log) = &mut self.stage else { return };
+        for notice in self.actions.notices.drain(..) {
+            match notice {
+                Notice::Vdl(vdl) => {
+                    told.push(Told::Vdl(log.epoch(), vdl));
+                    while self.commits.front().is_some_and(|lsn| *lsn <= vdl) {
+                        if let Some(lsn) = self.commits.pop_front() {
+                            told.push(Told::Committed(lsn));
+                        }
+                    }
+                }
+                Notice::Replaced(id) => told.push(Told::Replaced(id)),
+                Notice::GroupOpened(_) | Notice::Replacing(_) | Notice::Ended(_) => {}
+            }
+        }
+        if log.ended().is_some() {
+            // A fenced writer is finished; its process may stand again.
+            let until_us = now_us + 50_000;
+            self.stage = Stage::Waiting { until_us, create: false };
+            self.commits.clear();
+            self.reads.clear();
+        }
+    }
+
+    /// Takes what is to be sent.
+    pub fn sends(&mut self) -> Vec<Envelope> {
+        std::mem::take(&mut self.actions.sends)
+    }
+
+    /// When it wants to be woken.
+    #[must_use]
+    pub fn wake_us(&self, now_us: u64) -> u64 {
+        let reads = if self.reads.is_empty() { u64::MAX } else { now_us + HEDGE_US / 2 };
+        match &self.stage {
+            Stage::Waiting { until_us, .. } => *until_us,
+            Stage::Creating(_) => now_us + 10_000,
+            Stage::Opening(recoverer) => recoverer.next_wake_us(now_us),
+            Stage::Open(log) => log.next_wake_us().min(reads),
+            Stage::Dead => u64::MAX,
+        }
+        .max(now_us + 1)
+    }
+
+    /// Writes one mini-transaction of one to four records over random pages, of all groups or, in idle phases, of one.
+    pub fn write(&mut self, now_us: u64, model: &PageModel, rng: &mut Rng, busy: Option<PgId>) {
+        let (groups, per_group) = (self.groups, self.pages);
+        let Stage::Open(log) = &mut self.stage else { return };
+        let count = if rng.chance(3_000) { rng.range(2, 5) } else { 1 };
+        let mut pages = Vec::new();
+        for _ in 0..count {
+            let pg = busy.map_or_else(|| rng.range(0, u64::from(groups) - 1), |pg| u64::from(pg.0));
+            if log.ensure_group(PgId(pg as u32)) != Ok(true) {
+                continue;
+            }
+            let page = PageId(pg * per_group + rng.range(0, per_group - 1));
+            if !pages.contains(&page) {
+                pages.push(page);
+            }
+        }
+        if pages.is_empty() {
+            return;
+        }
+        let ops: Vec<(PageId, Lsn, OpsBuf)> = pages
+            .into_iter()
+            .map(|page| {
+                let known = self.page_lsns.get(&page).copied().unwrap_or(Lsn::ZERO);
+                let prev = if known == Lsn::MAX { model.lsn(page) } else { known };
+                (page, prev, random_ops(prev == Lsn::ZERO, rng))
+            })
+            .collect();
+        let bytes: u64 = ops.iter().map(|(_, _, ops)| frame_len(ops.bytes(), false) as u64).sum();
+        if log.try_reserve(bytes + 64) != Ok(true) {
+            log.poll_send(now_us, &mut self.actions);
+            return;
+        }
+        log.give_back(64);
+        let mut records: Vec<MtrRecord<'_>> = ops
+            .iter()
+            .map(|(page, prev, ops)| MtrRecord { page: *page, prev_page: *prev, ops, lsn: Lsn::ZERO })
+            .collect();
+        let commit = rng.chance(5_000);
+        let appended: Result<Lsn, LogError> = log.append(now_us, &mut records, commit);
+        let Ok(cpl) = appended else { return };
+        for record in &records {
+            self.page_lsns.insert(record.page, record.lsn);
+        }
+        if commit {
+            self.commits.push_back(cpl);
+        }
+        log.poll_send(now_us, &mut self.actions);
+    }
+
+    /// Starts a read of a random page as of the present VDL.
+    pub fn read(&mut self, now_us: u64, model: &PageModel, rng: &mut Rng) {
+        let ids = model.ids();
+        if self.log().is_none() || ids.is_empty() || self.reads.len() >= 8 {
+            return;
+        }
+        let page = ids[rng.index(ids.len())];
+        self.start_read(now_us, page);
+    }
+
+    /// Starts a read of `page`.
+    pub fn start_read(&mut self, now_us: u64, page: PageId) {
+        let Stage::Open(log) = &mut self.stage else { return };
+        let at = log.vdl();
+        let pg = log.head().geometry().pg_of(page);
+        let Some(point) = log.read_point(pg, at) else { return };
+        let route = log.route(pg, point);
+        self.next_read += 1;
+        let read =
+            Read { page, at, point, route, tried: 0, asked_us: 0, since_us: now_us, complained: false };
+        self.reads.insert(self.next_read, read);
+        self.drive_reads(now_us, &mut Vec::new());
+    }
+
+    /// Reads under way.
+    #[must_use]
+    pub fn reading(&self) -> usize {
+        self.reads.len()
+    }
+
+    fn drive_reads(&mut self, now_us: u64, told: &mut Vec<Told>) {
+        let Stage::Open(log) = &mut self.stage else { return };
+        for (request, read) in &mut self.reads {
+            if now_us > read.since_us + STUCK_US && !read.complained {
+                read.complained = true;
+                told.push(Told::ReadStuck(read.page, read.at, now_us - read.since_us));
+            }
+            if now_us < read.asked_us + HEDGE_US || read.route.is_empty() {
+                continue;
+            }
+            let to = read.route[read.tried % read.route.len()];
+            read.tried += 1;
+            read.asked_us = now_us;
+            let ask = ReadPage { request: *request, epoch: log.epoch(), page: read.page, at: read.point };
+            let from = Peer::Compute(self.writer);
+            self.actions.sends.push(Envelope { from, to: Peer::Segment(to), message: ask.into() });
+        }
+        let lowest = self.reads.values().map(|r| r.at).min().unwrap_or(Lsn::MAX);
+        log.release_below(lowest.min(log.vdl()));
+    }
+
+    fn on_read_answer(&mut self, now_us: u64, envelope: Envelope, told: &mut Vec<Told>) -> Option<Envelope> {
+        match envelope.message {
+            Message::PageRead(answer) => {
+                if let Some(read) = self.reads.remove(&answer.request) {
+                    told.push(Told::Read(read.page, read.at, answer.image));
+                }
+            }
+            Message::PageRefused(refused) => {
+                if let Some(read) = self.reads.get_mut(&refused.request) {
+                    read.asked_us = read.asked_us.min(now_us.saturating_sub(HEDGE_US - 3_000));
+                    if refused.reason == PageRefusal::Forgotten {
+                        told.push(Told::Forgotten(read.page, read.at));
+                    }
+                }
+            }
+            _ => return Some(envelope),
+        }
+        None
+    }
+}
+
+fn random_ops(first: bool, rng: &mut Rng) -> OpsBuf {
+    let mut ops = OpsBuf::new();
+    if first {
+        ops.push(Op::Init { kind: PageKind::Tree });
+    }
+    let len = rng.range(1, 60) as usize;
+    let bytes: Vec<u8> = (0..len).map(|_| rng.bits() as u8).collect();
+    let offset = rng.range(32, 16_384 - 128) as u16;
+    ops.push(Op::Write { offset, bytes: &bytes });
+    if rng.chance(2_000) {
+        ops.push(Op::StampLsn { offset: if offset < 8_000 { offset + 100 } else { offset - 100 } });
+    }
+    ops
+}

@@ -1,0 +1,111 @@
+//! A machine with one node folder: the node's process, its disk, and what it ever promised.
+
+use crate::disk::{Crash, SimDisk};
+use crate::rng::Rng;
+use protocol::head::HeadVersion;
+use protocol::message::Acked;
+use protocol::{Incarnation, Lsn, NodeId, SegmentId, VolumeId};
+use std::collections::BTreeMap;
+use storage_node::{Action, Event, Node, NodeConfig, Phase, Settings};
+
+/// What a life of a segment acknowledged.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Promise {
+    /// Highest SCL, under the head below.
+    pub scl: Lsn,
+    /// The newest head it said to hold.
+    pub head: HeadVersion,
+}
+
+/// See the module.
+pub struct Host {
+    /// The process, when it runs.
+    pub node: Option<Node>,
+    /// Survives the process.
+    pub disk: SimDisk,
+    /// Counts processes; what belongs to an older one is dropped.
+    pub life: u64,
+    /// When the next tick is scheduled.
+    pub tick_us: u64,
+    /// Every acknowledgement that left, by segment and life.
+    pub promises: BTreeMap<(SegmentId, Incarnation), Promise>,
+    /// A device error was injected into this life of the process.
+    pub hurt: bool,
+    /// The device is said to be full.
+    pub full: bool,
+    id: NodeId,
+    volume: VolumeId,
+}
+
+impl Host {
+    /// A machine with an empty folder, its process not started.
+    #[must_use]
+    pub fn new(volume: VolumeId, rng: &mut Rng) -> Host {
+        Host {
+            node: None,
+            disk: SimDisk::default(),
+            life: 0,
+            tick_us: u64::MAX,
+            promises: BTreeMap::new(),
+            hurt: false,
+            full: false,
+            id: NodeId(rng.nonce()),
+            volume,
+        }
+    }
+
+    /// Starts the process on what the disk holds.
+    pub fn start(&mut self, now_us: u64, out: &mut Vec<Action>) {
+        self.life += 1;
+        self.tick_us = u64::MAX;
+        self.hurt = false;
+        let config = NodeConfig { volume: self.volume, node: self.id, settings: Settings::small() };
+        let mut node = Node::new(config);
+        node.step(now_us, Event::Open { files: self.disk.list() }, out);
+        self.node = Some(node);
+    }
+
+    /// The process dies, maybe with its machine.
+    pub fn crash(&mut self, crash: Crash, rng: &mut Rng) {
+        self.node = None;
+        self.life += 1;
+        self.disk.crash(crash, rng);
+    }
+
+    /// The folder is deleted; what starts next is another node.
+    pub fn wipe(&mut self, rng: &mut Rng) {
+        self.crash(Crash::Process, rng);
+        self.disk.wipe();
+        self.id = NodeId(rng.nonce());
+    }
+
+    /// The volume its folder belongs to.
+    #[must_use]
+    pub fn volume(&self) -> VolumeId {
+        self.volume
+    }
+
+    /// The process, when it answers.
+    #[must_use]
+    pub fn serving(&self) -> Option<&Node> {
+        self.node.as_ref().filter(|n| *n.phase() == Phase::Serving)
+    }
+
+    /// Why the process gave up, if it did.
+    #[must_use]
+    pub fn failed(&self) -> Option<&str> {
+        match self.node.as_ref()?.phase() {
+            Phase::Failed(why) => Some(why),
+            _ => None,
+        }
+    }
+
+    /// An acknowledgement leaves.
+    pub fn promised(&mut self, id: SegmentId, acked: &Acked) {
+        let promise = self.promises.entry((id, acked.incarnation)).or_default();
+        if acked.head_version > promise.head {
+            promise.head = acked.head_version;
+        }
+        promise.scl = promise.scl.max(acked.scl);
+    }
+}

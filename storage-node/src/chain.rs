@@ -43,6 +43,8 @@ pub struct Chain {
     by_page: Option<BTreeMap<PageId, Vec<Lsn>>>,
     mark: Lsn,
     longest: usize,
+    unapplied: usize,
+    beyond: usize,
 }
 
 impl Chain {
@@ -50,13 +52,42 @@ impl Chain {
     #[must_use]
     pub fn new(base: Lsn, pages: bool) -> Chain {
         let by_page = pages.then(BTreeMap::new);
-        Chain { base, scl: base, records: BTreeMap::new(), bytes: 0, by_page, mark: base, longest: 0 }
+        Chain {
+            base,
+            scl: base,
+            records: BTreeMap::new(),
+            bytes: 0,
+            by_page,
+            mark: base,
+            longest: 0,
+            unapplied: 0,
+            beyond: 0,
+        }
     }
 
     /// Pages are complete through `point`: chains of unapplied records are counted from there.
     pub fn set_mark(&mut self, point: Lsn) {
         self.mark = point;
         self.longest = 0;
+        self.count();
+    }
+
+    /// Counts anew what lies above the mark, and beyond a gap.
+    fn count(&mut self) {
+        let bytes = |from: Lsn| self.records.range((Excluded(from), Unbounded)).map(|(_, r)| r.len()).sum();
+        (self.unapplied, self.beyond) = (bytes(self.mark), bytes(self.scl));
+    }
+
+    /// Bytes of records above the mark: what restart and coalescing have to do.
+    #[must_use]
+    pub fn unapplied_bytes(&self) -> usize {
+        self.unapplied
+    }
+
+    /// Bytes of records held beyond a gap.
+    #[must_use]
+    pub fn beyond_gap_bytes(&self) -> usize {
+        self.beyond
     }
 
     /// The longest chain of unapplied records any page has grown since the mark was set.
@@ -129,6 +160,8 @@ impl Chain {
             return false;
         }
         self.bytes += record.len();
+        self.unapplied += if record.lsn > self.mark { record.len() } else { 0 };
+        self.beyond += if record.lsn > self.scl { record.len() } else { 0 };
         if let Some(by_page) = &mut self.by_page {
             let lsns = by_page.entry(record.page).or_default();
             let at = lsns.partition_point(|l| *l < record.lsn);
@@ -152,6 +185,7 @@ impl Chain {
                 break;
             }
             scl = *lsn;
+            self.beyond -= record.len();
         }
         assert!(scl >= before, "chain invariant 1: SCL falls from {before:?} to {scl:?} by a new record");
         self.scl = scl;
@@ -178,6 +212,7 @@ impl Chain {
         }
         if !dead.is_empty() {
             self.scl = self.base;
+            self.count();
             self.advance();
         }
         dead.len()
@@ -218,9 +253,9 @@ impl Chain {
             self.remove(lsn);
         }
         self.base = base;
-        if self.scl < base {
-            self.scl = base;
-        }
+        self.scl = self.scl.max(base);
+        self.mark = self.mark.max(base);
+        self.count();
         self.advance();
     }
 
@@ -269,19 +304,5 @@ impl Chain {
             frames.extend_from_slice(record.frame());
         }
         (Bytes::from(frames), true)
-    }
-
-    /// How long the longest chain of records above `after` of one page is.
-    #[must_use]
-    pub fn longest_above(&self, after: Lsn) -> usize {
-        let pages = self.by_page.iter().flat_map(|p| p.values());
-        pages.map(|lsns| lsns.len() - lsns.partition_point(|l| *l <= after)).max().unwrap_or(0)
-    }
-
-    /// Length of one page's chain of records above `after`.
-    #[must_use]
-    pub fn page_chain(&self, page: PageId, after: Lsn) -> usize {
-        let lsns = self.by_page.as_ref().and_then(|p| p.get(&page));
-        lsns.map_or(0, |lsns| lsns.len() - lsns.partition_point(|l| *l <= after))
     }
 }

@@ -34,7 +34,7 @@ impl Node {
 
     fn start_job(&mut self, id: SegmentId, out: &mut Vec<Action>) {
         let (now, vdl) = (self.now_us, self.vdl);
-        let pressed = self.log.held_bytes() > self.config.settings.uncoalesced_bytes;
+        let position = self.log.tail;
         let Some(segment) = self.segments.get_mut(&id) else { return };
         let Some(pages) = segment.pages.as_ref() else { return };
         if pages.job.is_some() || now < self.no_space_until_us {
@@ -46,7 +46,7 @@ impl Node {
         if !pages.heal.is_empty() {
             return self.drive_heal(id, out);
         }
-        let job = round(segment, vdl, now, pressed, &self.config.settings)
+        let job = round(segment, vdl, now, position, &self.config.settings)
             .or_else(|| collection(segment, self.config.settings.gc_pages));
         let Some(job) = job else { return };
         if let Some(pages) = segment.pages.as_mut() {
@@ -57,7 +57,7 @@ impl Node {
 }
 
 /// A round, if one is due.
-fn round(segment: &mut Segment, vdl: Lsn, now: u64, pressed: bool, settings: &Settings) -> Option<Job> {
+fn round(segment: &mut Segment, vdl: Lsn, now: u64, position: u64, settings: &Settings) -> Option<Job> {
     let pages = segment.pages.as_mut()?;
     let point = pages.store.page_point;
     let limit = segment.chain.scl().min(vdl);
@@ -67,8 +67,10 @@ fn round(segment: &mut Segment, vdl: Lsn, now: u64, pressed: bool, settings: &Se
         return None;
     }
     let since = *pages.waiting_since_us.get_or_insert(now);
-    let due = pressed
-        || limit.since(point) >= settings.coalesce_bytes as u64
+    // Small batches are padded to sectors: what a restart reads is bytes of log, not of records.
+    let log_bytes = position.saturating_sub(pages.round_position);
+    let due = segment.chain.unapplied_bytes() >= settings.coalesce_bytes
+        || log_bytes >= settings.coalesce_log_bytes
         || segment.chain.longest() >= settings.coalesce_chain
         || now >= since + settings.coalesce_interval_us;
     if !due {
@@ -89,6 +91,7 @@ fn round(segment: &mut Segment, vdl: Lsn, now: u64, pressed: bool, settings: &Se
         target > point && target <= limit,
         "coalesce invariant 1: target {target:?} from {point:?}, limit {limit:?}"
     );
+    pages.round_position = position;
     Some(Job::new(JobKind::Round { target }, order))
 }
 

@@ -133,10 +133,10 @@ impl Node {
                 return false;
             }
         }
-        let beyond_gap =
-            record.lsn.since(segment.chain.scl()) > settings.gap_bytes as u64 && segment.chain.has_gap();
+        let follows = record.prev_pg <= segment.chain.scl() || segment.staged.contains(&record.prev_pg);
+        let within = follows || segment.chain.beyond_gap_bytes() + record.len() <= settings.gap_bytes;
         let fits = queued + record.len() <= settings.ingest_bytes;
-        if beyond_gap || !fits {
+        if !within || !fits {
             self.metrics.dropped += 1;
             return false;
         }
@@ -156,7 +156,8 @@ impl Node {
             return self.gossip_to(id, peer.position, false, out);
         }
         self.meet_floor(id, m.floor);
-        let taken = if self.full() { 0 } else { self.take_frames(id, VolumeEpoch(u64::MAX), &m.frames) };
+        // Repair may use the reserve: a gap that stays holds back everybody's floor.
+        let taken = if self.exhausted() { 0 } else { self.take_frames(id, VolumeEpoch(u64::MAX), &m.frames) };
         self.metrics.gossip_records += taken as u64;
         if let Some(segment) = self.segments.get_mut(&id) {
             segment.asked_us = None;

@@ -63,6 +63,7 @@ pub(crate) struct Lane {
     changed: bool,
     pub(crate) superblock_sequence: u64,
     last_write_us: u64,
+    changed_us: Option<u64>,
     unclaimed: bool,
 }
 
@@ -103,7 +104,10 @@ impl Node {
         if self.lane.in_flight.is_some() {
             return;
         }
-        if self.lane.urgent {
+        // Under steady load the queue is never empty; what changed must not wait for ever.
+        let overdue = self.lane.changed
+            && self.now_us >= *self.lane.changed_us.get_or_insert(self.now_us) + self.config.settings.idle_us;
+        if self.lane.urgent || overdue {
             return self.write_superblock(out);
         }
         while let Some(Item::Waiter(_)) = self.lane.queue.front() {
@@ -136,6 +140,7 @@ impl Node {
             return self.fail("the head outgrew the superblock".into());
         };
         (self.lane.urgent, self.lane.changed, self.lane.unclaimed) = (false, false, false);
+        self.lane.changed_us = None;
         self.metrics.superblock_writes += 1;
         let offset = Superblock::slot_offset(superblock.sequence);
         let waiters = std::mem::take(&mut self.lane.superblock_waiters);

@@ -47,8 +47,8 @@ pub struct Metrics {
     pub log_held_bytes: u64,
     /// *Now*: bytes of records held in memory.
     pub record_held_bytes: u64,
-    /// *Now*: records waiting to be coalesced, over all full segments.
-    pub uncoalesced: u64,
+    /// *Now*: bytes of records waiting to be coalesced, over all full segments.
+    pub uncoalesced_bytes: u64,
     /// *Now*: longest chain of unapplied records of one page.
     pub longest_chain: u64,
     /// *Now*: slots of page files in use.

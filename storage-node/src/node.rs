@@ -279,11 +279,22 @@ impl Node {
 
     /// True when no more log may be taken: device nearly full, or log at its bound.
     pub(crate) fn full(&self) -> bool {
-        let reserve = self.config.settings.reserve_per_mille;
-        let device = self.space.is_some_and(|(free, total)| free < total / 1000 * reserve);
-        device
+        let s = &self.config.settings;
+        let behind =
+            |s: &Segment| s.pages.as_ref().filter(|p| !p.copying()).map_or(0, |_| s.chain.unapplied_bytes());
+        self.free_below(s.reserve_per_mille)
             || self.now_us < self.no_space_until_us
-            || self.log.held_bytes() > self.config.settings.log_max_bytes
+            || self.log.held_bytes() > s.log_max_bytes
+            || self.segments.values().any(|segment| behind(segment) as u64 > s.uncoalesced_bytes)
+    }
+
+    /// True when not even repair may take room.
+    pub(crate) fn exhausted(&self) -> bool {
+        self.free_below(self.config.settings.reserve_per_mille / 5) || self.now_us < self.no_space_until_us
+    }
+
+    fn free_below(&self, per_mille: u64) -> bool {
+        self.space.is_some_and(|(free, total)| free < total / 1000 * per_mille)
     }
 
     /// Where the node stands.
@@ -300,9 +311,8 @@ impl Node {
         for segment in self.segments.values() {
             m.record_held_bytes += segment.chain.bytes() as u64;
             if let Some(pages) = &segment.pages {
-                let point = pages.store.page_point;
-                m.uncoalesced += segment.chain.range(point, segment.chain.scl()).count() as u64;
-                m.longest_chain = m.longest_chain.max(segment.chain.longest_above(point) as u64);
+                m.uncoalesced_bytes += segment.chain.unapplied_bytes() as u64;
+                m.longest_chain = m.longest_chain.max(segment.chain.longest() as u64);
                 m.page_slots += pages.store.used_slots();
             }
         }

@@ -31,6 +31,8 @@ pub(crate) struct Pages {
     pub(crate) copy: Option<CopyIn>,
     pub(crate) heal: BTreeMap<PageId, Heal>,
     pub(crate) waiting_since_us: Option<u64>,
+    /// Position of the log when the last round began.
+    pub(crate) round_position: u64,
     pub(crate) collected: Option<PageId>,
     pub(crate) collected_at: Lsn,
     pub(crate) scrubbed: Option<(PageId, Lsn)>,
@@ -46,6 +48,7 @@ impl Pages {
             copy: copy.then(CopyIn::default),
             heal: BTreeMap::new(),
             waiting_since_us: None,
+            round_position: 0,
             collected: None,
             collected_at: Lsn::ZERO,
             scrubbed: None,

@@ -7,7 +7,7 @@ pub struct Settings {
     pub log_file_bytes: u64,
     /// Longest log block (one write, one sync); more records wait for the next block.
     pub log_block_bytes: usize,
-    /// Uncoalesced log in bytes of log files beyond which coalescing no longer waits for anything.
+    /// Bytes of records a full segment holds that are not in pages yet; beyond it appends are answered `full`.
     pub uncoalesced_bytes: u64,
     /// Log in bytes of log files beyond which appends are answered `full`: what memory and restart are bounded by.
     pub log_max_bytes: u64,
@@ -17,6 +17,8 @@ pub struct Settings {
     pub gap_bytes: usize,
     /// A coalescing round starts when so many bytes of records wait in a segment ...
     pub coalesce_bytes: usize,
+    /// ... or when the node's log has grown by so many bytes since the segment's last round ...
+    pub coalesce_log_bytes: u64,
     /// ... or when one page's chain of unapplied records is so long ...
     pub coalesce_chain: usize,
     /// ... or when the oldest has waited so long.
@@ -52,15 +54,16 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Settings {
-            log_file_bytes: 16 << 20,
+            log_file_bytes: 8 << 20,
             log_block_bytes: 1 << 20,
             uncoalesced_bytes: 256 << 20,
             log_max_bytes: 512 << 20,
             ingest_bytes: 16 << 20,
             gap_bytes: 32 << 20,
-            coalesce_bytes: 8 << 20,
+            coalesce_bytes: 16 << 20,
+            coalesce_log_bytes: 32 << 20,
             coalesce_chain: 4096,
-            coalesce_interval_us: 5_000_000,
+            coalesce_interval_us: 10_000_000,
             coalesce_pages: 512,
             coalesce_depth: 8,
             verify_writes: true,
@@ -90,6 +93,7 @@ impl Settings {
             ingest_bytes: 1 << 20,
             gap_bytes: 1 << 20,
             coalesce_bytes: 16 << 10,
+            coalesce_log_bytes: 256 << 10,
             coalesce_chain: 64,
             coalesce_interval_us: 200_000,
             coalesce_pages: 16,

@@ -86,8 +86,12 @@ impl Node {
     }
 
     fn format(&mut self, out: &mut Vec<Action>) {
-        if let Some(opening) = &mut self.opening {
-            opening.step = Step::MakeSuperblock;
+        let Some(opening) = &mut self.opening else { return };
+        opening.step = Step::MakeSuperblock;
+        let left: Vec<DiskFile> =
+            opening.files.keys().copied().filter(|f| matches!(f, DiskFile::Log(_))).collect();
+        for file in left {
+            self.disk(Pending::Nothing, file, DiskOp::Delete, out);
         }
         let op = DiskOp::Allocate { len: 2 * SLOT_BYTES as u64 };
         self.disk(Pending::Start, DiskFile::Super, op, out);
@@ -267,6 +271,14 @@ impl Node {
                 let pages = Pages::recover(replays, segment.chain.base(), segment.newcomer);
                 segment.chain.set_mark(pages.store.page_point);
                 segment.pages = Some(pages);
+            }
+            if let Some(pages) = segment.pages.as_mut().filter(|p| !p.copying())
+                && pages.store.page_point > segment.chain.scl()
+            {
+                // Log is missing below what the pages hold: the chain goes on from there.
+                pages.store.forgotten_below = pages.store.forgotten_below.max(pages.store.page_point);
+                segment.chain.restart_at(pages.store.page_point);
+                segment.settle_claim();
             }
             if segment.claimed > segment.chain.scl() {
                 tracing::warn!(segment = ?segment.id, claim = ?segment.claimed, scl = ?segment.chain.scl(), "log is damaged below what was acknowledged");

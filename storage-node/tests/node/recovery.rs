@@ -199,3 +199,29 @@ fn a_failed_write_is_the_end() {
         matches!(&c.inbox[0].message, Message::Refused(r) if r.reason == protocol::message::RefusedReason::Failed)
     );
 }
+
+#[test]
+fn rot_below_the_pages_of_a_full_member_costs_nothing() {
+    let mut c = Cluster::new(8, Settings::small());
+    // Pages far ahead of the log's floor: PGMRPL stands still, so no log goes.
+    c.load(100, 4);
+    c.run(1_000_000);
+    let end = c.scl(0);
+    assert_eq!(c.node(0).inspect(seg(0)).unwrap().page_point, end);
+    c.crash(0, 100);
+    c.disks[0].bytes_mut(DiskFile::Log(0))[2 * SECTOR_BYTES + 200] ^= 4;
+    c.cut = (0..6).collect();
+    c.boot(0, 0);
+    c.settle();
+    c.cut.clear();
+    assert_eq!(c.scl(0), end);
+    for page in 0..4 {
+        c.check_page(0, protocol::PageId(page), end);
+    }
+    c.load(50, 4);
+    c.run(1_000_000);
+    for page in 0..4 {
+        let at = c.last;
+        c.check_page(0, protocol::PageId(page), at);
+    }
+}

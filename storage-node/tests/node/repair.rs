@@ -89,3 +89,20 @@ fn two_runs_of_one_seed_are_the_same_run() {
     };
     assert_eq!(run(9), run(9));
 }
+
+#[test]
+fn a_gap_is_filled_however_far_ahead_the_log_has_run() {
+    let mut c =
+        Cluster::new(4, Settings { gap_bytes: 2_000, coalesce_interval_us: 1 << 40, ..Settings::small() });
+    c.load(10, 3);
+    let missed = c.write_random(3);
+    (0..5).for_each(|p| c.ship_to(p, std::slice::from_ref(&missed)));
+    for _ in 0..100 {
+        let record = c.write_random(3);
+        c.ship(&[record]);
+    }
+    c.settle();
+    assert!(c.node(5).metrics().dropped > 0, "what lies beyond a gap is bounded");
+    c.run(1_000_000);
+    assert_eq!(c.scl(5), c.last);
+}

@@ -16,19 +16,19 @@ use storage_node::{
 };
 
 /// A small deterministic generator.
-pub struct Rng(pub u64);
+pub(crate) struct Rng(pub(crate) u64);
 
 impl Rng {
-    pub fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
     }
-    pub fn below(&mut self, n: u64) -> u64 {
+    pub(crate) fn below(&mut self, n: u64) -> u64 {
         (self.next() >> 11) % n
     }
-    pub fn chance(&mut self, percent: u64) -> bool {
+    pub(crate) fn chance(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }
 }
@@ -41,9 +41,9 @@ struct File {
 
 /// A disk: what a crash may lose is pending until a sync.
 #[derive(Default, Clone)]
-pub struct Disk {
+pub(crate) struct Disk {
     files: BTreeMap<DiskFile, File>,
-    pub fail_writes: bool,
+    pub(crate) fail_writes: bool,
 }
 
 impl Disk {
@@ -113,7 +113,7 @@ impl Disk {
         out
     }
     /// The machine dies: of what was pending, `keep` percent of the sectors survive.
-    pub fn crash(&mut self, rng: &mut Rng, keep: u64) {
+    pub(crate) fn crash(&mut self, rng: &mut Rng, keep: u64) {
         for f in self.files.values_mut() {
             for (n, sector) in std::mem::take(&mut f.pending) {
                 if rng.chance(keep) {
@@ -123,16 +123,16 @@ impl Disk {
             }
         }
     }
-    pub fn list(&self) -> Vec<(DiskFile, u64)> {
+    pub(crate) fn list(&self) -> Vec<(DiskFile, u64)> {
         self.files.iter().map(|(n, f)| (*n, Self::len(f))).collect()
     }
-    pub fn bytes_mut(&mut self, file: DiskFile) -> &mut Vec<u8> {
+    pub(crate) fn bytes_mut(&mut self, file: DiskFile) -> &mut Vec<u8> {
         let f = self.files.get_mut(&file).expect("the file exists");
         let all: Vec<u64> = f.pending.keys().copied().collect();
         Self::flush(f, all.into_iter());
         &mut f.durable
     }
-    pub fn bytes_of(&self, matching: impl Fn(&DiskFile) -> bool) -> u64 {
+    pub(crate) fn bytes_of(&self, matching: impl Fn(&DiskFile) -> bool) -> u64 {
         self.files.iter().filter(|(n, _)| matching(n)).map(|(_, f)| Self::len(f)).sum()
     }
 }
@@ -146,37 +146,37 @@ struct Op1 {
 }
 
 /// The cluster.
-pub struct Cluster {
-    pub nodes: Vec<Option<Node>>,
+pub(crate) struct Cluster {
+    pub(crate) nodes: Vec<Option<Node>>,
     lives: Vec<u64>,
-    pub disks: Vec<Disk>,
-    pub now: u64,
+    pub(crate) disks: Vec<Disk>,
+    pub(crate) now: u64,
     ops: Vec<Op1>,
     mail: VecDeque<Envelope>,
-    pub inbox: Vec<Envelope>,
-    pub rng: Rng,
-    pub head: Head,
-    pub epoch: VolumeEpoch,
-    pub writer: WriterId,
-    pub last: Lsn,
-    pub last_pg: BTreeMap<PgId, Lsn>,
-    pub last_page: BTreeMap<PageId, Lsn>,
-    pub history: Vec<Record>,
-    pub vdl: Lsn,
-    pub pgmrpl: Lsn,
-    pub settings: Settings,
+    pub(crate) inbox: Vec<Envelope>,
+    pub(crate) rng: Rng,
+    pub(crate) head: Head,
+    pub(crate) epoch: VolumeEpoch,
+    pub(crate) writer: WriterId,
+    pub(crate) last: Lsn,
+    pub(crate) last_pg: BTreeMap<PgId, Lsn>,
+    pub(crate) last_page: BTreeMap<PageId, Lsn>,
+    pub(crate) history: Vec<Record>,
+    pub(crate) vdl: Lsn,
+    pub(crate) pgmrpl: Lsn,
+    pub(crate) settings: Settings,
     sequence: u64,
     /// Messages to these positions are lost.
-    pub cut: Vec<u8>,
+    pub(crate) cut: Vec<u8>,
 }
 
-pub const VOLUME: VolumeId = VolumeId(0x51);
+pub(crate) const VOLUME: VolumeId = VolumeId(0x51);
 
-pub fn seg(position: u8) -> SegmentId {
+pub(crate) fn seg(position: u8) -> SegmentId {
     SegmentId { pg: PgId(0), position }
 }
 
-pub fn member(position: u8, life: u128) -> Member {
+pub(crate) fn member(position: u8, life: u128) -> Member {
     Member {
         incarnation: Incarnation(1000 + u128::from(position) + life * 100),
         node: NodeId(1 + u128::from(position) + life * 100),
@@ -187,7 +187,7 @@ pub fn member(position: u8, life: u128) -> Member {
 }
 
 impl Cluster {
-    pub fn new(seed: u64, settings: Settings) -> Cluster {
+    pub(crate) fn new(seed: u64, settings: Settings) -> Cluster {
         let version = HeadVersion { epoch: VolumeEpoch(1), seq: 0 };
         let members = (0..COPIES as u8).map(|p| member(p, 0)).collect();
         let head = Head {
@@ -243,7 +243,7 @@ impl Cluster {
     }
 
     /// Starts a node over what its disk holds.
-    pub fn boot(&mut self, position: u8, life: u128) {
+    pub(crate) fn boot(&mut self, position: u8, life: u128) {
         let n = usize::from(position);
         self.lives[n] += 1;
         let node = member(position, life).node;
@@ -254,7 +254,7 @@ impl Cluster {
     }
 
     /// The machine dies at once; pending sectors survive by chance.
-    pub fn crash(&mut self, position: u8, keep: u64) {
+    pub(crate) fn crash(&mut self, position: u8, keep: u64) {
         let n = usize::from(position);
         self.nodes[n] = None;
         self.lives[n] += 1;
@@ -262,7 +262,7 @@ impl Cluster {
         self.disks[n].crash(&mut self.rng, keep);
     }
 
-    pub fn event(&mut self, n: usize, event: Event) {
+    pub(crate) fn event(&mut self, n: usize, event: Event) {
         let mut out = Vec::new();
         let Some(node) = self.nodes[n].as_mut() else { return };
         node.step(self.now, event, &mut out);
@@ -277,7 +277,7 @@ impl Cluster {
         }
     }
 
-    pub fn post(&mut self, envelope: Envelope) {
+    pub(crate) fn post(&mut self, envelope: Envelope) {
         let bytes = bytes::Bytes::from(envelope.encode());
         let envelope = Envelope::decode(&bytes).expect("what is sent decodes");
         match envelope.to {
@@ -287,13 +287,13 @@ impl Cluster {
         }
     }
 
-    pub fn tell(&mut self, position: u8, message: impl Into<Message>) {
+    pub(crate) fn tell(&mut self, position: u8, message: impl Into<Message>) {
         let from = Peer::Compute(self.writer);
         self.post(Envelope { from, to: Peer::Segment(seg(position)), message: message.into() });
     }
 
     /// Delivers one message or finishes one disk operation, in random order. False: nothing to do.
-    pub fn one(&mut self) -> bool {
+    pub(crate) fn one(&mut self) -> bool {
         let total = self.mail.len() + self.ops.len();
         if total == 0 {
             return false;
@@ -316,7 +316,7 @@ impl Cluster {
     }
 
     /// Until nothing is under way.
-    pub fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         let mut steps = 0;
         while self.one() {
             steps += 1;
@@ -325,7 +325,7 @@ impl Cluster {
     }
 
     /// Lets time pass, with ticks and everything they cause.
-    pub fn run(&mut self, us: u64) {
+    pub(crate) fn run(&mut self, us: u64) {
         let end = self.now + us;
         while self.now < end {
             self.now += 10_000;
@@ -336,18 +336,18 @@ impl Cluster {
         }
     }
 
-    pub fn node(&self, position: u8) -> &Node {
+    pub(crate) fn node(&self, position: u8) -> &Node {
         let node = self.nodes[usize::from(position)].as_ref().expect("the node runs");
         assert_eq!(*node.phase(), Phase::Serving);
         node
     }
 
-    pub fn scl(&self, position: u8) -> Lsn {
+    pub(crate) fn scl(&self, position: u8) -> Lsn {
         self.node(position).inspect(seg(position)).expect("the segment lives").scl
     }
 
     /// Makes records of one page each; the last is a CPL.
-    pub fn write(&mut self, pages: &[(u64, Vec<Op<'_>>)]) -> Vec<Record> {
+    pub(crate) fn write(&mut self, pages: &[(u64, Vec<Op<'_>>)]) -> Vec<Record> {
         let mut made = Vec::new();
         for (page, ops) in pages {
             let page = PageId(*page);
@@ -382,7 +382,7 @@ impl Cluster {
     }
 
     /// A random change of one of `pages` pages; initialises pages first, discards some.
-    pub fn write_random(&mut self, pages: u64) -> Record {
+    pub(crate) fn write_random(&mut self, pages: u64) -> Record {
         let page = self.rng.below(pages);
         let fresh = !self.last_page.contains_key(&PageId(page));
         let (offset, byte, kind) =
@@ -403,7 +403,7 @@ impl Cluster {
         self.write(&[(page, ops)]).remove(0)
     }
 
-    pub fn append(&mut self, records: &[Record]) -> Append {
+    pub(crate) fn append(&mut self, records: &[Record]) -> Append {
         self.sequence += 1;
         let mut frames = Vec::new();
         records.iter().for_each(|r| frames.extend_from_slice(r.frame()));
@@ -422,23 +422,23 @@ impl Cluster {
     }
 
     /// Sends records to one segment.
-    pub fn ship_to(&mut self, position: u8, records: &[Record]) {
+    pub(crate) fn ship_to(&mut self, position: u8, records: &[Record]) {
         let incarnation = self.head.groups[0].members[usize::from(position)].incarnation;
         let append = Append { incarnation, ..self.append(records) };
         self.tell(position, append);
     }
 
     /// Sends records to all six.
-    pub fn ship(&mut self, records: &[Record]) {
+    pub(crate) fn ship(&mut self, records: &[Record]) {
         (0..COPIES as u8).for_each(|p| self.ship_to(p, records));
     }
 
-    pub fn heartbeat(&mut self) {
+    pub(crate) fn heartbeat(&mut self) {
         self.ship(&[]);
     }
 
     /// Writes, ships and settles `count` random records; VDL follows.
-    pub fn load(&mut self, count: usize, pages: u64) {
+    pub(crate) fn load(&mut self, count: usize, pages: u64) {
         for _ in 0..count {
             let record = self.write_random(pages);
             self.ship(&[record]);
@@ -454,13 +454,13 @@ impl Cluster {
         self.inbox.clear();
     }
 
-    pub fn fence(&mut self, position: u8, epoch: u64, writer: u128) {
+    pub(crate) fn fence(&mut self, position: u8, epoch: u64, writer: u128) {
         let membership = self.head.version;
         self.tell(position, Fence { epoch: VolumeEpoch(epoch), writer: WriterId(writer), membership });
     }
 
     /// What a page is at `at`, by straight replay.
-    pub fn replay(&self, page: PageId, at: Lsn) -> PageBuf {
+    pub(crate) fn replay(&self, page: PageId, at: Lsn) -> PageBuf {
         let mut image = PageBuf::blank(page);
         let mut discarded = false;
         for record in self.history.iter().filter(|r| r.page == page && r.lsn <= at) {
@@ -473,7 +473,7 @@ impl Cluster {
     }
 
     /// Asks one segment for a page and returns its answer.
-    pub fn read(&mut self, position: u8, page: PageId, at: Lsn) -> Message {
+    pub(crate) fn read(&mut self, position: u8, page: PageId, at: Lsn) -> Message {
         self.settle();
         self.inbox.clear();
         let epoch = self.epoch;
@@ -484,7 +484,7 @@ impl Cluster {
     }
 
     /// Reads and compares with straight replay.
-    pub fn check_page(&mut self, position: u8, page: PageId, at: Lsn) {
+    pub(crate) fn check_page(&mut self, position: u8, page: PageId, at: Lsn) {
         match self.read(position, page, at) {
             Message::PageRead(read) => {
                 let expected = self.replay(page, at);

@@ -17,7 +17,7 @@ use protocol::head::TruncationList;
 use protocol::lsn::Lsn;
 use protocol::page::PageId;
 use protocol::record::Record;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound::{Excluded, Included, Unbounded};
 
 /// What a record is to a chain.
@@ -246,11 +246,18 @@ impl Chain {
         if base <= self.base {
             return;
         }
-        while let Some(entry) = self.records.first_entry()
-            && *entry.key() <= base
-        {
-            let lsn = *entry.key();
-            self.remove(lsn);
+        let keep = self.records.split_off(&base.advance(1));
+        let gone = std::mem::replace(&mut self.records, keep);
+        self.bytes -= gone.values().map(Record::len).sum::<usize>();
+        if let Some(by_page) = &mut self.by_page {
+            let pages: BTreeSet<PageId> = gone.values().map(|r| r.page).collect();
+            for page in pages {
+                let Some(lsns) = by_page.get_mut(&page) else { continue };
+                lsns.drain(..lsns.partition_point(|l| *l <= base));
+                if lsns.is_empty() {
+                    by_page.remove(&page);
+                }
+            }
         }
         self.base = base;
         self.scl = self.scl.max(base);
@@ -282,6 +289,14 @@ impl Chain {
     /// Every record held, gaps or not.
     pub fn all(&self) -> impl Iterator<Item = &Record> {
         self.records.values()
+    }
+
+    /// Pages with records in (after, through], in order of id.
+    pub fn pages_in(&self, after: Lsn, through: Lsn) -> impl Iterator<Item = PageId> {
+        let touched = move |lsns: &Vec<Lsn>| {
+            lsns.get(lsns.partition_point(|l| *l <= after)).is_some_and(|next| *next <= through)
+        };
+        self.by_page.iter().flatten().filter(move |(_, lsns)| touched(lsns)).map(|(page, _)| *page)
     }
 
     /// Records of one page in (after, through], oldest first.

@@ -19,9 +19,6 @@ use protocol::lsn::Lsn;
 use protocol::page::PageId;
 use std::collections::{BTreeSet, VecDeque};
 
-/// Records one round looks at, at most: a step stays short.
-const ROUND_RECORDS: usize = 16 * 1024;
-
 impl Node {
     /// Starts a page job in every full segment that has something to do and none under way.
     pub(crate) fn start_jobs(&mut self, out: &mut Vec<Action>) {
@@ -76,23 +73,33 @@ fn round(segment: &mut Segment, vdl: Lsn, now: u64, position: u64, settings: &Se
     if !due {
         return None;
     }
-    let (mut found, mut order, mut target) = (BTreeSet::new(), VecDeque::new(), point);
-    for record in segment.chain.range(point, limit).take(ROUND_RECORDS) {
-        if !found.contains(&record.page) {
-            if found.len() >= settings.coalesce_pages {
-                break;
-            }
-            found.insert(record.page);
-            order.push_back(Todo::Coalesce(record.page));
-        }
-        target = record.lsn;
-    }
+    let (target, order) = extent(segment, point, limit, settings.coalesce_pages);
     assert!(
         target > point && target <= limit,
         "coalesce invariant 1: target {target:?} from {point:?}, limit {limit:?}"
     );
-    pages.round_position = position;
+    if let Some(pages) = segment.pages.as_mut() {
+        pages.round_position = position;
+    }
+    let order = order.into_iter().map(Todo::Coalesce).collect();
     Some(Job::new(JobKind::Round { target }, order))
+}
+
+/// How far one round goes, and its pages: everything when the pages are few, else as far as so many pages reach.
+fn extent(segment: &Segment, point: Lsn, limit: Lsn, max_pages: usize) -> (Lsn, Vec<PageId>) {
+    let all: Vec<PageId> = segment.chain.pages_in(point, limit).take(max_pages + 1).collect();
+    if all.len() <= max_pages {
+        return (segment.chain.point_at(limit), all);
+    }
+    let (mut found, mut target) = (BTreeSet::new(), point);
+    for record in segment.chain.range(point, limit) {
+        if found.len() >= max_pages && !found.contains(&record.page) {
+            break;
+        }
+        found.insert(record.page);
+        target = record.lsn;
+    }
+    (target, found.into_iter().collect())
 }
 
 /// Old versions to drop, if PGMRPL has moved since everything was looked at.

@@ -17,7 +17,7 @@ use crate::node::{Node, Pending};
 use crate::superblock::Superblock;
 use cache_nvme::aligned::AlignedBuf;
 use protocol::geometry::{Incarnation, SegmentId, WriterId};
-use protocol::lsn::VolumeEpoch;
+use protocol::lsn::{Lsn, VolumeEpoch};
 use protocol::message::{Acked, Created, Peer, RefusedReason};
 use protocol::record::Record;
 use std::collections::{BTreeMap, VecDeque};
@@ -267,8 +267,16 @@ impl Node {
     /// Records are durable in `file`: into their chains, unless a list that came meanwhile kills them (R3).
     fn store(&mut self, records: Vec<(SegmentId, Incarnation, Record)>, file: u64) {
         let list = self.head.as_ref().map(|h| &h.truncations);
+        let mut highest: Option<(SegmentId, Lsn)> = None;
         for (id, incarnation, record) in records {
-            self.log.note(file, id, record.lsn);
+            // Records come in order of segment: one note for each.
+            highest = match highest {
+                Some((noted, lsn)) if noted == id => Some((id, lsn.max(record.lsn))),
+                other => {
+                    other.into_iter().for_each(|(noted, lsn)| self.log.note(file, noted, lsn));
+                    Some((id, record.lsn))
+                }
+            };
             let Some(segment) = self.segments.get_mut(&id).filter(|s| s.incarnation == incarnation) else {
                 continue;
             };
@@ -283,6 +291,7 @@ impl Node {
                 segment.settle_claim();
             }
         }
+        highest.into_iter().for_each(|(noted, lsn)| self.log.note(file, noted, lsn));
     }
 
     /// What `waiter` waited for is durable: tell it, unless a later grant came between (R6).

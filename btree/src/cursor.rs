@@ -89,7 +89,7 @@ impl Cursor {
                 // What is there already need not wait for what is not.
                 Fill::Miss(_) if batch.len() + max > goal => return Ok(true),
                 Fill::Miss(page) => {
-                    held.get_or_insert_with(Held::default).keep(self.tree.pool().pin(page).await?);
+                    held.get_or_insert_with(Held::default).fetch(self.tree.pool(), page).await?;
                 }
             }
         }

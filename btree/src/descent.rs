@@ -8,11 +8,12 @@ use crate::tree::Tree;
 use crate::view::{Fit, Source, Target, View};
 use buffer_pool::{BufferPool, ExclusiveGuard, PinnedPage, PoolError, SharedGuard};
 use protocol::{PAGE_BYTES, PageId};
+use std::sync::Arc;
 
 /// A walk that starts again so often meets no concurrent change but a corrupt page.
 const RESTARTS: usize = 10_000;
 /// Pages kept pinned by one operation that met misses.
-const HELD: usize = 8;
+const HELD: usize = 4;
 
 /// A guard a walk can end with.
 pub(crate) trait Latch<'p>: Sized {
@@ -77,11 +78,16 @@ enum Look {
 pub(crate) struct Held(Vec<PinnedPage>);
 
 impl Held {
-    pub(crate) fn keep(&mut self, page: PinnedPage) {
+    /// Fetches a page and keeps it. Those kept before go first when frames are short.
+    pub(crate) async fn fetch(&mut self, pool: &Arc<BufferPool>, page: PageId) -> Result<(), TreeError> {
+        if pool.is_crowded() {
+            self.0.clear();
+        }
         if self.0.len() == HELD {
             self.0.remove(0);
         }
-        self.0.push(page);
+        self.0.push(pool.pin(page).await?);
+        Ok(())
     }
 }
 
@@ -139,7 +145,7 @@ impl Tree {
     /// Reads one inner page, without a latch if nobody is writing it. `level` is `None` for the root, whatever its level.
     fn look(&self, page: PageId, level: Option<u8>, target: Target<'_>, goal: u8) -> Result<Look, TreeError> {
         let view = match level {
-            None => self.root().optimistic()?,
+            None => self.pool().try_optimistic_hinted(page, self.root_hint())?,
             Some(_) => self.pool().try_optimistic(page)?,
         };
         if let Some(view) = view {
@@ -148,13 +154,7 @@ impl Tree {
                 return Ok(look);
             }
         }
-        let guard = match level {
-            None => self.root().shared()?,
-            Some(_) => match self.pool().try_shared(page)? {
-                Some(guard) => guard,
-                None => return Ok(Look::Miss),
-            },
-        };
+        let Some(guard) = self.pool().try_shared(page)? else { return Ok(Look::Miss) };
         Ok(self.step(View(guard.bytes()), level, target, goal))
     }
 

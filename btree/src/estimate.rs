@@ -59,7 +59,7 @@ impl Tree {
         loop {
             match self.try_path(target, past)? {
                 Path::Passes(passes) => return Ok(passes),
-                Path::Miss(page) => held.keep(self.pool().pin(page).await?),
+                Path::Miss(page) => held.fetch(self.pool(), page).await?,
                 Path::Again => {}
             }
         }

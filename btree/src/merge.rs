@@ -54,7 +54,7 @@ impl Tree {
                     Find::OnlyChild(child) => return self.pull_up(child).await,
                     Find::Nothing => return Ok(()),
                     Find::Miss(page) => {
-                        held.keep(self.pool().pin(page).await?);
+                        held.fetch(self.pool(), page).await?;
                         continue;
                     }
                 };
@@ -69,7 +69,7 @@ impl Tree {
                         };
                     }
                     MergeTry::Nothing => return Ok(()),
-                    MergeTry::Miss(page) => held.keep(self.pool().pin(page).await?),
+                    MergeTry::Miss(page) => held.fetch(self.pool(), page).await?,
                 }
             }
         })
@@ -169,7 +169,7 @@ impl Tree {
                     return Ok(());
                 }
                 MergeTry::Nothing => return Ok(()),
-                MergeTry::Miss(page) => held.keep(self.pool().pin(page).await?),
+                MergeTry::Miss(page) => held.fetch(self.pool(), page).await?,
             }
         }
     }
@@ -180,7 +180,9 @@ impl Tree {
         if c.fit(self.id(), c.level(), Target::At(&[])) != Fit::Here {
             return Ok(MergeTry::Nothing);
         }
-        let root = self.root().exclusive()?;
+        let Some(root) = self.pool().try_exclusive(self.root_id())? else {
+            return Ok(MergeTry::Miss(self.root_id()));
+        };
         let r = View(root.bytes());
         let only = r.tree() == self.id() && r.level() > 0 && r.count() == 1 && r.child(0) == child;
         // A child with a right neighbour is not alone: its split has not been posted yet.

@@ -225,7 +225,7 @@ impl Tree {
                     return Ok(Changed { value, lsn });
                 }
                 Attempt::Miss(page, unused) => {
-                    held.get_or_insert_with(Held::default).keep(self.pool().pin(page).await?);
+                    held.get_or_insert_with(Held::default).fetch(self.pool(), page).await?;
                     credit = Some(unused);
                 }
                 Attempt::Full => self.split(0, key, room.value_bytes).await?,

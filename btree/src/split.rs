@@ -69,7 +69,7 @@ impl Tree {
                 SplitTry::NotNeeded => return Ok(()),
                 SplitTry::Miss(missed) => {
                     reserved = Some(page);
-                    held.keep(self.pool().pin(missed).await?);
+                    held.fetch(self.pool(), missed).await?;
                 }
             }
         }
@@ -144,7 +144,7 @@ impl Tree {
                     }
                     PostTry::Stale => return Ok(()),
                     PostTry::Full(low) => self.split(unposted.level + 1, &low, CHILD_BYTES).await?,
-                    PostTry::Miss(page) => held.keep(self.pool().pin(page).await?),
+                    PostTry::Miss(page) => held.fetch(self.pool(), page).await?,
                 }
             }
         })

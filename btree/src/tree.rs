@@ -6,16 +6,18 @@ use crate::descent::{Held, Landing};
 use crate::error::TreeError;
 use crate::space::{OwnerId, Space};
 use crate::view::{Target, View};
-use buffer_pool::{BufferPool, PinnedPage, SharedGuard};
+use buffer_pool::{BufferPool, FrameHint, SharedGuard};
 use protocol::PageId;
 use std::fmt;
 use std::ops::Bound;
 use std::sync::Arc;
 
-/// One B-link tree. The handle keeps the root page in memory; share it, do not open a tree twice per statement.
+/// One B-link tree. A handle keeps nothing in memory (there may be very many), but knows which frame the root was in: share it,
+/// do not open a tree for each statement.
 pub struct Tree {
     space: Arc<Space>,
-    root: PinnedPage,
+    root: PageId,
+    hint: FrameHint,
     id: u64,
 }
 
@@ -29,8 +31,8 @@ pub enum Probe<R> {
 }
 
 impl Tree {
-    pub(crate) fn of(space: Arc<Space>, root: PinnedPage, id: u64) -> Arc<Tree> {
-        Arc::new(Tree { space, root, id })
+    pub(crate) fn of(space: Arc<Space>, root: PageId, id: u64) -> Arc<Tree> {
+        Arc::new(Tree { space, root, hint: FrameHint::default(), id })
     }
 
     /// Opens the tree whose root page is `root`.
@@ -46,7 +48,7 @@ impl Tree {
         })?;
         let id = id.ok_or(TreeError::Gone { root })?;
         space.know_root(OwnerId(id), root);
-        Ok(Tree::of(Arc::clone(space), pin, id))
+        Ok(Tree::of(Arc::clone(space), root, id))
     }
 
     /// The tree's id; also the owner of its pages.
@@ -58,7 +60,7 @@ impl Tree {
     /// The root page; it never changes.
     #[must_use]
     pub fn root_id(&self) -> PageId {
-        self.root.page_id()
+        self.root
     }
 
     /// Where the tree's pages come from.
@@ -71,8 +73,8 @@ impl Tree {
         OwnerId(self.id)
     }
 
-    pub(crate) fn root(&self) -> &PinnedPage {
-        &self.root
+    pub(crate) fn root_hint(&self) -> &FrameHint {
+        &self.hint
     }
 
     pub(crate) fn pool(&self) -> &Arc<BufferPool> {
@@ -108,9 +110,7 @@ impl Tree {
         loop {
             match self.try_get(key, |value| value.map(&mut look))? {
                 Probe::Ready(found) => return Ok(found),
-                Probe::Miss(page) => {
-                    held.get_or_insert_with(Held::default).keep(self.pool().pin(page).await?)
-                }
+                Probe::Miss(page) => held.get_or_insert_with(Held::default).fetch(self.pool(), page).await?,
             }
         }
     }

@@ -44,6 +44,22 @@ impl Drop for FreeFrame<'_> {
     }
 }
 
+/// Counts one who waits for a frame, until dropped.
+struct Waiting<'p>(&'p BufferPool);
+
+impl<'p> Waiting<'p> {
+    fn new(pool: &'p BufferPool) -> Waiting<'p> {
+        pool.waiting.fetch_add(1, Ordering::Relaxed);
+        Waiting(pool)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl BufferPool {
     /// A frame without a page; waits while every one is pinned or above VDL.
     pub(crate) async fn take_frame(&self) -> Result<FreeFrame<'_>, PoolError> {
@@ -59,6 +75,7 @@ impl BufferPool {
                 Err(above) => above,
             };
             bump(&self.counters.frame_waits);
+            let _waiting = Waiting::new(self);
             let mut durable = pin!(self.log.wait_durable(above.unwrap_or(Lsn::MAX)));
             let ended = poll_fn(|cx| {
                 if freed.as_mut().poll(cx).is_ready() {

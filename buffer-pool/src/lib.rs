@@ -43,7 +43,7 @@ pub use error::PoolError;
 pub use guard::{ExclusiveGuard, Optimistic, SharedGuard};
 pub use mtr::{Finished, MAX_MTR_BYTES, MAX_MTR_PAGES, Mtr, PageNo};
 pub use pin::PinnedPage;
-pub use pool::{BufferPool, PoolConfig};
+pub use pool::{BufferPool, FrameHint, PoolConfig};
 
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 use crate::counters::{Counters, PoolCounters};
 use crate::error::PoolError;
 use crate::event::Event;
-use crate::frame::Frames;
+use crate::frame::{Frames, NO_FRAME};
 use crate::guard::{ExclusiveGuard, Optimistic, SharedGuard};
 use crate::pin::PinnedPage;
 use crate::read_points::ReadPoints;
@@ -13,7 +13,7 @@ use protocol::contract::{LogWriter, PageReader, PageVictim};
 use protocol::{Lsn, PageId};
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
 /// Times a lookup that lost a race is repeated before the locked path decides.
 const LOOKUP_TRIES: usize = 4;
@@ -27,6 +27,16 @@ pub struct PoolConfig {
     pub frames: usize,
 }
 
+/// Where a page was last seen; see [`BufferPool::try_optimistic_hinted`].
+#[derive(Debug)]
+pub struct FrameHint(AtomicU32);
+
+impl Default for FrameHint {
+    fn default() -> FrameHint {
+        FrameHint(AtomicU32::new(NO_FRAME))
+    }
+}
+
 /// The buffer pool of one compute node.
 pub struct BufferPool {
     pub(crate) frames: Frames,
@@ -38,6 +48,8 @@ pub struct BufferPool {
     pub(crate) free: Mutex<Vec<u32>>,
     /// A frame was freed or unpinned.
     pub(crate) freed: Event,
+    /// Fetches that wait for a frame.
+    pub(crate) waiting: AtomicUsize,
     /// The clock's hand.
     pub(crate) hand: AtomicU32,
     pub(crate) points: ReadPoints,
@@ -69,6 +81,7 @@ impl BufferPool {
             victim,
             free: Mutex::new((0..last).rev().collect()),
             freed: Event::default(),
+            waiting: AtomicUsize::new(0),
             hand: AtomicU32::new(0),
             points: ReadPoints::default(),
             counters: Counters::default(),
@@ -188,6 +201,34 @@ impl BufferPool {
         let Some(index) = self.table.find(&self.frames, page) else { return Ok(None) };
         self.frames.meta(index).touch();
         Ok(Optimistic::start(&self.frames, index, page))
+    }
+
+    /// As [`try_optimistic`](Self::try_optimistic) for a page that is read all the time: `hint` remembers its frame, so that not even the
+    /// page table is read. Unlike a pin it keeps nothing in memory.
+    ///
+    /// # Errors
+    /// When the pool is poisoned.
+    pub fn try_optimistic_hinted(
+        &self,
+        page: PageId,
+        hint: &FrameHint,
+    ) -> Result<Option<Optimistic<'_>>, PoolError> {
+        self.check()?;
+        let mut index = hint.0.load(Ordering::Relaxed);
+        if index as usize >= self.frames.len() || !self.frames.meta(index).holds(page) {
+            let Some(found) = self.table.find(&self.frames, page) else { return Ok(None) };
+            hint.0.store(found, Ordering::Relaxed);
+            index = found;
+        }
+        self.frames.meta(index).touch();
+        Ok(Optimistic::start(&self.frames, index, page))
+    }
+
+    /// True while somebody waits for a frame. Who holds pins only to save himself a fetch lets them go then, before he
+    /// waits for a page in turn: so no circle of holders and waiters closes.
+    #[must_use]
+    pub fn is_crowded(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) > 0
     }
 
     /// Pins a page if it is in memory.

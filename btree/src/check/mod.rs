@@ -183,7 +183,8 @@ impl Checker<'_> {
 
     /// Compares what was reached with what the maps say.
     async fn space(&mut self) -> Result<(), TreeError> {
-        let head = self.tree.root().read(|bytes| View(bytes).extents())?;
+        let root = self.tree.pool().pin(self.tree.root_id()).await?;
+        let head = root.read(|bytes| View(bytes).extents())?;
         let extents = match self.tree.space().extents(self.tree.owner(), head).await {
             Ok(extents) => extents,
             Err(TreeError::Corrupt { page, what }) => {

@@ -107,7 +107,7 @@ impl Space {
             let head = self.volume.read(|bytes| VolumeView(bytes).head(owner))?;
             return Ok((self.volume.clone(), head));
         }
-        // The first page of a tree's oldest extent is its root; the handle that asks keeps it in memory.
+        // The first page of a tree's oldest extent is its root.
         let root = self.state.lock().owners.get(&owner).and_then(|o| o.root);
         let root = root.ok_or(TreeError::Corrupt { page: PageId(0), what: "an owner without a home" })?;
         let page = self.pool.pin(root).await?;

@@ -94,6 +94,6 @@ impl Tree {
             owner.walk = Walk::At(0);
             owner.ready = (1..EXTENT_PAGES).rev().map(|i| PageId(first_page(extent).0 + i)).collect();
         }
-        Ok(Tree::of(Arc::clone(space), root, id))
+        Ok(Tree::of(Arc::clone(space), plan.root(), id))
     }
 }

@@ -1,0 +1,381 @@
+//! CREATE, DROP, TRUNCATE, RENAME: each one transaction on the dictionary's rows, durable when it returns.
+
+use crate::dictionary::catalog::Dictionary;
+use crate::dictionary::codec::{HeaderRow, blob, column_row, index_row};
+use crate::dictionary::runtime::{Runtime, TableShared};
+use crate::dictionary::schema::{IndexId, NewTable, SchemaDef, SchemaId, TableDef, TableId};
+use crate::dictionary::system::{FIRST_USER_ID, Sys, name, number};
+use crate::dictionary::trees::{self, TreeRef};
+use crate::error::{EngineError, Result};
+use crate::txn::Txn;
+use btree::Tree;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// The exclusive lock of a table, given back when dropped.
+pub(super) struct Alone {
+    shared: Arc<TableShared>,
+}
+
+impl Drop for Alone {
+    fn drop(&mut self) {
+        self.shared.lock.release(true);
+    }
+}
+
+fn header(table: &TableDef) -> HeaderRow {
+    HeaderRow {
+        version: table.version,
+        stamp: table.stamp,
+        comment: table.comment.clone(),
+        options: table.options.clone(),
+    }
+}
+
+pub(super) fn tree_refs(table: &TableDef) -> Vec<TreeRef> {
+    table.indexes.iter().map(|i| TreeRef { id: i.id.0, root: i.root }).collect()
+}
+
+impl Txn {
+    /// Writes the row of a table that names its clustered tree and header.
+    pub(super) async fn put_table_row(&mut self, table: &TableDef) -> Result<()> {
+        let row = [
+            number(table.schema.0),
+            name(&table.name),
+            number(table.id.0),
+            number(table.indexes[0].id.0),
+            blob(&header(table)),
+        ];
+        self.sys_put(Sys::Tables, 2, &row).await
+    }
+
+    /// Writes the rows of a table's indexes; those beyond are deleted.
+    pub(super) async fn put_index_rows(&mut self, table: &TableDef, before: usize) -> Result<()> {
+        for (i, index) in table.indexes.iter().enumerate() {
+            let row = [number(table.id.0), number(i as u64), blob(&index_row(index))];
+            self.sys_put(Sys::Indexes, 2, &row).await?;
+        }
+        for i in table.indexes.len()..before {
+            self.sys_delete(Sys::Indexes, &[number(table.id.0), number(i as u64)]).await?;
+        }
+        Ok(())
+    }
+
+    async fn put_column_rows(&mut self, table: &TableDef) -> Result<()> {
+        for (i, column) in table.columns.iter().enumerate() {
+            let row = [number(table.id.0), number(i as u64), blob(&column_row(column))];
+            self.sys_put(Sys::Columns, 2, &row).await?;
+        }
+        Ok(())
+    }
+
+    async fn delete_table_rows(&mut self, table: &TableDef) -> Result<()> {
+        self.sys_delete(Sys::Tables, &[number(table.schema.0), name(&table.name)]).await?;
+        for i in 0..table.columns.len() {
+            self.sys_delete(Sys::Columns, &[number(table.id.0), number(i as u64)]).await?;
+        }
+        for i in 0..table.indexes.len() {
+            self.sys_delete(Sys::Indexes, &[number(table.id.0), number(i as u64)]).await?;
+        }
+        for tree in tree_refs(table) {
+            self.log_tree(tree).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Dictionary {
+    /// Ends a DDL transaction: durable on return.
+    pub(super) async fn end(&self, mut txn: Txn, done: Result<()>) -> Result<()> {
+        match done {
+            Ok(()) => {
+                let lsn = txn.commit().await?;
+                self.engine.wait_durable(lsn).await
+            }
+            Err(error) => {
+                txn.rollback().await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Waits until no transaction has written to the table and is still open.
+    pub(super) async fn alone(&self, table: &TableDef) -> Result<Alone> {
+        let shared = Arc::clone(&table.runtime.shared);
+        let kill = self.kill();
+        shared.lock.take(true, self.engine.env.as_ref(), self.timeout_us(), &kill).await?;
+        Ok(Alone { shared })
+    }
+
+    /// CREATE DATABASE.
+    ///
+    /// # Errors
+    /// [`EngineError::SchemaExists`], and those of the volume.
+    pub async fn create_schema(&self, schema: &str, options: &str) -> Result<()> {
+        let _pass = self.engine.catalog.ddl.enter().await;
+        let mut txn = self.begin();
+        if txn.load_schema(schema).await?.is_some() {
+            return Err(EngineError::SchemaExists(schema.to_owned()));
+        }
+        let id = FIRST_USER_ID + self.engine.object_ids.next(&self.engine.space).await?;
+        let row = [name(schema), number(id), name(options)];
+        let done = txn.sys_put(Sys::Schemas, 1, &row).await;
+        self.end(txn, done).await?;
+        self.engine.catalog.publish(|_| {});
+        Ok(())
+    }
+
+    /// ALTER DATABASE: other options.
+    ///
+    /// # Errors
+    /// [`EngineError::NoSuchSchema`], and those of the volume.
+    pub async fn alter_schema_options(&self, schema: &str, options: &str) -> Result<()> {
+        let _pass = self.engine.catalog.ddl.enter().await;
+        let mut txn = self.begin();
+        let def = self.home(&mut txn, schema).await?;
+        let done = txn.sys_put(Sys::Schemas, 1, &[name(schema), number(def.id.0), name(options)]).await;
+        self.end(txn, done).await?;
+        self.engine.catalog.publish(|cache| {
+            cache.schemas.remove(schema);
+        });
+        Ok(())
+    }
+
+    /// DROP DATABASE with all its tables; returns how many.
+    ///
+    /// # Errors
+    /// [`EngineError::NoSuchSchema`], 1205 when a table's writers do not end in time, and those of the volume.
+    pub async fn drop_schema(&self, schema: &str) -> Result<usize> {
+        let _pass = self.engine.catalog.ddl.enter().await;
+        let mut txn = self.begin();
+        self.home(&mut txn, schema).await?;
+        let tables = self.tables(schema).await?;
+        let count = tables.len();
+        let mut txn = self.begin();
+        let done = txn.sys_delete(Sys::Schemas, &[name(schema)]).await;
+        self.drop_all(txn, done, tables, Some(schema)).await?;
+        Ok(count)
+    }
+
+    async fn home(&self, txn: &mut Txn, schema: &str) -> Result<SchemaDef> {
+        txn.load_schema(schema).await?.ok_or_else(|| EngineError::NoSuchSchema(schema.to_owned()))
+    }
+
+    /// CREATE TABLE.
+    ///
+    /// # Errors
+    /// [`EngineError::NoSuchSchema`], [`EngineError::TableExists`], and those of the volume.
+    pub async fn create_table(&self, new: &NewTable) -> Result<Arc<TableDef>> {
+        let engine = &self.engine;
+        let _pass = engine.catalog.ddl.enter().await;
+        let mut txn = self.begin();
+        let home = self.home(&mut txn, &new.schema).await?;
+        if txn.sys_get(Sys::Tables, &[number(home.id.0), name(&new.name)]).await?.is_some() {
+            return Err(EngineError::TableExists(new.name.clone()));
+        }
+        drop(txn);
+        let id = TableId(FIRST_USER_ID + engine.object_ids.next(&engine.space).await?);
+        let made = trees::make(engine, 1 + new.indexes.len()).await?;
+        let mut ids = made.iter().map(|t| (IndexId(t.id()), t.root_id()));
+        let mut next = || ids.next().expect("invariant: one tree per index was made");
+        let mut def = TableDef::from_new(new, id, SchemaId(home.id.0), &mut next);
+        def.runtime = Runtime::new(&def, made.clone(), engine.catalog.shared(id));
+        def.runtime.shared.estimated.store(true, Ordering::Release);
+        let mut txn = self.begin();
+        let done = self.write_table(&mut txn, &def, &made, new.auto_increment_start).await;
+        if let Err(error) = self.end(txn, done).await {
+            trees::unmake(engine, &made).await?;
+            return Err(error);
+        }
+        def.runtime.shared.stamp.store(def.stamp, Ordering::Release);
+        let def = Arc::new(def);
+        engine.catalog.publish(|cache| cache.put(&def));
+        Ok(def)
+    }
+
+    async fn write_table(&self, txn: &mut Txn, def: &TableDef, made: &[Arc<Tree>], auto: u64) -> Result<()> {
+        if auto > 1 {
+            self.engine.set_auto_ceiling(def.id, auto).await?;
+        }
+        txn.put_table_row(def).await?;
+        txn.put_column_rows(def).await?;
+        txn.put_index_rows(def, 0).await?;
+        for tree in made {
+            txn.unlog_tree(tree.id()).await?;
+        }
+        Ok(())
+    }
+
+    /// A table that must exist.
+    pub(super) async fn must(&self, schema: &str, table: &str) -> Result<Arc<TableDef>> {
+        let found = self.table(schema, table).await?;
+        found.ok_or_else(|| EngineError::NoSuchTable(format!("{schema}.{table}")))
+    }
+
+    /// DROP TABLE.
+    ///
+    /// # Errors
+    /// As [`Dictionary::drop_tables`].
+    pub async fn drop_table(&self, schema: &str, table: &str) -> Result<()> {
+        self.drop_tables(&[(schema, table)]).await
+    }
+
+    /// DROP TABLE of several, all or none.
+    ///
+    /// # Errors
+    /// [`EngineError::NoSuchTable`] for the first that does not exist, 1205 when writers do not end in time, and those of the volume.
+    pub async fn drop_tables(&self, names: &[(&str, &str)]) -> Result<()> {
+        let _pass = self.engine.catalog.ddl.enter().await;
+        let mut tables = Vec::new();
+        for (schema, table) in names {
+            tables.push(self.must(schema, table).await?);
+        }
+        self.drop_all(self.begin(), Ok(()), tables, None).await
+    }
+
+    async fn drop_all(
+        &self,
+        mut txn: Txn,
+        mut done: Result<()>,
+        tables: Vec<Arc<TableDef>>,
+        schema: Option<&str>,
+    ) -> Result<()> {
+        let catalog = &self.engine.catalog;
+        let mut alone = Vec::new();
+        for table in &tables {
+            if done.is_ok() {
+                match self.alone(table).await {
+                    Ok(lock) => alone.push(lock),
+                    Err(error) => done = Err(error),
+                }
+            }
+            if done.is_ok() {
+                done = txn.delete_table_rows(table).await;
+            }
+        }
+        self.end(txn, done).await?;
+        for table in &tables {
+            table.runtime.shared.stamp.store(u64::MAX, Ordering::Release);
+        }
+        catalog.dropped.lock().extend(tables.iter().map(|t| t.indexes[0].id.0));
+        catalog.publish(|cache| {
+            tables.iter().for_each(|t| cache.remove(t));
+            if let Some(schema) = schema {
+                cache.schemas.remove(schema);
+                cache.tables.remove(schema);
+            }
+        });
+        drop(alone);
+        self.drop_later(tables.iter().flat_map(|t| tree_refs(t)));
+        Ok(())
+    }
+
+    /// Hands trees to the background once every statement of now is over.
+    pub(super) fn drop_later(&self, trees: impl IntoIterator<Item = TreeRef>) {
+        let tick = self.engine.views.next_tick();
+        self.engine.catalog.drops.push(tick, trees);
+        self.engine.history.event.raise();
+    }
+
+    /// TRUNCATE TABLE: new trees under the same id; AUTO_INCREMENT starts again.
+    ///
+    /// # Errors
+    /// [`EngineError::NoSuchTable`], 1205, and those of the volume.
+    pub async fn truncate_table(&self, schema: &str, table: &str) -> Result<()> {
+        let engine = &self.engine;
+        let _pass = engine.catalog.ddl.enter().await;
+        let old = self.must(schema, table).await?;
+        let _alone = self.alone(&old).await?;
+        let made = trees::make(engine, old.indexes.len()).await?;
+        let mut def = (*old).clone();
+        def.stamp += 1;
+        for (index, tree) in def.indexes.iter_mut().zip(&made) {
+            (index.id, index.root) = (IndexId(tree.id()), tree.root_id());
+        }
+        def.runtime = Runtime::new(&def, made.clone(), Arc::clone(&old.runtime.shared));
+        let mut txn = self.begin();
+        let done = self.swap_trees(&mut txn, &old, &def, &made).await;
+        if let Err(error) = self.end(txn, done).await {
+            trees::unmake(engine, &made).await?;
+            return Err(error);
+        }
+        engine.reset_auto_increment(&def).await?;
+        def.runtime.shared.rows.store(0, Ordering::Relaxed);
+        self.install(&old, def);
+        engine.catalog.dropped.lock().insert(old.indexes[0].id.0);
+        self.drop_later(tree_refs(&old));
+        Ok(())
+    }
+
+    async fn swap_trees(
+        &self,
+        txn: &mut Txn,
+        old: &TableDef,
+        def: &TableDef,
+        made: &[Arc<Tree>],
+    ) -> Result<()> {
+        txn.put_table_row(def).await?;
+        txn.put_index_rows(def, old.indexes.len()).await?;
+        for tree in made {
+            txn.unlog_tree(tree.id()).await?;
+        }
+        for tree in tree_refs(old) {
+            txn.log_tree(tree).await?;
+        }
+        Ok(())
+    }
+
+    /// Puts a new version of a table in place of the old one; the caller is alone with it.
+    pub(super) fn install(&self, old: &TableDef, def: TableDef) -> Arc<TableDef> {
+        def.runtime.shared.stamp.store(def.stamp, Ordering::Release);
+        let def = Arc::new(def);
+        self.engine.catalog.publish(|cache| {
+            cache.remove(old);
+            cache.put(&def);
+        });
+        def
+    }
+
+    /// RENAME TABLE.
+    ///
+    /// # Errors
+    /// [`EngineError::NoSuchTable`], [`EngineError::NoSuchSchema`], [`EngineError::TableExists`], 1205, and those of the volume.
+    pub async fn rename_table(&self, from: (&str, &str), to: (&str, &str)) -> Result<()> {
+        let _pass = self.engine.catalog.ddl.enter().await;
+        let old = self.must(from.0, from.1).await?;
+        if self.table(to.0, to.1).await?.is_some() {
+            return Err(EngineError::TableExists(to.1.to_owned()));
+        }
+        let _alone = self.alone(&old).await?;
+        let mut txn = self.begin();
+        let home = self.home(&mut txn, to.0).await?;
+        let mut def = (*old).clone();
+        def.stamp += 1;
+        (def.schema, def.schema_name, def.name) = (home.id, home.name, to.1.to_owned());
+        let mut done = txn.sys_delete(Sys::Tables, &[number(old.schema.0), name(&old.name)]).await;
+        if done.is_ok() {
+            done = txn.put_table_row(&def).await;
+        }
+        self.end(txn, done).await?;
+        self.install(&old, def);
+        Ok(())
+    }
+
+    /// ALTER TABLE ... COMMENT and other options.
+    ///
+    /// # Errors
+    /// [`EngineError::NoSuchTable`], 1205, and those of the volume.
+    pub async fn alter_options(&self, schema: &str, table: &str, comment: &str, options: &str) -> Result<()> {
+        let _pass = self.engine.catalog.ddl.enter().await;
+        let old = self.must(schema, table).await?;
+        let _alone = self.alone(&old).await?;
+        let mut def = (*old).clone();
+        def.stamp += 1;
+        (def.comment, def.options) = (comment.to_owned(), options.to_owned());
+        let mut txn = self.begin();
+        let done = txn.put_table_row(&def).await;
+        self.end(txn, done).await?;
+        self.install(&old, def);
+        Ok(())
+    }
+}

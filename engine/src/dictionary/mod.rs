@@ -1,0 +1,35 @@
+//! The dictionary: schemas, tables, columns, indexes and accounts as rows of tables of its own.
+//!
+//! Those tables are ordinary ones with definitions built into this module (`system`), so DDL is a transaction like any other: undo,
+//! rollback and recovery are the rows' own. Only trees are no rows. A tree to be made is entered in `ddl_log` by a transaction of its own
+//! before it is made, and taken out by the transaction that makes the table; a tree to be dropped is entered by the transaction that drops
+//! the table. So whatever is in `ddl_log` after a crash is a tree nobody refers to, and is dropped.
+//!
+//! ```text
+//!   CREATE   [ddl_log += tree] commit · make tree · [rows of the table, ddl_log -= tree] commit
+//!   DROP     [rows of the table gone, ddl_log += trees] commit · readers leave · drop trees · [ddl_log -= trees] commit
+//! ```
+//!
+//! Invariants:
+//! 1. One DDL at a time (`Catalog::ddl`); it excludes the writers of its table, not the readers: they finish on the trees they opened.
+//! 2. A definition is in the cache only if its commit is durable, and none is cached that an older view loaded.
+//! 3. Every DDL raises `Catalog::version` after its effect can be seen.
+
+mod accounts;
+mod auto_increment;
+mod catalog;
+mod codec;
+mod ddl;
+mod indexes;
+mod load;
+pub(crate) mod runtime;
+pub(crate) mod schema;
+mod system;
+mod trees;
+
+pub(crate) use catalog::Catalog;
+pub use catalog::{DdlOptions, Dictionary};
+pub use schema::{
+    ColumnDef, ColumnDefault, ColumnId, IndexDef, IndexId, IndexPart, NewIndex, NewTable, SchemaDef,
+    SchemaId, TableDef, TableId,
+};

@@ -1,0 +1,269 @@
+//! The value of a clustered leaf entry: one row version (docs/formats/row.md).
+//!
+//! | offset | size | field |
+//! |---|---|---|
+//! | 0 | 1 | format version, [`ROW_VERSION`] |
+//! | 1 | 1 | flags: 1 deleted, 2 wide (offsets of 4 bytes), 4 has overflow references |
+//! | 2 | 2 | schema version of the table |
+//! | 4 | 8 | TxId of the transaction that wrote this version |
+//! | 12 | 8 | undo pointer: what that transaction replaced |
+//! | 20 | n | null bitmap, a bit per column, n = columns / 8 rounded up |
+//! | 20 + n | n | only with flag 4: overflow bitmap, 1 = the cell is an overflow reference of 16 bytes |
+//! | .. | f | fixed part: the cells of fixed-width columns in column order; a NULL's bytes are zero |
+//! | .. | 2v or 4v | end of each variable column within the variable part, in column order |
+//! | .. | .. | variable part |
+//!
+//! Invariants:
+//! 1. All columns are here, those of the key too: a row reads without its tree.
+//! 2. A fixed cell stands at the same place in every row of a layout (without overflow), so an update of it is a patch.
+//! 3. Wide rows exist only in memory: rows with their long values put in place (`rows::batch`).
+
+use super::{Damaged, TxId, UndoPtr, damaged, u16_at, u64_at};
+use values::cell::fixed_width;
+use values::{ColumnType, Value};
+
+/// Version byte of a row.
+pub(crate) const ROW_VERSION: u8 = 1;
+/// Bytes before the null bitmap.
+pub(crate) const ROW_HEADER_BYTES: usize = 20;
+/// Bytes of an overflow reference.
+pub(crate) const OVERFLOW_REF_BYTES: usize = 16;
+/// A row is not longer inline; what does not fit goes to overflow chains.
+pub(crate) const MAX_ROW_BYTES: usize = 4000;
+
+pub(crate) const DELETED: u8 = 1;
+const WIDE: u8 = 2;
+const EXTERNAL: u8 = 4;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Place {
+    Fixed { at: u32, width: u8 },
+    Var { index: u16 },
+}
+
+/// Where the columns of a table lie in its rows; computed once per table definition.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Layout {
+    places: Vec<Place>,
+    fixed_bytes: usize,
+    variable: usize,
+}
+
+impl Layout {
+    pub(crate) fn new(types: impl Iterator<Item = ColumnType>) -> Layout {
+        let mut layout = Layout::default();
+        for ty in types {
+            layout.places.push(match fixed_width(&ty) {
+                Some(width) => {
+                    let at = layout.fixed_bytes as u32;
+                    layout.fixed_bytes += width;
+                    Place::Fixed { at, width: width as u8 }
+                }
+                None => {
+                    layout.variable += 1;
+                    Place::Var { index: layout.variable as u16 - 1 }
+                }
+            });
+        }
+        layout
+    }
+
+    pub(crate) fn bitmap_bytes(&self) -> usize {
+        self.places.len().div_ceil(8)
+    }
+}
+
+/// The header of a row version.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct RowHeader {
+    pub(crate) deleted: bool,
+    pub(crate) schema_version: u16,
+    pub(crate) txid: TxId,
+    pub(crate) undo: UndoPtr,
+}
+
+/// One cell of a row.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Cell<'a> {
+    Null,
+    Inline(&'a [u8]),
+    /// An overflow reference.
+    External(&'a [u8]),
+}
+
+/// The header, checked.
+pub(crate) fn header(row: &[u8]) -> Result<RowHeader, Damaged> {
+    if row.len() < ROW_HEADER_BYTES || row[0] != ROW_VERSION {
+        return Err(damaged("row: short or of an unknown version"));
+    }
+    Ok(RowHeader {
+        deleted: row[1] & DELETED != 0,
+        schema_version: u16_at(row, 2),
+        txid: TxId(u64_at(row, 4)),
+        undo: UndoPtr(u64_at(row, 12)),
+    })
+}
+
+/// Writes TxId and undo pointer into a row's header, and the deleted flag.
+pub(crate) fn set_header(row: &mut [u8], txid: TxId, undo: UndoPtr, deleted: bool) {
+    row[1] = row[1] & !DELETED | if deleted { DELETED } else { 0 };
+    row[4..12].copy_from_slice(&txid.0.to_le_bytes());
+    row[12..20].copy_from_slice(&undo.0.to_le_bytes());
+}
+
+/// Whether a row has overflow references.
+pub(crate) fn has_external(row: &[u8]) -> bool {
+    row.get(1).is_some_and(|f| f & EXTERNAL != 0)
+}
+
+/// A row's parts, found once.
+#[derive(Clone, Copy)]
+pub(crate) struct Parts<'l, 'a> {
+    layout: &'l Layout,
+    nulls: &'a [u8],
+    external: &'a [u8],
+    fixed: &'a [u8],
+    offsets: &'a [u8],
+    variable: &'a [u8],
+    wide: bool,
+}
+
+impl<'l, 'a> Parts<'l, 'a> {
+    /// Finds the parts of a row; its lengths are checked, so that [`Parts::cell`] fails on damaged offsets only.
+    pub(crate) fn of(layout: &'l Layout, row: &'a [u8]) -> Result<Parts<'l, 'a>, Damaged> {
+        const SHORT: Damaged = damaged("row: shorter than its layout");
+        let flags = *row.get(1).ok_or(SHORT)?;
+        let (map, wide) = (layout.bitmap_bytes(), flags & WIDE != 0);
+        let rest = row.get(ROW_HEADER_BYTES..).ok_or(SHORT)?;
+        let (nulls, rest) = rest.split_at_checked(map).ok_or(SHORT)?;
+        let (external, rest) =
+            rest.split_at_checked(if flags & EXTERNAL != 0 { map } else { 0 }).ok_or(SHORT)?;
+        let (fixed, rest) = rest.split_at_checked(layout.fixed_bytes).ok_or(SHORT)?;
+        let (offsets, variable) =
+            rest.split_at_checked(layout.variable * if wide { 4 } else { 2 }).ok_or(SHORT)?;
+        let parts = Parts { layout, nulls, external, fixed, offsets, variable, wide };
+        if layout.variable > 0 && parts.end(layout.variable - 1) != variable.len() {
+            return Err(damaged("row: offsets and length disagree"));
+        }
+        Ok(parts)
+    }
+
+    fn end(&self, index: usize) -> usize {
+        if self.wide {
+            let o = &self.offsets[index * 4..];
+            u32::from_le_bytes([o[0], o[1], o[2], o[3]]) as usize
+        } else {
+            usize::from(u16_at(self.offsets, index * 2))
+        }
+    }
+
+    /// One column's cell.
+    pub(crate) fn cell(&self, column: usize) -> Result<Cell<'a>, Damaged> {
+        if bit(self.nulls, column) {
+            return Ok(Cell::Null);
+        }
+        match *self.layout.places.get(column).ok_or(damaged("row: no such column"))? {
+            Place::Fixed { at, width } => {
+                Ok(Cell::Inline(&self.fixed[at as usize..at as usize + usize::from(width)]))
+            }
+            Place::Var { index } => {
+                let index = usize::from(index);
+                let start = if index == 0 { 0 } else { self.end(index - 1) };
+                let bytes =
+                    self.variable.get(start..self.end(index)).ok_or(damaged("row: offsets out of order"))?;
+                if self.external.is_empty() || !bit(self.external, column) {
+                    Ok(Cell::Inline(bytes))
+                } else if bytes.len() == OVERFLOW_REF_BYTES {
+                    Ok(Cell::External(bytes))
+                } else {
+                    Err(damaged("row: overflow reference of a wrong length"))
+                }
+            }
+        }
+    }
+}
+
+fn bit(map: &[u8], i: usize) -> bool {
+    map.get(i / 8).is_some_and(|b| b >> (i % 8) & 1 == 1)
+}
+
+/// What to store in one column.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Put<'a> {
+    Value(&'a Value),
+    /// A cell taken from another version.
+    Cell(Cell<'a>),
+}
+
+/// Encodes a row.
+pub(crate) fn encode<'a>(
+    layout: &Layout,
+    types: impl Fn(usize) -> &'a ColumnType,
+    header: RowHeader,
+    column: impl Fn(usize) -> Put<'a>,
+    wide: bool,
+    out: &mut Vec<u8>,
+) {
+    let start = out.len();
+    let count = layout.places.len();
+    let is_external = |i| matches!(column(i), Put::Cell(Cell::External(_)));
+    let external = (0..count).any(is_external);
+    out.extend_from_slice(&[ROW_VERSION, 0]);
+    out.extend_from_slice(&header.schema_version.to_le_bytes());
+    out.extend_from_slice(&[0; 16]);
+    let map = layout.bitmap_bytes();
+    let nulls = out.len();
+    out.resize(nulls + map * (1 + usize::from(external)) + layout.fixed_bytes, 0);
+    let fixed = out.len() - layout.fixed_bytes;
+    let step = if wide { 4 } else { 2 };
+    let offsets = out.len();
+    out.resize(offsets + layout.variable * step, 0);
+    let variable = out.len();
+    for (i, place) in layout.places.iter().enumerate() {
+        let at = out.len();
+        match column(i) {
+            Put::Value(Value::Null) | Put::Cell(Cell::Null) => out[nulls + i / 8] |= 1 << (i % 8),
+            Put::Value(value) => values::encode_cell(value, types(i), out),
+            Put::Cell(Cell::Inline(bytes)) => out.extend_from_slice(bytes),
+            Put::Cell(Cell::External(bytes)) => {
+                out[nulls + map + i / 8] |= 1 << (i % 8);
+                out.extend_from_slice(bytes);
+            }
+        }
+        match *place {
+            Place::Fixed { at: place, width } => {
+                let len = out.len() - at;
+                assert!(
+                    len == 0 || len == usize::from(width),
+                    "row: cell of {len} bytes in a place of {width}"
+                );
+                out.copy_within(at.., fixed + place as usize);
+                out.truncate(at);
+            }
+            Place::Var { index } => {
+                let end = (out.len() - variable) as u32;
+                let at = offsets + usize::from(index) * step;
+                out[at..at + step].copy_from_slice(&end.to_le_bytes()[..step]);
+            }
+        }
+    }
+    out[start + 1] = if wide { WIDE } else { 0 } | if external { EXTERNAL } else { 0 };
+    set_header(&mut out[start..], header.txid, header.undo, header.deleted);
+}
+
+/// The overflow references of a row.
+pub(crate) fn external_refs<'a>(layout: &Layout, row: &'a [u8]) -> Result<Vec<&'a [u8]>, Damaged> {
+    let mut refs = Vec::new();
+    if has_external(row) {
+        let parts = Parts::of(layout, row)?;
+        for i in 0..layout.places.len() {
+            if let Cell::External(r) = parts.cell(i)? {
+                refs.push(r);
+            }
+        }
+    }
+    Ok(refs)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,341 @@
+//! Undo pages and undo records (docs/formats/undo.md).
+//!
+//! A transaction's undo is a chain of pages, linked both ways; the first one tells whether and where it committed. Offsets in a page:
+//!
+//! | offset | size | field |
+//! |---|---|---|
+//! | 32 | 1 | format version, [`UNDO_VERSION`] |
+//! | 33 | 1 | reserved |
+//! | 34 | 2 | end of the last record |
+//! | 36 | 4 | slot in the transaction table: page of the table u16 (in chain order), slot u16 |
+//! | 40 | 8 | TxId |
+//! | 48 | 8 | first page of the chain (its own id on the first page) |
+//! | 56 | 8 | previous page, 0 on the first |
+//! | 64 | 8 | next page, 0 on the last |
+//! | 72 | 8 | first page only: commit LSN, stamped by the commit record; 0: not committed |
+//! | 80 | .. | records |
+//!
+//! A record: length u16, then [`UndoRecord`]'s fields as encoded below, then the length again (so a chain can be walked backwards).
+//! Byte 2 is a flag byte: 1 = reverted, 2 = its old overflow chains are freed (both set in place, later); 4 = the change deleted the row.
+//!
+//! Invariants:
+//! 1. Space is never reused while the page belongs to the transaction: a pointer to a record stays true to the end.
+//! 2. A page whose TxId is not the one looked for has been given up: that transaction is settled.
+
+use super::{Damaged, Reader, TxId, UndoPtr, damaged, put_bytes, put_varint, u16_at, u64_at};
+use protocol::lsn::Lsn;
+use protocol::page::{PAGE_BYTES, PageId};
+
+/// Version byte of the page body.
+pub(crate) const UNDO_VERSION: u8 = 1;
+pub(crate) const OFF_VERSION: u16 = 32;
+pub(crate) const OFF_USED: u16 = 34;
+pub(crate) const OFF_NEXT: u16 = 64;
+pub(crate) const OFF_COMMIT: u16 = 72;
+/// Where records begin.
+pub(crate) const OFF_RECORDS: u16 = 80;
+
+pub(crate) const REVERTED: u8 = 1;
+pub(crate) const OVERFLOW_FREED: u8 = 2;
+pub(crate) const DELETES: u8 = 4;
+/// Offset of the flag byte within a record.
+pub(crate) const OFF_FLAGS: u16 = 2;
+
+/// The header of an undo page.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct UndoHeader {
+    pub(crate) used: u16,
+    pub(crate) slot: (u16, u16),
+    pub(crate) txid: TxId,
+    pub(crate) first: PageId,
+    pub(crate) previous: PageId,
+    pub(crate) next: PageId,
+    pub(crate) commit: Lsn,
+}
+
+impl UndoHeader {
+    /// Bytes 32..56 or 32..80 of the page: a first page right after `init` needs no more than the zeroes beyond `first`.
+    pub(crate) fn encode(&self) -> [u8; 48] {
+        let mut out = [0; 48];
+        out[0] = UNDO_VERSION;
+        out[2..4].copy_from_slice(&self.used.to_le_bytes());
+        out[4..6].copy_from_slice(&self.slot.0.to_le_bytes());
+        out[6..8].copy_from_slice(&self.slot.1.to_le_bytes());
+        out[8..16].copy_from_slice(&self.txid.0.to_le_bytes());
+        out[16..24].copy_from_slice(&self.first.0.to_le_bytes());
+        out[24..32].copy_from_slice(&self.previous.0.to_le_bytes());
+        out[32..40].copy_from_slice(&self.next.0.to_le_bytes());
+        out[40..48].copy_from_slice(&self.commit.0.to_le_bytes());
+        out
+    }
+
+    /// The header of a page; `None` when it never was an undo page or is free.
+    pub(crate) fn decode(page: &[u8; PAGE_BYTES]) -> Option<UndoHeader> {
+        let b = &page[usize::from(OFF_VERSION)..usize::from(OFF_RECORDS)];
+        if b[0] != UNDO_VERSION || protocol::page::kind(page) != Some(protocol::PageKind::Undo) {
+            return None;
+        }
+        Some(UndoHeader {
+            used: u16_at(b, 2),
+            slot: (u16_at(b, 4), u16_at(b, 6)),
+            txid: TxId(u64_at(b, 8)),
+            first: PageId(u64_at(b, 16)),
+            previous: PageId(u64_at(b, 24)),
+            next: PageId(u64_at(b, 32)),
+            commit: Lsn(u64_at(b, 40)),
+        })
+    }
+}
+
+/// A secondary entry that a change made old: purge removes it if it is still marked by this transaction.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct OldEntry {
+    pub(crate) index: u64,
+    pub(crate) key: Vec<u8>,
+}
+
+/// What the change replaced.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Before {
+    /// There was no row.
+    Nothing,
+    /// No row changed: an overflow chain was made that a version of this transaction will refer to. Rolling back frees it.
+    Chain([u8; 16]),
+    /// A version: its header, and its bytes after the header as a difference to the version that replaced it.
+    Version {
+        deleted: bool,
+        schema_version: u16,
+        txid: TxId,
+        undo: UndoPtr,
+        row_flags: u8,
+        /// Bytes that both versions begin with.
+        prefix: usize,
+        /// Bytes that both versions end with.
+        suffix: usize,
+        /// What lies between in the older one.
+        middle: Vec<u8>,
+    },
+}
+
+/// One change of one row.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct UndoRecord {
+    pub(crate) flags: u8,
+    /// The clustered tree of the row. Tree ids are never reused, so a truncated or dropped table's records name nothing.
+    pub(crate) table: u64,
+    /// Clustered key of the row.
+    pub(crate) key: Vec<u8>,
+    pub(crate) before: Before,
+    /// Secondary entries that this change marked.
+    pub(crate) old_entries: Vec<OldEntry>,
+    /// Overflow references of the older version that the newer one no longer has.
+    pub(crate) old_overflow: Vec<[u8; 16]>,
+}
+
+const INSERT: u8 = 1;
+const CHANGE: u8 = 2;
+const CHAIN: u8 = 3;
+const WHAT: &str = "undo record: ends early";
+
+impl UndoRecord {
+    /// Appends the record with both lengths.
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        let start = out.len();
+        out.extend_from_slice(&[0, 0, self.flags]);
+        out.push(match self.before {
+            Before::Nothing => INSERT,
+            Before::Version { .. } => CHANGE,
+            Before::Chain(_) => CHAIN,
+        });
+        put_varint(self.table, out);
+        put_bytes(&self.key, out);
+        if let Before::Chain(chain) = &self.before {
+            out.extend_from_slice(chain);
+        }
+        if let Before::Version { deleted, schema_version, txid, undo, row_flags, prefix, suffix, middle } =
+            &self.before
+        {
+            out.push(u8::from(*deleted));
+            out.push(*row_flags);
+            put_varint(u64::from(*schema_version), out);
+            put_varint(txid.0, out);
+            put_varint(undo.0, out);
+            put_varint(*prefix as u64, out);
+            put_varint(*suffix as u64, out);
+            put_bytes(middle, out);
+        }
+        put_varint(self.old_entries.len() as u64, out);
+        for entry in &self.old_entries {
+            put_varint(entry.index, out);
+            put_bytes(&entry.key, out);
+        }
+        put_varint(self.old_overflow.len() as u64, out);
+        for chain in &self.old_overflow {
+            out.extend_from_slice(chain);
+        }
+        let len = ((out.len() - start + 2) as u16).to_le_bytes();
+        out[start..start + 2].copy_from_slice(&len);
+        out.extend_from_slice(&len);
+    }
+
+    /// The record at `offset` of a page.
+    pub(crate) fn decode(page: &[u8; PAGE_BYTES], offset: u16) -> Result<UndoRecord, Damaged> {
+        let bytes = raw(page, offset)?;
+        let mut r = Reader::new(&bytes[2..bytes.len() - 2], WHAT);
+        let flags = r.u8()?;
+        let kind = r.u8()?;
+        let table = r.varint()?;
+        let key = r.bytes()?.to_vec();
+        let before = match kind {
+            INSERT => Before::Nothing,
+            CHAIN => {
+                let mut chain = [0; 16];
+                chain.copy_from_slice(r.take(16)?);
+                Before::Chain(chain)
+            }
+            CHANGE => {
+                let (deleted, row_flags) = (r.u8()? != 0, r.u8()?);
+                Before::Version {
+                    deleted,
+                    schema_version: r.varint()? as u16,
+                    txid: TxId(r.varint()?),
+                    undo: UndoPtr(r.varint()?),
+                    row_flags,
+                    prefix: r.varint()? as usize,
+                    suffix: r.varint()? as usize,
+                    middle: r.bytes()?.to_vec(),
+                }
+            }
+            _ => return Err(damaged("undo record: unknown kind")),
+        };
+        let count = r.varint()?;
+        let mut old_entries = Vec::new();
+        for _ in 0..count {
+            old_entries.push(OldEntry { index: r.varint()?, key: r.bytes()?.to_vec() });
+        }
+        let count = r.varint()?;
+        let mut old_overflow = Vec::new();
+        for _ in 0..count {
+            let mut chain = [0; 16];
+            chain.copy_from_slice(r.take(16)?);
+            old_overflow.push(chain);
+        }
+        Ok(UndoRecord { flags, table, key, before, old_entries, old_overflow })
+    }
+}
+
+/// The bytes of the record at `offset`, both lengths included and checked.
+fn raw(page: &[u8; PAGE_BYTES], offset: u16) -> Result<&[u8], Damaged> {
+    let at = usize::from(offset);
+    if offset < OFF_RECORDS || at + 8 > PAGE_BYTES {
+        return Err(damaged("undo record: offset outside the page"));
+    }
+    let len = usize::from(u16_at(page, at));
+    let bytes = page.get(at..at + len).filter(|b| b.len() >= 8).ok_or(damaged(WHAT))?;
+    if usize::from(u16_at(bytes, len - 2)) != len {
+        return Err(damaged("undo record: its two lengths differ"));
+    }
+    Ok(bytes)
+}
+
+/// The offset of the last record that ends at `end`; `None` at the start of the page.
+pub(crate) fn record_before(page: &[u8; PAGE_BYTES], end: u16) -> Result<Option<u16>, Damaged> {
+    if end <= OFF_RECORDS {
+        return Ok(None);
+    }
+    if usize::from(end) > PAGE_BYTES {
+        return Err(damaged("undo page: end outside the page"));
+    }
+    let len = u16_at(page, usize::from(end) - 2);
+    let at = end.checked_sub(len).filter(|at| *at >= OFF_RECORDS).ok_or(damaged("undo page: bad length"))?;
+    raw(page, at)?;
+    Ok(Some(at))
+}
+
+/// Where the record at `offset` ends.
+pub(crate) fn record_end(page: &[u8; PAGE_BYTES], offset: u16) -> Result<u16, Damaged> {
+    Ok(offset + raw(page, offset)?.len() as u16)
+}
+
+/// What `older` and `newer` have in common at both ends: bytes of prefix and of suffix.
+pub(crate) fn difference(older: &[u8], newer: &[u8]) -> (usize, usize) {
+    let prefix = older.iter().zip(newer).take_while(|(a, b)| a == b).count();
+    let (a, b) = (&older[prefix..], &newer[prefix..]);
+    let suffix = a.iter().rev().zip(b.iter().rev()).take_while(|(a, b)| a == b).count();
+    (prefix, suffix)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn record() -> impl Strategy<Value = UndoRecord> {
+        let bytes = || prop::collection::vec(any::<u8>(), 0..40);
+        let before = prop_oneof![
+            Just(Before::Nothing),
+            any::<[u8; 16]>().prop_map(Before::Chain),
+            (any::<bool>(), any::<u16>(), any::<u64>(), any::<u64>(), 0..9000_usize, 0..9000_usize, bytes())
+                .prop_map(|(deleted, schema_version, txid, undo, prefix, suffix, middle)| Before::Version {
+                    deleted,
+                    schema_version,
+                    txid: TxId(txid),
+                    undo: UndoPtr(undo),
+                    row_flags: 4,
+                    prefix,
+                    suffix,
+                    middle,
+                })
+        ];
+        let entries = prop::collection::vec((any::<u64>(), bytes()), 0..3);
+        (before, any::<u64>(), bytes(), entries, prop::collection::vec(any::<[u8; 16]>(), 0..3)).prop_map(
+            |(before, table, key, entries, old_overflow)| UndoRecord {
+                flags: 0,
+                table,
+                key,
+                before,
+                old_entries: entries.into_iter().map(|(index, key)| OldEntry { index, key }).collect(),
+                old_overflow,
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn records_round_trip_and_walk_backwards(records in prop::collection::vec(record(), 1..8)) {
+            let mut page = [0; PAGE_BYTES];
+            let mut body = Vec::new();
+            let mut starts = Vec::new();
+            for record in &records {
+                starts.push(OFF_RECORDS + body.len() as u16);
+                record.encode(&mut body);
+            }
+            page[usize::from(OFF_RECORDS)..][..body.len()].copy_from_slice(&body);
+            let mut end = OFF_RECORDS + body.len() as u16;
+            for (start, record) in starts.iter().zip(&records).rev() {
+                prop_assert_eq!(record_end(&page, *start).unwrap(), end);
+                prop_assert_eq!(record_before(&page, end).unwrap(), Some(*start));
+                prop_assert_eq!(&UndoRecord::decode(&page, *start).unwrap(), record);
+                end = *start;
+            }
+            prop_assert_eq!(record_before(&page, end).unwrap(), None);
+        }
+
+        #[test]
+        fn arbitrary_bytes_never_panic(noise in prop::collection::vec(any::<u8>(), 300), offset: u16) {
+            let mut page = [0; PAGE_BYTES];
+            page[80..380].copy_from_slice(&noise);
+            let _ = UndoRecord::decode(&page, offset % 400);
+            let _ = record_before(&page, offset);
+        }
+
+        #[test]
+        fn the_difference_rebuilds_the_older(older in prop::collection::vec(0..3_u8, 0..30), newer in prop::collection::vec(0..3_u8, 0..30)) {
+            let (prefix, suffix) = difference(&older, &newer);
+            let mut rebuilt = newer[..prefix].to_vec();
+            rebuilt.extend_from_slice(&older[prefix..older.len() - suffix]);
+            rebuilt.extend_from_slice(&newer[newer.len() - suffix..]);
+            prop_assert_eq!(rebuilt, older);
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! What happens to transactions after their end: settling, purge in commit order, taking the aborted out.
+//!
+//! ```text
+//!   commit ──> queue by commit LSN ──(oldest view passes it)──> settled: forgotten by the registry
+//!                                                         └──> purge: deleted rows, marked entries, replaced chains go; undo pages free
+//!   abort  ──> aborted list ──> cleaner: every row restored ──> slot freed ──(statements of then are over)──> forgotten
+//! ```
+//!
+//! Invariants:
+//! 1. Purge goes in commit order, and a transaction is settled before it is purged.
+//! 2. An aborted transaction keeps its slot until every one of its rows is restored, so a crash in between loses nothing.
+//! 3. A cleaned or rolled-back TxId stays "aborted" in the registry until every statement is over that may hold a copy of a row of it.
+
+mod clean;
+mod purge;
+mod rebuild;
+
+use crate::engine::{Engine, slot_of_volume};
+use crate::error::Result;
+use crate::format::TxId;
+use crate::lock::Owner;
+use crate::sync::Event;
+use crate::txn::slots::SlotNo;
+use btree::Decision;
+use parking_lot::Mutex;
+use protocol::lsn::Lsn;
+use protocol::page::PageId;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+
+/// A committed transaction that some view may not see yet.
+#[derive(Debug)]
+pub(crate) struct Committed {
+    pub(crate) txid: TxId,
+    pub(crate) pages: Vec<PageId>,
+    pub(crate) needs_purge: bool,
+}
+
+/// An aborted transaction whose rows are not all restored.
+#[derive(Clone, Debug)]
+pub(crate) struct Abandoned {
+    pub(crate) txid: TxId,
+    pub(crate) slot: SlotNo,
+    pub(crate) first_undo: PageId,
+    /// A transaction dropped half-way: its slot does not say ABORTED yet, and it still holds its locks.
+    pub(crate) owner: Option<Arc<Owner>>,
+}
+
+/// Ended transactions that are not forgotten.
+#[derive(Debug, Default)]
+pub(crate) struct History {
+    committed: Mutex<BTreeMap<Lsn, Committed>>,
+    abandoned: Mutex<VecDeque<Abandoned>>,
+    /// Rolled back and restored: forgotten once the oldest statement began after this tick.
+    gone: Mutex<VecDeque<(u64, TxId)>>,
+    /// Somebody sleeps and nothing is pending: the next end of a transaction must wake it.
+    idle: AtomicBool,
+    pub(crate) event: Event,
+    purged_at: AtomicU64,
+}
+
+/// How often purge's position is written down.
+const PURGED_EVERY_US: u64 = 1_000_000;
+
+impl History {
+    /// A transaction committed at `lsn`.
+    pub(crate) fn commit(&self, lsn: Lsn, committed: Committed) {
+        self.committed.lock().insert(lsn, committed);
+        self.wake();
+    }
+
+    /// A transaction ended without commit and has rows that are not restored.
+    pub(crate) fn abandon(&self, txid: TxId, slot: SlotNo, first_undo: PageId) {
+        self.abandoned.lock().push_back(Abandoned { txid, slot, first_undo, owner: None });
+        self.wake();
+    }
+
+    /// A transaction was dropped half-way.
+    pub(crate) fn orphan(&self, txid: TxId, slot: SlotNo, first_undo: PageId, owner: Arc<Owner>) {
+        self.abandoned.lock().push_front(Abandoned { txid, slot, first_undo, owner: Some(owner) });
+        self.event.raise();
+    }
+
+    /// A transaction is rolled back and every row restored.
+    pub(crate) fn gone(&self, engine: &Engine, txid: TxId) {
+        let mut gone = self.gone.lock();
+        gone.push_back((engine.views.next_tick(), txid));
+        drop(gone);
+        self.wake();
+    }
+
+    fn wake(&self) {
+        if self.idle.swap(false, Ordering::SeqCst) {
+            self.event.raise();
+        }
+    }
+
+    /// Committed and aborted transactions kept.
+    pub(crate) fn lengths(&self) -> (usize, usize) {
+        (self.committed.lock().len(), self.abandoned.lock().len())
+    }
+
+    /// Writes down now and then how far purge came, so that an opening repeats little of it.
+    async fn remember_purged(&self, engine: &Engine, upto: Lsn) -> Result<()> {
+        let due = self.purged_at.load(Ordering::Relaxed) + PURGED_EVERY_US <= engine.env.now_us();
+        if upto == Lsn::ZERO || !due {
+            return Ok(());
+        }
+        self.purged_at.store(engine.env.now_us(), Ordering::Relaxed);
+        engine
+            .space
+            .change(&[engine.space.volume_page()], 256, |mtr| {
+                engine.space.set_slot(mtr, slot_of_volume::PURGED, upto.0);
+                Decision::Done(())
+            })
+            .await?;
+        Ok(())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.committed.lock().is_empty() && self.abandoned.lock().is_empty() && self.gone.lock().is_empty()
+    }
+}
+
+/// Starts the background task of an engine; it ends with the engine.
+pub(crate) fn spawn(engine: &Arc<Engine>) {
+    let weak = Arc::downgrade(engine);
+    let env = Arc::clone(&engine.env);
+    let task = async move {
+        if let Some(engine) = weak.upgrade()
+            && rebuild::rebuild(&engine).await.is_err()
+        {
+            return;
+        }
+        while round(&weak).await.is_ok() {
+            let Some(engine) = weak.upgrade() else { return };
+            if engine.closing.load(Ordering::SeqCst) {
+                return;
+            }
+            engine.history.idle.store(true, Ordering::SeqCst);
+            if engine.history.is_empty() && engine.catalog.drops.is_empty() {
+                // Holding the engine here would keep it alive for ever: look again now and then.
+                let limit = Some(100 * engine.settings.purge_interval_us);
+                engine.history.event.taken(engine.env.as_ref(), limit).await;
+            } else {
+                engine.history.idle.store(false, Ordering::SeqCst);
+                let pause = engine.env.sleep(engine.settings.purge_interval_us);
+                drop(engine);
+                pause.await;
+            }
+        }
+    };
+    env.spawn("history", Box::pin(task));
+}
+
+/// Settles what every view sees, purges it, restores rows of the aborted.
+async fn round(weak: &Weak<Engine>) -> Result<()> {
+    let Some(engine) = weak.upgrade() else { return Ok(()) };
+    let work = settle(&engine);
+    let mut free = Vec::new();
+    let mut upto = Lsn::ZERO;
+    for (lsn, committed) in work {
+        if committed.needs_purge {
+            purge::purge(&engine, &committed).await?;
+        }
+        free.extend(committed.pages);
+        engine.counts.purged.fetch_add(1, Ordering::Relaxed);
+        upto = lsn;
+    }
+    engine.history.remember_purged(&engine, upto).await?;
+    engine.undo.give_back(free);
+    engine.catalog.drop_due(&engine).await?;
+    loop {
+        let next = engine.history.abandoned.lock().front().cloned();
+        let Some(next) = next else { break };
+        if engine.closing.load(Ordering::SeqCst) {
+            break;
+        }
+        clean::clean(&engine, &next).await?;
+        engine.history.abandoned.lock().retain(|a| a.txid != next.txid);
+    }
+    Ok(())
+}
+
+/// Forgets what every view sees; returns the committed ones for purge, in commit order.
+fn settle(engine: &Engine) -> Vec<(Lsn, Committed)> {
+    let vdl = engine.log.vdl();
+    let next = engine.next_txid();
+    let oldest = engine.views.oldest(vdl);
+    let settled = {
+        let mut committed = engine.history.committed.lock();
+        let later = committed.split_off(&oldest.view.advance(1));
+        std::mem::replace(&mut *committed, later)
+    };
+    for transaction in settled.values() {
+        engine.registry.forget(transaction.txid);
+    }
+    let mut gone = engine.history.gone.lock();
+    while gone.front().is_some_and(|(tick, _)| *tick < oldest.tick) {
+        if let Some((_, txid)) = gone.pop_front() {
+            engine.registry.forget(txid);
+        }
+    }
+    drop(gone);
+    engine.registry.raise_horizon(next);
+    settled.into_iter().collect()
+}

@@ -1,0 +1,54 @@
+//! Row locks that are not implicit: explicit ones of locking reads, and the queue behind a row that a transaction has changed.
+//!
+//! A changed row is locked by its TxId alone; nothing is entered here for it. Only when a second transaction wants the row is the first
+//! made an explicit holder (`convert`) and the second one queued: so waiters are served in order, and an uncontended write touches no lock.
+//!
+//! ```text
+//!   (tree, key) ──> holders: T7 X            shard = hash(tree, key)
+//!                   queue:   T9 X, T4 S      graph: T9 -> T7, T4 -> T9, T7   (computed from here when a wait starts)
+//! ```
+//!
+//! Invariants:
+//! 1. A transaction's locks are released after its state is decided (committed or aborted) and before it is forgotten.
+//! 2. A request is granted when it agrees with every other holder and with every earlier request of another owner.
+//! 3. Gap locks will be entries under the same key with a mode of their own, asked for by inserts only when the tree has any;
+//!    until then REPEATABLE READ's locking reads lock records only.
+
+mod graph;
+mod owner;
+mod table;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use graph::Waits;
+pub(crate) use owner::{Grant, LockRef, Owner, OwnerId, Request};
+pub(crate) use table::{LockTable, Verdict};
+
+/// How strongly a read locks its rows.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum LockMode {
+    /// A plain read of the view.
+    None,
+    /// FOR SHARE: reads the newest committed version and keeps writers away.
+    Shared,
+    /// FOR UPDATE, and the reads of UPDATE and DELETE.
+    Exclusive,
+}
+
+impl LockMode {
+    pub(crate) fn agrees(self, other: LockMode) -> bool {
+        self != LockMode::Exclusive && other != LockMode::Exclusive
+    }
+}
+
+/// What to do when a lock is held by another.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum LockWait {
+    /// Wait, up to `innodb_lock_wait_timeout`.
+    #[default]
+    Wait,
+    /// Fail with 3572.
+    Nowait,
+    /// Leave the row out.
+    SkipLocked,
+}

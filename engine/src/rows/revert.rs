@@ -1,0 +1,157 @@
+//! Taking one change out of its row: statement and transaction rollback, the cleaner, and a writer that meets an aborted version.
+//!
+//! 1. secondary entries are brought to what the version below says, while the row is still the transaction's;
+//! 2. the row goes back to the version below and the undo record is flagged, in one mini-transaction.
+//!
+//! A record whose row is not as the change left it is only flagged: it was taken out before (a crash came between), so everything here
+//! may be repeated. For rows of an aborted transaction `Engine::reverting` keeps the cleaner and writers from doing it twice at once.
+
+use crate::dictionary::TableDef;
+use crate::engine::Engine;
+use crate::error::{EngineError, Result};
+use crate::format::undo::{Before, REVERTED, UndoHeader, UndoRecord, record_before as before_in_page};
+use crate::format::{TxId, UndoPtr, row};
+use crate::rows::{chains, change, entries};
+use crate::undo::read;
+use btree::{Decision, Room};
+use protocol::page::PageId;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// Redo of a record's flag.
+const FLAG_LOG_BYTES: usize = 128;
+
+/// The end of the records on a page of a transaction; the start when the page is not its any more.
+pub(crate) async fn page_end(engine: &Engine, page: PageId, txid: TxId) -> Result<u16> {
+    let header = engine.pool.pin(page).await?.read(UndoHeader::decode)?;
+    Ok(header.filter(|h| h.txid == txid).map_or(0, |h| h.used))
+}
+
+/// The record that ends at `end`.
+pub(crate) async fn record_before(
+    engine: &Engine,
+    page: PageId,
+    txid: TxId,
+    end: u16,
+) -> Result<Option<UndoPtr>> {
+    let at = engine.pool.pin(page).await?.read(|bytes| match UndoHeader::decode(bytes) {
+        Some(header) if header.txid == txid => before_in_page(bytes, end),
+        _ => Ok(None),
+    })?;
+    let at = at.map_err(|d| EngineError::corrupt(page, d.what))?;
+    Ok(at.map(|at| UndoPtr::new(page, at)))
+}
+
+/// Takes the change of one record out.
+pub(crate) async fn revert_record(engine: &Arc<Engine>, txid: TxId, ptr: UndoPtr) -> Result<()> {
+    let Some(record) = read::record(engine, ptr, txid).await? else { return Ok(()) };
+    if record.flags & REVERTED != 0 {
+        return Ok(());
+    }
+    let Some(table) = engine.catalog.table_of_tree(engine, record.table).await? else {
+        // The table was dropped, with all its pages.
+        return read::set_flag(engine, ptr, txid, REVERTED).await;
+    };
+    if let Before::Chain(chain) = record.before {
+        return chains::free_flagged(engine, chain, (txid, ptr), REVERTED).await;
+    }
+    let current = table.runtime.trees[0].get(&record.key, <[u8]>::to_vec).await?;
+    let ours = match &current {
+        Some(value) => {
+            let h = row::header(value)?;
+            h.txid == txid && h.undo == ptr
+        }
+        None => false,
+    };
+    let Some(current) = current.filter(|_| ours) else {
+        return read::set_flag(engine, ptr, txid, REVERTED).await;
+    };
+    let mut below = current.clone();
+    let below = read::step_down(&mut below, &record.before)?.then_some(below);
+    restore_entries(engine, &table, &record, &current, below.as_ref()).await?;
+    restore_row(engine, &table, &record, below, txid, ptr).await?;
+    engine.counts.reverted.fetch_add(1, Ordering::Relaxed);
+    Ok(())
+}
+
+/// Brings the secondary entries of both versions to what holds once the newer one is gone.
+async fn restore_entries(
+    engine: &Engine,
+    table: &Arc<TableDef>,
+    record: &UndoRecord,
+    current: &[u8],
+    below: Option<&Vec<u8>>,
+) -> Result<()> {
+    let live = |version: &[u8]| row::header(version).map(|h| !h.deleted);
+    for no in 1..table.indexes.len() {
+        let new = match live(current)? {
+            true => Some(entries::key_of_any_row(engine, table, no, current, &record.key).await?),
+            false => None,
+        };
+        let old = match below {
+            Some(version) if live(version)? => Some((
+                entries::key_of_any_row(engine, table, no, version, &record.key).await?,
+                row::header(version)?,
+            )),
+            _ => None,
+        };
+        let old_key = old.as_ref().map(|(key, _)| key);
+        if new.as_ref() == old_key {
+            continue;
+        }
+        if let Some(((key, own), header)) = &old {
+            entries::put(table, no, key, *own, header.txid).await?;
+        }
+        if let Some((key, own)) = &new {
+            entries::settle_below(engine, table, no, (key, *own), below.cloned()).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Puts the version below in place (or removes the row) and flags the record.
+async fn restore_row(
+    engine: &Engine,
+    table: &Arc<TableDef>,
+    record: &UndoRecord,
+    below: Option<Vec<u8>>,
+    txid: TxId,
+    ptr: UndoPtr,
+) -> Result<()> {
+    // A deleted version that everybody sees is what purge would remove, and may have passed by already.
+    let mut dropped = Vec::new();
+    let below = match below {
+        Some(version) => {
+            let header = row::header(&version)?;
+            let keep = !header.deleted || !engine.registry.is_settled(header.txid);
+            if !keep {
+                let refs = row::external_refs(&table.runtime.layout, &version)?;
+                dropped = refs.iter().filter_map(|r| <[u8; 16]>::try_from(*r).ok()).collect();
+            }
+            keep.then_some(version)
+        }
+        None => None,
+    };
+    let pin = engine.pool.pin(ptr.page()).await?;
+    let room = Room { value_bytes: below.as_ref().map_or(0, Vec::len), log_bytes: FLAG_LOG_BYTES };
+    table.runtime.trees[0]
+        .modify(&record.key, room, &[&pin], |edit| {
+            let ours = edit.value().and_then(|v| row::header(v).ok());
+            let no = edit.mtr().page_no(&pin);
+            if ours.is_some_and(|h| h.txid == txid && h.undo == ptr) {
+                match &below {
+                    Some(version) => change::write_row(edit, version),
+                    None => edit.delete(),
+                }
+            } else {
+                dropped.clear();
+            }
+            read::write_flag(edit.mtr(), no, txid, ptr, REVERTED);
+            Decision::Done(())
+        })
+        .await?;
+    for chain in dropped {
+        chains::free(engine, chain).await?;
+    }
+    Ok(())
+}

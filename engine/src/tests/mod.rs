@@ -1,0 +1,3 @@
+//! Tests of the whole engine over an in-memory volume.
+
+mod basics;

@@ -1,0 +1,326 @@
+//! A transaction: its view, its undo, its locks, and its end.
+//!
+//! A [`Txn`] is used by one task at a time. Beginning one costs nothing; a read opens a view, a lock makes an owner, the first write
+//! takes a TxId, a slot and an undo page. Ends: [`Txn::commit`], [`Txn::rollback`]; dropping an open one hands it to the cleaner.
+
+pub(crate) mod counter;
+mod end;
+pub(crate) mod registry;
+pub(crate) mod slots;
+pub(crate) mod views;
+mod waits;
+
+use crate::dictionary::TableDef;
+use crate::dictionary::runtime::TableShared;
+use crate::engine::Engine;
+use crate::error::{EngineError, Result};
+use crate::format::TxId;
+use crate::lock::{LockMode, LockWait, Owner};
+use crate::rows::seen::Eyes;
+use crate::sync::KillSwitch;
+use crate::undo::log::{Mark, UndoLog};
+use protocol::lsn::Lsn;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use views::ViewPlace;
+
+/// What a transaction's plain reads see.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Isolation {
+    /// Each statement sees what was durable when it began. READ UNCOMMITTED is served as this.
+    ReadCommitted,
+    /// Every statement sees what was durable when the first one read.
+    #[default]
+    RepeatableRead,
+    /// As REPEATABLE READ, but plain reads lock what they return (shared). Without gap locks, phantoms are possible.
+    Serializable,
+}
+
+/// How a transaction is begun.
+#[derive(Clone, Debug)]
+pub struct TxnOptions {
+    /// See [`Isolation`].
+    pub isolation: Isolation,
+    /// Writes answer 1792.
+    pub read_only: bool,
+    /// `innodb_lock_wait_timeout`, in microseconds.
+    pub lock_wait_timeout_us: u64,
+    /// Any number that spreads sessions (a connection id): sessions with different ones share no lock at their begin and end.
+    pub session: u32,
+    /// The session's switch; without one the transaction gets its own.
+    pub kill: Option<Arc<KillSwitch>>,
+}
+
+impl Default for TxnOptions {
+    fn default() -> TxnOptions {
+        TxnOptions {
+            isolation: Isolation::default(),
+            read_only: false,
+            lock_wait_timeout_us: 50_000_000,
+            session: 0,
+            kill: None,
+        }
+    }
+}
+
+/// A transaction.
+pub struct Txn {
+    pub(crate) engine: Arc<Engine>,
+    options: TxnOptions,
+    kill: Option<Arc<KillSwitch>>,
+    lock_wait: LockWait,
+    place: Option<ViewPlace>,
+    view: Option<Lsn>,
+    owner: Option<Arc<Owner>>,
+    undo: Option<Box<UndoLog>>,
+    tables: Vec<Arc<TableShared>>,
+    statement: Mark,
+    savepoints: Vec<(String, Mark)>,
+    observed: Lsn,
+    open: bool,
+}
+
+impl std::fmt::Debug for Txn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Txn({:?} {:?} open {})", self.txid(), self.view, self.open)
+    }
+}
+
+impl Txn {
+    pub(crate) fn new(engine: Arc<Engine>, options: TxnOptions) -> Txn {
+        Txn {
+            kill: options.kill.clone(),
+            engine,
+            options,
+            lock_wait: LockWait::Wait,
+            place: None,
+            view: None,
+            owner: None,
+            undo: None,
+            tables: Vec::new(),
+            statement: Mark::default(),
+            savepoints: Vec::new(),
+            observed: Lsn::ZERO,
+            open: true,
+        }
+    }
+
+    /// Begins a statement: READ COMMITTED gets a new view at its next read; [`Txn::rollback_statement`] returns to here.
+    pub fn start_statement(&mut self) {
+        self.statement = self.mark();
+        self.observed = Lsn::ZERO;
+        self.lock_wait = LockWait::Wait;
+        let keep = self.options.isolation != Isolation::ReadCommitted;
+        if !keep {
+            self.view = None;
+        }
+        if let Some(place) = self.place {
+            self.engine.views.statement(place, keep);
+        }
+    }
+
+    /// Whether neither commit nor rollback has happened.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.open
+    }
+
+    /// Whether anything was written.
+    #[must_use]
+    pub fn has_changes(&self) -> bool {
+        self.undo.as_ref().is_some_and(|u| u.begun)
+    }
+
+    /// The highest commit LSN that the running statement's result depends on: wait for it before answering.
+    #[must_use]
+    pub fn observed(&self) -> Lsn {
+        self.observed
+    }
+
+    /// The switch that ends this transaction's waits.
+    pub fn kill_switch(&mut self) -> Arc<KillSwitch> {
+        Arc::clone(self.kill.get_or_insert_with(Arc::default))
+    }
+
+    /// What locking reads do about held locks, until the next statement.
+    pub fn set_lock_wait(&mut self, lock_wait: LockWait) {
+        self.lock_wait = lock_wait;
+    }
+
+    /// Changes the isolation level from the next statement on; for a transaction that has not read yet.
+    pub fn set_isolation(&mut self, isolation: Isolation) {
+        self.options.isolation = isolation;
+    }
+
+    /// The isolation level.
+    #[must_use]
+    pub fn isolation(&self) -> Isolation {
+        self.options.isolation
+    }
+
+    /// Opens the read view now (START TRANSACTION WITH CONSISTENT SNAPSHOT).
+    pub fn open_view(&mut self) {
+        self.eyes();
+    }
+
+    pub(crate) fn observe(&mut self, lsn: Lsn) {
+        self.observed = self.observed.max(lsn);
+    }
+
+    pub(crate) fn lock_wait_mode(&self) -> LockWait {
+        self.lock_wait
+    }
+
+    /// The lock a read takes at this isolation level.
+    pub(crate) fn effective(&self, lock: LockMode) -> LockMode {
+        match (self.options.isolation, lock) {
+            (Isolation::Serializable, LockMode::None) => LockMode::Shared,
+            (_, lock) => lock,
+        }
+    }
+
+    /// This transaction's identity, `NONE` before its first write.
+    pub(crate) fn txid(&self) -> TxId {
+        self.undo.as_ref().map_or(TxId::NONE, |u| u.txid)
+    }
+
+    /// Takes a place among the statements under way, so that nothing it may copy is forgotten.
+    fn enter(&mut self) -> ViewPlace {
+        let (views, session) = (&self.engine.views, self.options.session);
+        *self.place.get_or_insert_with(|| views.enter(session))
+    }
+
+    /// The view of the running statement, opened when there is none.
+    pub(crate) fn eyes(&mut self) -> Eyes {
+        let view = match self.view {
+            Some(view) => view,
+            None => {
+                let place = self.enter();
+                let view = self.engine.views.view(place, || self.engine.log.vdl());
+                self.view = Some(view);
+                view
+            }
+        };
+        Eyes { me: self.txid(), view }
+    }
+
+    /// Opens the view, and refuses an index that was built after it: older versions are not in there.
+    pub(crate) fn check_index(&mut self, table: &TableDef, no: usize, lock: LockMode) -> Result<()> {
+        let view = self.eyes().view;
+        let usable = lock != LockMode::None || table.runtime.since[no] <= view;
+        if usable { Ok(()) } else { Err(EngineError::TableChanged) }
+    }
+
+    /// This transaction among the locks.
+    pub(crate) fn owner(&mut self) -> Arc<Owner> {
+        self.enter();
+        Arc::clone(self.owner.get_or_insert_with(|| Owner::new(self.engine.new_owner())))
+    }
+
+    pub(crate) fn check_killed(&self) -> Result<()> {
+        match &self.kill {
+            Some(kill) => kill.check(self.engine.env.now_us()),
+            None => Ok(()),
+        }
+    }
+
+    /// Everything a write needs before its first row.
+    pub(crate) async fn begin_write(&mut self, table: &Arc<TableDef>) -> Result<()> {
+        if self.options.read_only {
+            return Err(EngineError::ReadOnly);
+        }
+        self.begin_lock(table).await
+    }
+
+    /// Shares the table with other writers, away from DDL, and makes sure that the definition is the current one.
+    pub(crate) async fn begin_lock(&mut self, table: &Arc<TableDef>) -> Result<()> {
+        if !self.open {
+            return Err(EngineError::Closed);
+        }
+        let shared = &table.runtime.shared;
+        if !self.tables.iter().any(|t| Arc::ptr_eq(t, shared)) {
+            self.enter();
+            if !shared.lock.try_take(false) {
+                let kill = self.kill_switch();
+                let (env, timeout) = (Arc::clone(&self.engine.env), self.options.lock_wait_timeout_us);
+                shared.lock.take(false, env.as_ref(), timeout, &kill).await?;
+            }
+            self.tables.push(Arc::clone(shared));
+        }
+        if shared.stamp.load(Ordering::Acquire) != table.stamp {
+            return Err(EngineError::TableChanged);
+        }
+        Ok(())
+    }
+
+    /// The undo chain; the first call takes TxId, slot and page.
+    pub(crate) async fn undo_log(&mut self) -> Result<&mut UndoLog> {
+        if self.undo.is_none() {
+            let owner = self.owner();
+            let engine = &self.engine;
+            let txid = engine.new_txid(&owner).await?;
+            let slot = match engine.slots.take(&engine.space).await {
+                Ok(slot) => slot,
+                Err(error) => {
+                    engine.registry.forget(txid);
+                    return Err(error);
+                }
+            };
+            let page = match engine.undo.take(&engine.space).await {
+                Ok(page) => page,
+                Err(error) => {
+                    engine.slots.give_back(slot);
+                    engine.registry.forget(txid);
+                    return Err(error);
+                }
+            };
+            self.undo = Some(Box::new(UndoLog::new(txid, slot, page)));
+        }
+        Ok(self.undo.as_mut().expect("invariant: made above"))
+    }
+
+    /// Where the undo chain stands.
+    pub(crate) fn mark(&self) -> Mark {
+        self.undo.as_ref().map_or_else(Mark::default, |u| u.mark())
+    }
+
+    /// Sets a savepoint; one of the same name is replaced.
+    pub fn savepoint(&mut self, name: &str) {
+        self.savepoints.retain(|(n, _)| !n.eq_ignore_ascii_case(name));
+        self.savepoints.push((name.to_owned(), self.mark()));
+    }
+
+    /// Forgets a savepoint and those after it.
+    ///
+    /// # Errors
+    /// [`EngineError::NoSuchSavepoint`].
+    pub fn release(&mut self, name: &str) -> Result<()> {
+        let at = self.find_savepoint(name)?;
+        self.savepoints.truncate(at);
+        Ok(())
+    }
+
+    /// Undoes what was written since a savepoint, and forgets those after it. Row locks stay.
+    ///
+    /// # Errors
+    /// [`EngineError::NoSuchSavepoint`], and those of the log.
+    pub async fn rollback_to(&mut self, name: &str) -> Result<()> {
+        let at = self.find_savepoint(name)?;
+        self.savepoints.truncate(at + 1);
+        let mark = self.savepoints[at].1;
+        self.take_back(mark).await
+    }
+
+    /// Undoes what the running statement wrote. Row locks stay.
+    ///
+    /// # Errors
+    /// Those of the log.
+    pub async fn rollback_statement(&mut self) -> Result<()> {
+        self.take_back(self.statement).await
+    }
+
+    fn find_savepoint(&self, name: &str) -> Result<usize> {
+        let found = self.savepoints.iter().rposition(|(n, _)| n.eq_ignore_ascii_case(name));
+        found.ok_or_else(|| EngineError::NoSuchSavepoint(name.to_owned()))
+    }
+}

@@ -1,0 +1,59 @@
+//! Waiting for a row lock.
+
+use crate::engine::Engine;
+use crate::error::{EngineError, Result};
+use crate::lock::{Grant, LockMode, LockRef, Request};
+use crate::sync::{WaitEnd, wait};
+use crate::txn::Txn;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// A request in the queue; leaves it when the waiting task goes away.
+struct Queued<'a> {
+    engine: &'a Engine,
+    request: &'a Request,
+    tree: u64,
+    key: &'a [u8],
+}
+
+impl Drop for Queued<'_> {
+    fn drop(&mut self) {
+        self.engine.waits.end(self.request.owner.id);
+        if self.request.parker.outcome() != Some(Grant::Granted) {
+            self.engine.locks.withdraw(self.request, self.tree, self.key);
+        }
+    }
+}
+
+impl Txn {
+    /// Queues for a lock and waits for it.
+    ///
+    /// # Errors
+    /// 1213 (then the transaction is rolled back), 1205, 1317, 3024.
+    pub(crate) async fn lock_wait(&mut self, tree: u64, key: &[u8], mode: LockMode) -> Result<()> {
+        self.check_killed()?;
+        let owner = self.owner();
+        let kill = self.kill_switch();
+        let engine = Arc::clone(&self.engine);
+        let request = engine.locks.enqueue(&owner, tree, key, mode);
+        if request.parker.outcome() == Some(Grant::Granted) {
+            return Ok(());
+        }
+        engine.counts.lock_waits.fetch_add(1, Ordering::Relaxed);
+        let queued = Queued { engine: &engine, request: &request, tree, key };
+        engine.waits.start(&engine.locks, LockRef { tree, key: key.into() }, &request);
+        let end = wait(&request.parker, engine.env.as_ref(), self.options.lock_wait_timeout_us, &kill).await;
+        drop(queued);
+        // What was decided while the wait ended for another reason counts.
+        match request.parker.outcome() {
+            Some(Grant::Granted) => Ok(()),
+            Some(Grant::Victim) => {
+                engine.counts.deadlocks.fetch_add(1, Ordering::Relaxed);
+                self.rollback().await?;
+                Err(EngineError::Deadlock)
+            }
+            None if end == WaitEnd::Killed => Err(kill.error().unwrap_or(EngineError::Interrupted)),
+            None => Err(EngineError::LockWaitTimeout),
+        }
+    }
+}

@@ -23,8 +23,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let start = Instant::now();
     let volume = Volume::open(&Config { io, ..Config::new(&data) }, rig::RealEnv::new())?;
     println!("{}: opened in {:.0} ms", volume.backend(), start.elapsed().as_secs_f64() * 1e3);
-    for threads in [1, 8, 64] {
+    for threads in [1, 8, 64, 64, 64] {
         run(&volume, threads, Duration::from_secs(seconds));
+        println!(
+            "     {}; {} MiB on disk, {} MiB resident",
+            held(&volume),
+            disk_bytes(&data)? >> 20,
+            resident_kib() >> 10
+        );
     }
     volume.close();
     drop(volume);
@@ -50,7 +56,11 @@ fn run(volume: &Volume, threads: u64, time: Duration) {
                 }
             });
         }
-        std::thread::sleep(time);
+        while start.elapsed() < time {
+            std::thread::sleep(Duration::from_millis(100));
+            // Nobody reads old versions.
+            volume.log().release_below(volume.log().vdl());
+        }
         stop.store(true, Ordering::Relaxed);
     });
     let (elapsed, commits) = (start.elapsed().as_secs_f64(), commits.load(Ordering::Relaxed) as f64);
@@ -61,6 +71,36 @@ fn run(volume: &Volume, threads: u64, time: Duration) {
         (cpu_us() - cpu) as f64 / commits,
         commits * 6.0 / (writes() - before) as f64,
     );
+}
+
+fn held(volume: &Volume) -> String {
+    let wanted = [
+        "storage_log_held_bytes",
+        "storage_record_held_bytes",
+        "storage_uncoalesced_bytes",
+        "storage_page_slots",
+    ];
+    let list = volume.counters();
+    let found = list.iter().filter(|(name, _)| wanted.contains(name));
+    found.map(|(name, value)| format!("{} {value}", &name[8..])).collect::<Vec<_>>().join(", ")
+}
+
+fn disk_bytes(folder: &Path) -> std::io::Result<u64> {
+    use std::os::unix::fs::MetadataExt;
+    let mut bytes = 0;
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        // Files come and go meanwhile.
+        let Ok(meta) = entry.metadata() else { continue };
+        bytes += if meta.is_dir() { disk_bytes(&entry.path())? } else { meta.blocks() * 512 };
+    }
+    Ok(bytes)
+}
+
+fn resident_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:")).unwrap_or_default();
+    line.trim().trim_end_matches(" kB").parse().unwrap_or(0)
 }
 
 /// CPU time of this process, user and system, from /proc (10 ms ticks).

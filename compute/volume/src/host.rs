@@ -385,7 +385,7 @@ fn node_facts(host: &Host) -> NodeFacts {
         log_syncs: host.disk.log_syncs(),
         held_log_bytes: metrics.log_held_bytes,
         held_record_bytes: metrics.record_held_bytes,
-        uncoalesced: metrics.uncoalesced,
+        uncoalesced: metrics.uncoalesced_bytes,
         page_slots: metrics.page_slots,
         page_reads: metrics.page_reads,
         page_writes: metrics.page_writes,

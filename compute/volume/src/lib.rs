@@ -246,7 +246,7 @@ impl Volume {
             ("log_syncs", sum(|n| n.log_syncs)),
             ("storage_log_held_bytes", sum(|n| n.held_log_bytes)),
             ("storage_record_held_bytes", sum(|n| n.held_record_bytes)),
-            ("storage_uncoalesced_records", sum(|n| n.uncoalesced)),
+            ("storage_uncoalesced_bytes", sum(|n| n.uncoalesced)),
             ("storage_page_slots", sum(|n| n.page_slots)),
             ("storage_page_reads", sum(|n| n.page_reads)),
             ("storage_page_writes", sum(|n| n.page_writes)),

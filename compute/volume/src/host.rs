@@ -80,17 +80,23 @@ pub(crate) struct Hosts {
     stop: bool,
 }
 
+/// What the storage thread is made of.
+pub(crate) struct Parts {
+    pub(crate) id: VolumeId,
+    pub(crate) nodes: Vec<NodeFolder>,
+    pub(crate) env: Arc<dyn Env>,
+    pub(crate) link: Arc<Link>,
+    pub(crate) driver: Arc<Driver>,
+}
+
 impl Hosts {
     pub(crate) fn new(
         data: PathBuf,
-        volume: VolumeId,
-        folders: Vec<NodeFolder>,
         settings: Settings,
-        env: Arc<dyn Env>,
-        link: Arc<Link>,
-        driver: Arc<Driver>,
+        parts: Parts,
         device: Box<dyn Device>,
     ) -> std::io::Result<Self> {
+        let Parts { id: volume, nodes: folders, env, link, driver } = parts;
         let mut hosts = Self {
             data,
             volume,
@@ -244,7 +250,7 @@ impl Hosts {
             }
         }
         let serving = self.hosts.iter().all(|h| h.gone || *h.node.phase() != Phase::Starting);
-        if serving && self.driver.next_wake_us() <= now || serving && self.driver.volume().is_none() {
+        if serving && (self.driver.volume().is_none() || self.driver.next_wake_us() <= now) {
             self.driver.tick();
         }
         if self.look_us <= now {

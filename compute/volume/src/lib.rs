@@ -49,8 +49,8 @@ use protocol::geometry::COPIES;
 use protocol::{Geometry, NodeId, VolumeId, WriterId};
 use quorum::{NewVolume, SegmentView};
 
-use folders::{FolderError, Folders, NodeFolder, node_path};
-use host::Hosts;
+use folders::{FolderError, Folders, node_path};
+use host::{Hosts, Parts};
 use link::{Command, Link};
 use status::{Facts, SegmentFacts};
 
@@ -286,24 +286,14 @@ impl Drop for Volume {
     }
 }
 
-/// What the storage thread is made of.
-struct Parts {
-    id: VolumeId,
-    nodes: Vec<NodeFolder>,
-    env: Arc<dyn Env>,
-    link: Arc<Link>,
-    driver: Arc<Driver>,
-}
-
 /// Starts the storage thread; it makes the device queue itself, because a ring belongs to the thread that made it.
 fn spawn_storage(config: &Config, parts: Parts) -> std::io::Result<(JoinHandle<()>, &'static str)> {
     let (ready, started) = mpsc::channel();
     let config = config.clone();
     let body = move || {
-        let Parts { id, nodes, env, link, driver } = parts;
         let made = device::open(config.io).and_then(|device| {
             let backend = device.backend().name();
-            let hosts = Hosts::new(config.data, id, nodes, config.node, env, link, driver, device)?;
+            let hosts = Hosts::new(config.data, config.node, parts, device)?;
             Ok((backend, hosts))
         });
         match made {

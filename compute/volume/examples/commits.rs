@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let io: IoChoice = args.next().map_or(Ok(IoChoice::Auto), |n| n.parse())?;
     let data = Path::new(&folder).join("commits-data");
     let start = Instant::now();
-    let volume = Volume::open(&Config { io, ..Config::new(&data) }, rig::RealEnv::new())?;
+    let volume = Volume::open(&Config { io, ..Config::new(&data) }, rig::RealEnv::make())?;
     println!("{}: opened in {:.0} ms", volume.backend(), start.elapsed().as_secs_f64() * 1e3);
     for threads in [1, 8, 64, 64, 64] {
         run(&volume, threads, Duration::from_secs(seconds));

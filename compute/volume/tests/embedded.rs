@@ -70,7 +70,7 @@ fn one_commit_is_six_log_writes() {
 fn a_volume_in_use_is_refused_by_pid() {
     let data = Scratch::new("in-use");
     let volume = open(data.path(), IoChoice::Auto);
-    let error = Volume::open(&config(data.path(), IoChoice::Auto), RealEnv::new()).expect_err("in use");
+    let error = Volume::open(&config(data.path(), IoChoice::Auto), RealEnv::make()).expect_err("in use");
     assert!(error.to_string().ends_with(&format!("is in use by pid {}", std::process::id())), "{error}");
     drop(volume);
     open(data.path(), IoChoice::Auto);
@@ -82,7 +82,7 @@ fn a_full_disk_is_said_before_anything_is_made() {
     let folder = data.path().join("data");
     let mut config = config(&folder, IoChoice::Auto);
     config.node.log_file_bytes = 1 << 50;
-    let error = Volume::open(&config, RealEnv::new()).expect_err("no room");
+    let error = Volume::open(&config, RealEnv::make()).expect_err("no room");
     assert!(matches!(error, OpenError::DiskFull { .. }), "{error}");
     assert!(error.to_string().contains("the disk is full"), "{error}");
     assert!(!folder.exists());
@@ -153,7 +153,7 @@ fn three_deleted_folders_are_listed_and_refused() {
         std::fs::remove_dir_all(node_path(data.path(), position)).expect("remove");
     }
     let error =
-        Volume::open(&config(data.path(), IoChoice::Auto), RealEnv::new()).expect_err("three are gone");
+        Volume::open(&config(data.path(), IoChoice::Auto), RealEnv::make()).expect_err("three are gone");
     let line = error.to_string();
     for folder in ["az1/n1", "az1/n2", "az3/n2"] {
         assert!(line.contains(folder), "{line}");

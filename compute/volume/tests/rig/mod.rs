@@ -52,7 +52,7 @@ pub(crate) struct RealEnv {
 }
 
 impl RealEnv {
-    pub(crate) fn new() -> Arc<dyn Env> {
+    pub(crate) fn make() -> Arc<dyn Env> {
         let seed = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a clock");
         Arc::new(Self { start: Instant::now(), state: AtomicU64::new(seed.as_nanos() as u64) })
     }
@@ -110,7 +110,7 @@ pub(crate) fn config(data: &Path, io: IoChoice) -> Config {
 }
 
 pub(crate) fn open(data: &Path, io: IoChoice) -> Volume {
-    Volume::open(&config(data, io), RealEnv::new()).expect("the volume opens")
+    Volume::open(&config(data, io), RealEnv::make()).expect("the volume opens")
 }
 
 /// What the pages must hold: per page its last LSN and fill byte.

@@ -44,7 +44,7 @@ impl Node {
             return self.drive_heal(id, out);
         }
         let job = round(segment, vdl, now, position, &self.config.settings)
-            .or_else(|| collection(segment, self.config.settings.gc_pages));
+            .or_else(|| collection(segment, now, &self.config.settings));
         let Some(job) = job else { return };
         if let Some(pages) = segment.pages.as_mut() {
             pages.job = Some(job);
@@ -103,12 +103,14 @@ fn extent(segment: &Segment, point: Lsn, limit: Lsn, max_pages: usize) -> (Lsn, 
 }
 
 /// Old versions to drop, if PGMRPL has moved since everything was looked at.
-fn collection(segment: &mut Segment, count: usize) -> Option<Job> {
+fn collection(segment: &mut Segment, now: u64, settings: &Settings) -> Option<Job> {
+    let count = settings.gc_pages;
     let (pgmrpl, base) = (segment.pgmrpl, segment.chain.base());
     let pages = segment.pages.as_mut()?;
-    if pages.collected.is_none() && pages.collected_at == pgmrpl {
+    if now < pages.next_collection_us || (pages.collected.is_none() && pages.collected_at == pgmrpl) {
         return None;
     }
+    pages.next_collection_us = now + settings.gc_interval_us;
     let candidates = pages.store.candidates(pages.collected, count);
     if pages.collected.is_none() {
         pages.collected_at = pgmrpl;

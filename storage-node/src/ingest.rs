@@ -38,7 +38,7 @@ impl Node {
         let wanted = |full| Wanted::Acked { epoch: m.epoch, sequence: m.sequence, sent_us: m.sent_us, full };
         match self.admit_writer(id, &claimed) {
             Ok(true) => {}
-            Ok(false) => return self.lane.push_waiter(Waiter { segment: id, to: from, what: wanted(false) }),
+            Ok(false) => return self.answer_when_durable(id, from, wanted(false)),
             Err(reason) => return self.refuse(id, from, reason, out),
         }
         self.vdl = self.vdl.max(m.vdl);
@@ -49,7 +49,7 @@ impl Node {
         if !full {
             self.take_frames(id, m.epoch, &m.frames);
         }
-        self.lane.push_waiter(Waiter { segment: id, to: from, what: wanted(full) });
+        self.answer_when_durable(id, from, wanted(full));
     }
 
     pub(crate) fn on_install(&mut self, id: SegmentId, from: Peer, m: Install, out: &mut Vec<Action>) {
@@ -72,7 +72,13 @@ impl Node {
         // Repair may use the reserve: it is what frees the log in the end.
         self.take_frames(id, m.epoch, &m.frames);
         let what = Wanted::Acked { epoch: m.epoch, sequence: m.sequence, sent_us: 0, full: false };
-        self.lane.push_waiter(Waiter { segment: id, to: from, what });
+        self.answer_when_durable(id, from, what);
+    }
+
+    fn answer_when_durable(&mut self, segment: SegmentId, to: Peer, what: Wanted) {
+        if !self.lane.push_waiter(Waiter { segment, to, what }) {
+            self.metrics.dropped += 1;
+        }
     }
 
     /// Invariants 1 and 2. `Ok(false)`: the head is newer and did not come along, so nothing may be taken.

@@ -22,6 +22,9 @@ use protocol::message::{Acked, Created, Peer, RefusedReason};
 use protocol::record::Record;
 use std::collections::{BTreeMap, VecDeque};
 
+/// Records and waiters in the queue, at most (the bytes of records have their own bound).
+const QUEUE_ITEMS: usize = 256 * 1024;
+
 /// Who waits for what is queued before it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Waiter {
@@ -80,7 +83,9 @@ impl Lane {
 
     pub(crate) fn after_superblock(&mut self, waiter: Waiter) {
         self.urgent = true;
-        self.superblock_waiters.push(waiter);
+        if self.superblock_waiters.len() < QUEUE_ITEMS {
+            self.superblock_waiters.push(waiter);
+        }
     }
 
     pub(crate) fn push_record(&mut self, segment: SegmentId, incarnation: Incarnation, record: Record) {
@@ -88,8 +93,13 @@ impl Lane {
         self.queue.push_back(Item::Record(segment, incarnation, record));
     }
 
-    pub(crate) fn push_waiter(&mut self, waiter: Waiter) {
-        self.queue.push_back(Item::Waiter(waiter));
+    /// False: the queue is full, and whoever waits will ask again.
+    pub(crate) fn push_waiter(&mut self, waiter: Waiter) -> bool {
+        let fits = self.queue.len() < QUEUE_ITEMS;
+        if fits {
+            self.queue.push_back(Item::Waiter(waiter));
+        }
+        fits
     }
 
     /// When the claims of an idle log are due in the superblock.

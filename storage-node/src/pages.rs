@@ -33,6 +33,7 @@ pub(crate) struct Pages {
     pub(crate) waiting_since_us: Option<u64>,
     /// Position of the log when the last round began.
     pub(crate) round_position: u64,
+    pub(crate) next_collection_us: u64,
     pub(crate) collected: Option<PageId>,
     pub(crate) collected_at: Lsn,
     pub(crate) scrubbed: Option<(PageId, Lsn)>,
@@ -49,6 +50,7 @@ impl Pages {
             heal: BTreeMap::new(),
             waiting_since_us: None,
             round_position: 0,
+            next_collection_us: 0,
             collected: None,
             collected_at: Lsn::ZERO,
             scrubbed: None,

@@ -45,8 +45,10 @@ pub struct Settings {
     pub idle_us: u64,
     /// Between two scrubbed page versions of one segment.
     pub scrub_interval_us: u64,
-    /// Stored page versions looked at by garbage collection per tick and segment.
+    /// Pages looked at by one collection of old versions ...
     pub gc_pages: usize,
+    /// ... which comes at most so often, per segment.
+    pub gc_interval_us: u64,
     /// Per mille of the device kept free for collection and repair.
     pub reserve_per_mille: u64,
 }
@@ -75,7 +77,8 @@ impl Default for Settings {
             peer_timeout_us: 500_000,
             idle_us: 1_000_000,
             scrub_interval_us: 50_000,
-            gc_pages: 256,
+            gc_pages: 1024,
+            gc_interval_us: 500_000,
             reserve_per_mille: 50,
         }
     }
@@ -107,6 +110,7 @@ impl Settings {
             idle_us: 100_000,
             scrub_interval_us: 100_000,
             gc_pages: 16,
+            gc_interval_us: 50_000,
             ..Settings::default()
         }
     }

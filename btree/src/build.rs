@@ -125,7 +125,7 @@ pub(crate) fn build(mtr: &mut Mtr<'_>, page: PageNo, plan: &Plan, entries: &Entr
         assert!(slot + SLOT <= at, "entries of {} bytes do not fit a page", entries.cost(plan));
         set(&mut image, slot, at);
         set(&mut image, slot + 2, suffix.len());
-        image[slot + 4..slot + 8].copy_from_slice(&hint_of(suffix).to_le_bytes());
+        image[slot + 4..slot + 8].copy_from_slice(&hint_of(suffix, 0).to_le_bytes());
         count += 1;
     }
     set(&mut image, COUNT, count);

@@ -2,8 +2,10 @@
 //!
 //! Room is the caller's duty ([`fits`]); what is asserted here is a bug there.
 
+use crate::build::{self, Entries, Plan};
 use crate::layout::{
-    COUNT, DELETED, ENTRY_HEAD, FLAGS, HIGH, HINT, INFINITE, LOW, RIGHT, SLOT, hint_of, slot_at,
+    COUNT, DELETED, ENTRY_HEAD, FEW, FLAGS, HIGH, HINT, INFINITE, LOW, MANY, RIGHT, SKIP, SLOT,
+    common_prefix, hint_of, slot_at,
 };
 use crate::view::{Latched, View};
 use buffer_pool::{Mtr, PageNo};
@@ -37,11 +39,11 @@ fn set_counts(mtr: &mut Mtr<'_>, page: PageNo, count: usize, top: usize, garbage
     write(mtr, page, COUNT, &bytes);
 }
 
-fn slot_bytes(offset: usize, suffix: &[u8]) -> [u8; SLOT] {
+fn slot_bytes(offset: usize, suffix: &[u8], skip: usize) -> [u8; SLOT] {
     let mut slot = [0; SLOT];
     slot[..2].copy_from_slice(&at(offset).to_le_bytes());
     slot[2..4].copy_from_slice(&at(suffix.len()).to_le_bytes());
-    slot[4..].copy_from_slice(&hint_of(suffix).to_le_bytes());
+    slot[4..].copy_from_slice(&hint_of(suffix, skip).to_le_bytes());
     slot
 }
 
@@ -50,16 +52,41 @@ pub(crate) fn entry_cost(page: Latched<'_>, key: &[u8], value_len: usize) -> usi
     SLOT + ENTRY_HEAD + key.len().saturating_sub(page.prefix_len()) + value_len
 }
 
-/// True when a new entry fits, the garbage gathered if need be.
-pub(crate) fn fits(page: Latched<'_>, key: &[u8], value_len: usize) -> bool {
-    page.gap() + page.garbage() >= entry_cost(page, key, value_len)
+/// Whether something fits a page.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Fits {
+    /// At once; a page of few entries may be compacted on the way.
+    Now,
+    /// Once the page was compacted.
+    Compacted,
+    /// Only after a split.
+    No,
 }
 
-/// True when entry `index` can be given a value of `value_len`.
-pub(crate) fn fits_replace(page: Latched<'_>, index: usize, value_len: usize) -> bool {
+fn fits_within(page: Latched<'_>, need: usize, freed: usize) -> Fits {
+    let all = page.gap() + page.garbage();
+    if page.gap() >= need || (page.count() <= FEW && all + freed >= need) {
+        Fits::Now
+    } else if all >= need {
+        Fits::Compacted
+    } else {
+        Fits::No
+    }
+}
+
+/// Whether a new entry fits.
+pub(crate) fn fits(page: Latched<'_>, key: &[u8], value_len: usize) -> Fits {
+    fits_within(page, entry_cost(page, key, value_len), 0)
+}
+
+/// Whether entry `index` can be given a value of `value_len`.
+pub(crate) fn fits_replace(page: Latched<'_>, index: usize, value_len: usize) -> Fits {
     let (_, old) = page.value_at(index);
+    if value_len <= old {
+        return Fits::Now;
+    }
     let entry = page.entry_len(index);
-    value_len <= old || page.gap() + page.garbage() + entry >= entry - old + value_len
+    fits_within(page, entry - old + value_len, entry)
 }
 
 /// Inserts an entry at `index`.
@@ -72,13 +99,13 @@ pub(crate) fn insert(mtr: &mut Mtr<'_>, page: PageNo, index: usize, key: &[u8], 
     let (count, garbage) = (now.count(), now.garbage());
     assert!(now.gap() >= cost && index <= count, "insert of {cost} bytes into a gap of {}", now.gap());
     let top = now.top() - (cost - SLOT);
-    let suffix = &key[now.prefix_len()..];
+    let (suffix, skip) = (&key[now.prefix_len()..], now.skip());
     put_entry(mtr, page, top, suffix, value);
     if index < count {
         let len = at((count - index) * SLOT);
         mtr.run(page, Op::Move { from: at(slot_at(index)), to: at(slot_at(index + 1)), len });
     }
-    write(mtr, page, slot_at(index), &slot_bytes(top, suffix));
+    write(mtr, page, slot_at(index), &slot_bytes(top, suffix, skip));
     set_counts(mtr, page, count + 1, top, garbage);
 }
 
@@ -153,10 +180,17 @@ struct Piece {
     len: usize,
 }
 
-/// Gathers the free space of a page in one piece, by moves; an entry to `forget` keeps its slot but not its bytes.
+/// Gathers the free space of a page in one piece; an entry to `forget` keeps its slot but not its bytes. By moves, which
+/// log no content; only where entries are so many that moves would say more than the content, the page is written anew.
 pub(crate) fn compact(mtr: &mut Mtr<'_>, page: PageNo, forget: Option<usize>) {
     let now = view(mtr, page);
     let count = now.count();
+    if count > MANY {
+        assert!(forget.is_none(), "a page of {count} entries is compacted before a change, not within it");
+        let (plan, mut entries) = (Plan::of(now), Entries::default());
+        entries.push_page(now, 0..count);
+        return build::build(mtr, page, &plan, &entries);
+    }
     let mut pieces: Vec<Piece> = (0..count)
         .filter(|&i| Some(i) != forget)
         .map(|i| Piece { from: now.slot(i).0, len: now.entry_len(i) })
@@ -190,7 +224,7 @@ pub(crate) fn compact(mtr: &mut Mtr<'_>, page: PageNo, forget: Option<usize>) {
     let mut slots = Vec::with_capacity(count * SLOT);
     for i in 0..count {
         let offset = if Some(i) == forget { end } else { moved(now.slot(i).0) };
-        slots.extend_from_slice(&slot_bytes(offset, now.suffix(i)));
+        slots.extend_from_slice(&slot_bytes(offset, now.suffix(i), now.skip()));
     }
     let fence = |(offset, len): (usize, usize)| if len == 0 { (0, 0) } else { (moved(offset), len) };
     let (low, high) = (fence(now.low_at()), now.high_at().map(fence));
@@ -243,6 +277,21 @@ pub(crate) fn truncate(mtr: &mut Mtr<'_>, page: PageNo, keep: usize, high: &[u8]
     fence[2..].copy_from_slice(&at(high.len()).to_le_bytes());
     write(mtr, page, HIGH, &fence);
     set_counts(mtr, page, keep, top, garbage);
+    sharpen(mtr, page);
+}
+
+/// Writes the hints anew where the fences, nearer together now, say that they may skip more. Without it hints of rising
+/// numbers, whose first bytes are all zero, would say nothing: such pages are never written anew.
+fn sharpen(mtr: &mut Mtr<'_>, page: PageNo) {
+    let now = view(mtr, page);
+    let skip = now.high().map_or(0, |high| common_prefix(now.low(), high)).saturating_sub(now.prefix_len());
+    if skip <= now.skip() || now.count() == 0 {
+        return;
+    }
+    let slots: Vec<u8> =
+        (0..now.count()).flat_map(|i| slot_bytes(now.slot(i).0, now.suffix(i), skip)).collect();
+    write(mtr, page, SKIP, &at(skip).to_le_bytes());
+    write(mtr, page, slot_at(0), &slots);
 }
 
 /// Marks a page as merged into `left`.

@@ -13,6 +13,7 @@ pub(crate) const FLAGS: usize = 34;
 pub(crate) const PREFIX: usize = 36;
 pub(crate) const LOW: usize = 38;
 pub(crate) const HIGH: usize = 42;
+pub(crate) const SKIP: usize = 46;
 pub(crate) const TREE: usize = 48;
 pub(crate) const RIGHT: usize = 56;
 pub(crate) const HINT: usize = 64;
@@ -45,21 +46,28 @@ const _: () = assert!(2 * MAX_KEY_BYTES + SLOT + ENTRY_HEAD + MAX_KEY_BYTES + MA
 // Two inner entries beside the largest fences.
 const _: () = assert!(4 * MAX_KEY_BYTES + 2 * (SLOT + ENTRY_HEAD + 8) <= CAPACITY);
 
-/// Most redo one compaction writes: a move per entry and fence, all slots, the header.
-pub(crate) const COMPACT_LOG: usize = 12 * 1024;
 /// Most redo a whole page written anew takes, headers included.
 pub(crate) const PAGE_LOG: usize = PAGE_BYTES + 256;
+/// Pages with up to so many entries are compacted within the change that needs it; others in a mini-transaction of their own.
+pub(crate) const FEW: usize = 64;
+/// Most redo of compacting a page of [`FEW`] entries: a move per entry and fence, all slots, the header.
+pub(crate) const SMALL_COMPACT_LOG: usize = 15 * FEW + 128;
+/// Most redo of compacting any page: with more entries than [`MANY`] it is written anew.
+pub(crate) const COMPACT_LOG: usize = PAGE_LOG;
+/// Above so many entries, moves and slots take more redo than half a page.
+pub(crate) const MANY: usize = PAGE_BYTES / 30;
 
 /// Where slot `index` lies.
 pub(crate) const fn slot_at(index: usize) -> usize {
     SLOTS_AT + index * SLOT
 }
 
-/// The hint of a suffix.
-pub(crate) fn hint_of(suffix: &[u8]) -> u32 {
+/// The hint of a suffix whose first `skip` bytes all suffixes of the page share.
+pub(crate) fn hint_of(suffix: &[u8], skip: usize) -> u32 {
+    let rest = suffix.get(skip..).unwrap_or(&[]);
     let mut four = [0; 4];
-    let len = suffix.len().min(4);
-    four[..len].copy_from_slice(&suffix[..len]);
+    let len = rest.len().min(4);
+    four[..len].copy_from_slice(&rest[..len]);
     u32::from_be_bytes(four)
 }
 

@@ -6,9 +6,9 @@
 //! ```
 
 use crate::descent::{Held, Landing, Unposted};
-use crate::edit;
+use crate::edit::{self, Fits};
 use crate::error::TreeError;
-use crate::layout::{CAPACITY, COMPACT_LOG, MAX_KEY_BYTES, MAX_VALUE_BYTES};
+use crate::layout::{CAPACITY, MAX_KEY_BYTES, MAX_VALUE_BYTES, SMALL_COMPACT_LOG};
 use crate::tree::Tree;
 use crate::view::{Latched, Target};
 use buffer_pool::{ExclusiveGuard, Finished, Mtr, MtrKind, PageNo, PinnedPage, PoolError};
@@ -203,8 +203,9 @@ impl Tree {
         mut change: impl FnMut(&mut LeafEdit<'_, '_>) -> Decision<R>,
     ) -> Result<Changed<R>, TreeError> {
         check_lengths(key, room.value_bytes)?;
-        // The entry written anew, patches of an old value, and the compaction it may take to fit.
-        let log_bytes = 512 + key.len() + room.value_bytes + MAX_VALUE_BYTES + COMPACT_LOG + room.log_bytes;
+        // The entry written anew, patches of an old value, and a small compaction it may take to fit.
+        let log_bytes =
+            512 + key.len() + room.value_bytes + MAX_VALUE_BYTES + SMALL_COMPACT_LOG + room.log_bytes;
         let mut held = None;
         let mut credit = None;
         loop {
@@ -255,7 +256,7 @@ impl Tree {
             Ok(index) => edit::fits_replace(view, index, room.value_bytes),
             Err(_) => edit::fits(view, key, room.value_bytes),
         };
-        if !fits {
+        if fits != Fits::Now {
             return Ok(Attempt::Full);
         }
         latch_extra(&mut mtr, extra)?;

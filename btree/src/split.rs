@@ -11,9 +11,9 @@
 
 use crate::build::{self, Entries, Plan};
 use crate::descent::{Held, Landing, Unposted};
-use crate::edit;
+use crate::edit::{self, Fits};
 use crate::error::TreeError;
-use crate::layout::{CAPACITY, COMPACT_LOG, MAX_KEY_BYTES, PAGE_LOG, SLOT, separator};
+use crate::layout::{CAPACITY, COMPACT_LOG, MAX_KEY_BYTES, PAGE_LOG, SLOT, SMALL_COMPACT_LOG, separator};
 use crate::space::ReservedPage;
 use crate::tree::Tree;
 use crate::view::{Fit, Latched, Target, View};
@@ -22,12 +22,12 @@ use protocol::PageId;
 use protocol::contract::Credit;
 use protocol::env::BoxFuture;
 
-/// Redo of a split at most: the new page, the old one compacted with a new fence, the map.
-const SPLIT_LOG: usize = PAGE_LOG + COMPACT_LOG + MAX_KEY_BYTES + 1024;
+/// Redo of a split at most: the new page, the old one compacted with a new fence and new hints, the map.
+const SPLIT_LOG: usize = PAGE_LOG + COMPACT_LOG + CAPACITY + MAX_KEY_BYTES + 1024;
 /// Redo of a push-down: the new child written whole, the root written anew.
 const PUSH_LOG: usize = PAGE_LOG + 2048;
 /// Redo of a post.
-const POST_LOG: usize = COMPACT_LOG + MAX_KEY_BYTES + 512;
+const POST_LOG: usize = SMALL_COMPACT_LOG + MAX_KEY_BYTES + 512;
 /// Separator entries hold a page id.
 const CHILD_BYTES: usize = 8;
 
@@ -36,6 +36,8 @@ enum SplitTry {
     Split(Finished, PageId),
     /// The root moved down a level; the split itself is still to be done.
     Pushed(Finished),
+    /// The page had room, in pieces.
+    Compacted(Finished),
     /// Somebody made room meanwhile.
     NotNeeded,
     Miss(PageId),
@@ -50,7 +52,7 @@ enum PostTry {
 }
 
 impl Tree {
-    /// Makes room for an entry of `key` with a value of `value_len` bytes on a page of `level`.
+    /// Makes room for an entry of `key` with a value of `value_len` bytes on a page of `level`: compacts or splits it.
     pub(crate) async fn split(&self, level: u8, key: &[u8], value_len: usize) -> Result<(), TreeError> {
         let mut held = Held::default();
         let mut reserved = None;
@@ -66,6 +68,10 @@ impl Tree {
                     return self.post(Unposted { level, right }).await;
                 }
                 SplitTry::Pushed(finished) => self.space().after(finished),
+                SplitTry::Compacted(finished) => {
+                    self.space().after(finished);
+                    return Ok(());
+                }
                 SplitTry::NotNeeded => return Ok(()),
                 SplitTry::Miss(missed) => {
                     reserved = Some(page);
@@ -98,8 +104,13 @@ impl Tree {
             Ok(index) => edit::fits_replace(view, index, value_len),
             Err(_) => edit::fits(view, key, value_len),
         };
-        if room {
-            return Ok(SplitTry::NotNeeded);
+        match room {
+            Fits::Now => return Ok(SplitTry::NotNeeded),
+            Fits::Compacted => {
+                edit::compact(&mut mtr, left, None);
+                return Ok(SplitTry::Compacted(mtr.finish()?));
+            }
+            Fits::No => {}
         }
         let mut plan = Plan::of(view);
         let mut entries = Entries::default();
@@ -168,7 +179,7 @@ impl Tree {
         let parent = mtr.adopt(guard);
         let view = edit::view(&mtr, parent);
         let Err(index) = view.search(&low) else { return Ok(PostTry::Stale) };
-        if !edit::fits(view, &low, CHILD_BYTES) {
+        if edit::fits(view, &low, CHILD_BYTES) != Fits::Now {
             return Ok(PostTry::Full(low));
         }
         edit::insert(&mut mtr, parent, index, &low, &right.0.to_le_bytes());

@@ -5,7 +5,7 @@
 
 use crate::layout::{
     CAPACITY, COUNT, DELETED, ENTRY_HEAD, EXTENTS, FLAGS, GARBAGE, HIGH, HINT, INFINITE, KIND, LEVEL, LOW,
-    MAX_COUNT, PREFIX, RIGHT, SLOTS_AT, TOP, TREE, TREE_VERSION, VERSION, hint_of, slot_at,
+    MAX_COUNT, PREFIX, RIGHT, SKIP, SLOTS_AT, TOP, TREE, TREE_VERSION, VERSION, hint_of, slot_at,
 };
 use buffer_pool::Optimistic;
 use protocol::{PAGE_BYTES, PageId, PageKind};
@@ -103,6 +103,10 @@ impl<S: Source> View<S> {
     pub(crate) fn prefix_len(&self) -> usize {
         usize::from(self.0.u16(PREFIX)).min(CAPACITY)
     }
+    /// Bytes after the prefix that hints leave out.
+    pub(crate) fn skip(&self) -> usize {
+        usize::from(self.0.u16(SKIP)).min(CAPACITY)
+    }
     pub(crate) fn tree(&self) -> u64 {
         self.0.u64(TREE)
     }
@@ -182,15 +186,17 @@ impl<S: Source> View<S> {
     /// Finds `key`, which lies within the fences: the entry that has it, or where it would go.
     pub(crate) fn search(&self, key: &[u8]) -> Result<usize, usize> {
         let suffix = key.get(self.prefix_len()..).unwrap_or(&[]);
-        let hint = hint_of(suffix);
+        let skip = self.skip();
+        let short = skip + 4;
+        let hint = hint_of(suffix, skip);
         let (mut low, mut high) = (0, self.count());
         while low < high {
             let middle = low + (high - low) / 2;
             let order = match self.slot_hint(middle).cmp(&hint) {
                 Ordering::Equal => {
                     let (at, len) = self.slot(middle);
-                    if len <= 4 && suffix.len() <= 4 {
-                        // Equal hints of short suffixes: one is the other and zero bytes.
+                    if len <= short && suffix.len() <= short {
+                        // Equal hints that say all: one suffix is the other and zero bytes.
                         len.cmp(&suffix.len())
                     } else {
                         self.0.compare(at + ENTRY_HEAD, len, suffix)

@@ -1,6 +1,8 @@
 //! What one tree page promises by itself.
 
-use crate::layout::{ENTRY_HEAD, MAX_KEY_BYTES, MAX_VALUE_BYTES, SLOT, SLOTS_AT, TREE_VERSION, hint_of};
+use crate::layout::{
+    ENTRY_HEAD, MAX_KEY_BYTES, MAX_VALUE_BYTES, SLOT, SLOTS_AT, TREE_VERSION, common_prefix, hint_of,
+};
 use crate::view::{Latched, View};
 use protocol::{PAGE_BYTES, PageKind};
 
@@ -74,6 +76,10 @@ fn fences(view: Latched<'_>, wrong: &mut Vec<String>) {
     } else if prefix > 0 && view.high().is_none_or(|high| !high.starts_with(&low[..prefix])) {
         wrong.push("the prefix is not common to both fences".into());
     }
+    let shared = view.high().map_or(0, |high| common_prefix(low, high));
+    if prefix + view.skip() > shared {
+        wrong.push("hints skip more than all keys share".into());
+    }
     if view.high().is_some_and(|high| high <= low) {
         wrong.push("the high fence is not above the low fence".into());
     }
@@ -88,7 +94,7 @@ fn entries(view: Latched<'_>, wrong: &mut Vec<String>) {
     for index in 0..view.count() {
         let key = view.key(index);
         let value = view.value(index).len();
-        if view.slot_hint(index) != hint_of(view.suffix(index)) {
+        if view.slot_hint(index) != hint_of(view.suffix(index), view.skip()) {
             wrong.push(format!("entry {index}: the hint is not of its key"));
         }
         if key.as_slice() < view.low() || view.high().is_some_and(|high| key.as_slice() >= high) {

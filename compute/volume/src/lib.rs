@@ -349,7 +349,6 @@ fn new_volume(config: &Config, folders: &Folders, random: &mut dyn FnMut() -> u1
         lease_ms: 600,
         nodes,
         writer: WriterId(random()),
-        nonce: random(),
         ask_us: config.log.ask_us,
     }
 }

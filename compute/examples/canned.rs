@@ -102,7 +102,9 @@ impl Session for One {
         Ok(Vec::new())
     }
 
-    async fn reset(&mut self) {}
+    async fn reset(&mut self) -> Result<(), SqlError> {
+        Ok(())
+    }
 
     async fn change_user(&mut self, _: ConnectInfo) -> Result<(), SqlError> {
         Ok(())

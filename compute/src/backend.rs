@@ -88,7 +88,7 @@ pub trait Session: Send + 'static {
     ) -> impl Future<Output = Result<Vec<ColumnMeta>, SqlError>> + Send;
 
     /// COM_RESET_CONNECTION.
-    fn reset(&mut self) -> impl Future<Output = ()> + Send;
+    fn reset(&mut self) -> impl Future<Output = Result<(), SqlError>> + Send;
 
     /// COM_CHANGE_USER, once authenticated.
     fn change_user(&mut self, info: ConnectInfo) -> impl Future<Output = Result<(), SqlError>> + Send;
@@ -104,6 +104,11 @@ pub trait Session: Send + 'static {
 
     /// Seconds the session may be idle.
     fn wait_timeout_s(&self) -> u64;
+
+    /// True when the connection is to be closed after the answer (COMMIT RELEASE).
+    fn is_closing(&self) -> bool {
+        false
+    }
 
     /// The handle that ends its statements.
     fn kill_handle(&self) -> Arc<dyn Kill>;

@@ -1,3 +1,10 @@
-//! The `sextant` binary.
+//! The `sextant` binary: the embedded cluster by default.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match sextant::cli::parse(std::env::args_os(), std::env::vars()) {
+        Ok(invocation) => sextant::start::run(invocation),
+        Err(code) => code,
+    }
+}

@@ -148,7 +148,7 @@ impl<B: Backend> Connection<B> {
                 if seen.schema.is_some() {
                     self.pipe.entry.set_schema(seen.schema);
                 }
-                Ok(())
+                if self.session.as_ref().is_some_and(Session::is_closing) { Err(Lost::Done) } else { Ok(()) }
             }
             Some(false) => Err(Lost::Gone),
             None => Err(self.panicked()),
@@ -218,7 +218,7 @@ impl<B: Backend> Connection<B> {
                 self.pipe.entry.begin("Reset Connection", None);
                 let dropped = self.statements.clear();
                 self.shared.counters.prepared.fetch_sub(dropped as u64, Ordering::Relaxed);
-                guarded(session.reset()).await.map(|()| Ok(None))
+                guarded(session.reset()).await.map(|result| result.map(|()| None))
             }
         };
         match result {

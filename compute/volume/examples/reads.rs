@@ -38,6 +38,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         waiting(),
         start.elapsed().as_secs_f64()
     );
+    for facts in volume.segments().iter().filter(|f| f.role == protocol::SegmentRole::Full) {
+        println!(
+            "  segment {}: scl {}, pages through {}, VDL {}",
+            facts.id, facts.scl, facts.page_point, facts.vdl
+        );
+    }
     for threads in [1, 4, 32] {
         run(&volume, pages, threads, "from the page store");
     }

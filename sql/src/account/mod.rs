@@ -15,7 +15,7 @@ mod record;
 mod statements;
 
 pub use door::Account;
-pub(crate) use door::{exactly, execute, find as find_account, set_password, show_create_user, show_grants};
+pub(crate) use door::{exactly, execute, set_password, show_create_user, show_grants};
 use host::{best_match, names_of_client};
 use record::Record;
 use statements::{Notes, Work, grants, run, show_create};

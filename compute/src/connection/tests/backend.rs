@@ -185,7 +185,9 @@ impl Session for LittleSession {
         Ok(vec![column("v")])
     }
 
-    async fn reset(&mut self) {}
+    async fn reset(&mut self) -> Result<(), SqlError> {
+        Ok(())
+    }
 
     async fn change_user(&mut self, info: ConnectInfo) -> Result<(), SqlError> {
         self.schema.clone_from(&info.schema);

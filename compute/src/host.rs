@@ -1,0 +1,142 @@
+//! What SQL asks of the process around it: connections, counters, start-up variables, and the tables of the schema `sextant`.
+
+use crate::config::Settings;
+use crate::segments::Segments;
+use crate::server::{Counters, Registry};
+use buffer_pool::BufferPool;
+use engine::Engine;
+use mysql_wire::auth::{Plugin, stored_form};
+use mysql_wire::sha_crypt::SALT_LEN;
+use sql::api::{Host, Process, VirtualTable};
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use volume::Volume;
+
+/// The product's surroundings of SQL.
+pub struct ServerHost {
+    settings: Settings,
+    registry: Arc<Registry>,
+    counters: Arc<Counters>,
+    volume: Arc<Volume>,
+    pool: Arc<BufferPool>,
+    engine: Arc<Engine>,
+    /// The address that was bound, once it is: a port of 0 is known only then.
+    address: OnceLock<SocketAddr>,
+}
+
+impl ServerHost {
+    /// Surroundings of these parts.
+    pub fn new(
+        settings: Settings,
+        registry: Arc<Registry>,
+        counters: Arc<Counters>,
+        volume: Arc<Volume>,
+        pool: Arc<BufferPool>,
+        engine: Arc<Engine>,
+    ) -> Self {
+        Self { settings, registry, counters, volume, pool, engine, address: OnceLock::new() }
+    }
+
+    /// The listener's address is known.
+    pub fn bound(&self, address: SocketAddr) {
+        let _ = self.address.set(address);
+    }
+
+    fn engine_status(&self) -> Vec<(String, u64)> {
+        let engine = self.engine.status();
+        let list = [
+            ("Innodb_row_lock_waits", engine.lock_waits),
+            ("Innodb_row_lock_current_waits", engine.waiting as u64),
+            ("Sextant_transactions_committed", engine.commits),
+            ("Sextant_transactions_rolled_back", engine.rollbacks),
+            ("Sextant_transactions_open", engine.open_transactions as u64),
+            ("Sextant_transactions_aborted", engine.aborted_transactions as u64),
+            ("Sextant_transactions_unsettled", engine.unsettled_transactions as u64),
+            ("Sextant_transactions_purged", engine.purged_transactions),
+            ("Sextant_transaction_slots_used", engine.slots_used as u64),
+            ("Sextant_deadlocks", engine.deadlocks),
+            ("Sextant_explicit_locks", engine.explicit_locks as u64),
+            ("Sextant_reverted_changes", engine.reverted_changes),
+            ("Sextant_history_length", engine.history_length as u64),
+            ("Sextant_undo_pages", engine.undo_pages),
+            ("Sextant_undo_pages_free", engine.undo_pages_free),
+            ("Sextant_commits_parked", engine.parked_commits as u64),
+            ("Sextant_commits_released", engine.commits_released),
+            ("Sextant_commit_wakes", engine.commit_wakes),
+            ("Sextant_read_views_open", engine.open_views as u64),
+        ];
+        list.into_iter().map(|(name, n)| (name.to_string(), n)).collect()
+    }
+
+    fn pool_status(&self) -> Vec<(String, u64)> {
+        let pool = self.pool.counters();
+        let page = protocol::page::PAGE_BYTES as u64;
+        let mut list = vec![
+            ("Innodb_buffer_pool_bytes_data".to_string(), pool.used_frames * page),
+            ("Innodb_buffer_pool_pages_total".to_string(), pool.frames),
+            ("Innodb_buffer_pool_pages_data".to_string(), pool.used_frames),
+            ("Innodb_buffer_pool_pages_free".to_string(), pool.frames.saturating_sub(pool.used_frames)),
+            ("Innodb_buffer_pool_reads".to_string(), pool.fetches),
+            ("Innodb_page_size".to_string(), page),
+            ("Sextant_pool_fetch_joins".to_string(), pool.fetch_joins),
+            ("Sextant_pool_evictions".to_string(), pool.evictions),
+            ("Sextant_pool_frame_waits".to_string(), pool.frame_waits),
+            ("Sextant_log_credit_waits".to_string(), pool.credit_waits),
+        ];
+        for (kind, count, bytes) in pool.redo {
+            list.push((format!("Sextant_redo_{kind}"), count));
+            list.push((format!("Sextant_redo_{kind}_bytes"), bytes));
+        }
+        list
+    }
+}
+
+impl Host for ServerHost {
+    fn processes(&self) -> Vec<Process> {
+        self.registry.processes()
+    }
+
+    fn kill(&self, connection: u64, query_only: bool) -> bool {
+        self.registry.kill(connection, query_only)
+    }
+
+    fn status(&self) -> Vec<(String, String)> {
+        let server = self.counters.status(&self.registry).into_iter().map(|(name, n)| (name.to_string(), n));
+        // The storage thread is asked, so this may wait for it.
+        let volume = tokio::task::block_in_place(|| self.volume.counters());
+        let volume = volume.into_iter().map(|(name, n)| (format!("Sextant_{name}"), n));
+        let mut list: Vec<_> = server
+            .chain(volume)
+            .chain(self.pool_status())
+            .chain(self.engine_status())
+            .map(|(name, n)| (name, n.to_string()))
+            .collect();
+        list.push(("Sextant_io_backend".to_string(), self.volume.backend().to_string()));
+        list.sort();
+        list
+    }
+
+    fn variables(&self) -> Vec<(String, String)> {
+        let mut list: Vec<_> =
+            self.settings.values().into_iter().map(|(name, value)| (name.to_string(), value)).collect();
+        if let Some(address) = self.address.get() {
+            for (name, value) in &mut list {
+                if name == "port" {
+                    *value = address.port().to_string();
+                }
+            }
+        }
+        list
+    }
+
+    fn password_hash(&self, plugin: &str, password: &[u8]) -> Option<Vec<u8>> {
+        let plugin = Plugin::from_name(plugin.as_bytes())?;
+        let mut salt = [0; SALT_LEN];
+        crate::security::random_bytes(&mut salt).ok()?;
+        Some(stored_form(plugin, password, salt))
+    }
+
+    fn virtual_tables(&self) -> Vec<Arc<dyn VirtualTable>> {
+        vec![Arc::new(Segments::new(self.volume.clone()))]
+    }
+}

@@ -1,0 +1,108 @@
+//! The compute node: volume, buffer pool, engine and SQL, opened and closed in order.
+
+use crate::config::Settings;
+use crate::host::ServerHost;
+use crate::server::{Counters, Registry};
+use buffer_pool::{BufferPool, PoolConfig};
+use cache_nvme::device::IoChoice;
+use engine::Engine;
+use protocol::env::Env;
+use std::path::Path;
+use std::sync::Arc;
+use tokio::runtime::Runtime;
+use volume::Volume;
+
+/// Why the node did not open. Displays as one line.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// The volume.
+    #[error(transparent)]
+    Volume(#[from] volume::OpenError),
+    /// The engine on it.
+    #[error("{0}")]
+    Engine(String),
+    /// SQL's dictionary on it.
+    #[error("{0}")]
+    Sql(String),
+}
+
+/// An open compute node.
+pub struct Node {
+    /// The volume.
+    pub volume: Arc<Volume>,
+    /// Transactional rows.
+    pub engine: Arc<Engine>,
+    /// SQL.
+    pub sql: Arc<sql::Server>,
+    /// SQL's surroundings.
+    pub host: Arc<ServerHost>,
+}
+
+impl std::fmt::Debug for Node {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Node({:?})", self.volume)
+    }
+}
+
+impl Node {
+    /// Opens everything below the listener.
+    ///
+    /// # Errors
+    /// One line that says what is in the way.
+    pub fn open(
+        runtime: &Runtime,
+        settings: &Settings,
+        env: Arc<dyn Env>,
+        registry: Arc<Registry>,
+        counters: Arc<Counters>,
+    ) -> Result<Node, NodeError> {
+        let volume = Arc::new(Volume::open(&volume_config(settings), env.clone())?);
+        let frames = (settings.innodb_buffer_pool_size / protocol::page::PAGE_BYTES as u64) as usize;
+        let pool = BufferPool::new(PoolConfig { frames }, volume.log(), volume.reader(), None);
+        let opened = runtime.block_on(async {
+            let engine = Engine::open(pool.clone(), volume.log(), env.clone(), engine::Settings::default())
+                .await
+                .map_err(|problem| NodeError::Engine(problem.to_string()))?;
+            let (settings, volume) = (settings.clone(), volume.clone());
+            let host = ServerHost::new(settings, registry, counters, volume, pool, engine.clone());
+            let host = Arc::new(host);
+            let sql = sql::Server::new(engine.clone(), env, host.clone());
+            sql.first_start().await.map_err(|problem| NodeError::Sql(problem.to_string()))?;
+            Ok((engine, sql, host))
+        });
+        match opened {
+            Ok((engine, sql, host)) => Ok(Node { volume, engine, sql, host }),
+            Err(problem) => {
+                volume.close();
+                Err(problem)
+            }
+        }
+    }
+
+    /// An account that anybody could log in to, as `'user'@'host'`.
+    ///
+    /// # Errors
+    /// When the dictionary cannot be read.
+    pub async fn account_without_password(&self) -> Result<Option<String>, NodeError> {
+        self.sql.account_without_password().await.map_err(|problem| NodeError::Sql(problem.to_string()))
+    }
+
+    /// Closes in reverse order; what was acknowledged is durable already.
+    pub fn close(&self, runtime: &Runtime) {
+        runtime.block_on(self.engine.shutdown());
+        self.volume.close();
+    }
+}
+
+fn volume_config(settings: &Settings) -> volume::Config {
+    let mut config = volume::Config::new(Path::new(&settings.datadir));
+    config.io = match settings.sextant_io.as_str() {
+        "ring" => IoChoice::Ring,
+        "threads" => IoChoice::Threads,
+        _ => IoChoice::Auto,
+    };
+    config.pages_per_pg = settings.sextant_pages_per_pg;
+    config.log.lal_bytes = settings.sextant_lal_bytes;
+    config.node.uncoalesced_bytes = settings.sextant_uncoalesced_log_bytes;
+    config
+}

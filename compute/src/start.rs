@@ -1,0 +1,267 @@
+//! From settings to a server that answers, and back to a clean end.
+//!
+//! ```text
+//!   runtime -> volume (locks, six nodes, opening) -> pool -> engine -> sql -> accounts -> port -> "ready" -> ... signal ... -> drain -> close
+//! ```
+//! Invariants: (1) whatever prevents the start is one line on standard error and a non-zero exit, with nothing damaged; (2) the port is
+//! bound before the volume is touched, and answers only when everything stands; (3) a second signal ends the process at once: recovery is
+//! instant.
+
+use crate::cli::Invocation;
+use crate::config::Settings;
+use crate::env::TokioEnv;
+use crate::node::{Node, NodeError};
+use crate::security::{self, RsaDoor};
+use crate::server::{self, Counters, Registry, Shared};
+use crate::{metrics, panics};
+use protocol::env::Env;
+use sql::api::Host;
+use std::io::{self, Write};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Why the server does not start. Displays as one line.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An address that is none.
+    #[error("{0}: not an address")]
+    Address(String),
+    /// A port that cannot be had.
+    #[error("cannot listen on {address}: {}", listen_problem(source))]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A non-loopback address and an account without a password.
+    #[error(
+        "cannot listen on {0}: the account {1} has an empty password; give it one (ALTER USER) or listen on loopback"
+    )]
+    OpenDoor(SocketAddr, String),
+    /// Keys and certificates.
+    #[error("keys and certificates: {0}")]
+    Keys(io::Error),
+    /// The runtime.
+    #[error("cannot start threads: {0}")]
+    Runtime(io::Error),
+    /// The volume or what stands on it.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+}
+
+fn listen_problem(source: &io::Error) -> String {
+    match source.kind() {
+        io::ErrorKind::AddrInUse => "the port is in use by another process".to_string(),
+        io::ErrorKind::PermissionDenied => "permission denied".to_string(),
+        io::ErrorKind::AddrNotAvailable => "this machine has no such address".to_string(),
+        _ => source.to_string(),
+    }
+}
+
+/// Runs the embedded cluster until it is told to stop.
+pub fn run(invocation: Invocation) -> ExitCode {
+    panics::install_hook();
+    if let Err(problem) = plant_bug() {
+        eprintln!("sextant: {problem}");
+        return ExitCode::from(2);
+    }
+    start_log(&invocation.settings.sextant_log);
+    match run_until_stopped(&invocation) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("sextant: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The planted bug that `SEXTANT_MUTANT` names, for shows that must fail; such a build is never the product.
+#[cfg(feature = "mutants")]
+fn plant_bug() -> Result<(), String> {
+    let Some(name) = std::env::var_os(crate::cli::MUTANT) else { return Ok(()) };
+    let name = name.to_string_lossy().into_owned();
+    let mutant =
+        protocol::mutant::Mutant::named(&name).ok_or(format!("environment: no planted bug '{name}'"))?;
+    protocol::mutant::set_for_process(mutant);
+    eprintln!("sextant: running with the planted bug {name}");
+    Ok(())
+}
+
+#[cfg(not(feature = "mutants"))]
+fn plant_bug() -> Result<(), String> {
+    Ok(())
+}
+
+fn start_log(filter: &str) {
+    let filter = tracing_subscriber::EnvFilter::try_new(filter).unwrap_or_else(|_| "info".into());
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_target(false)
+        .try_init();
+}
+
+fn run_until_stopped(invocation: &Invocation) -> Result<(), StartError> {
+    let started = Instant::now();
+    let settings = &invocation.settings;
+    let runtime = build_runtime(settings).map_err(StartError::Runtime)?;
+    let (listener, address) = bind(&runtime, &settings.bind_address, settings.port)?;
+    let metrics_listener = bind_metrics(&runtime, settings)?;
+    let env: Arc<dyn Env> = Arc::new(TokioEnv::new(runtime.handle().clone()));
+    let registry = Arc::new(Registry::new(settings.max_connections as usize));
+    let counters = Arc::new(Counters::default());
+    let node = Node::open(&runtime, settings, env, registry.clone(), counters.clone())?;
+    let served = (|| {
+        node.host.bound(address);
+        check_open_door(&runtime, &node, address)?;
+        let folder = Path::new(&settings.datadir).join("compute");
+        let tls = security::acceptor(&folder).map_err(StartError::Keys)?;
+        let shared = Shared::new(
+            settings.clone(),
+            node.sql.clone(),
+            Some(tls),
+            RsaDoor::new(folder),
+            registry,
+            counters,
+        );
+        let metrics_address = metrics_listener.map(|(listener, address)| {
+            let host = node.host.clone();
+            runtime.spawn(metrics::serve(listener, Arc::new(move || host.status())));
+            address
+        });
+        runtime.block_on(async {
+            let stop = stop_signal().map_err(StartError::Runtime)?;
+            let serving = tokio::spawn(shared.clone().serve(listener));
+            let warm = shared.clone();
+            // Made ahead of need; a login that needs it waits for this very making.
+            tokio::spawn(async move {
+                if let Err(problem) = warm.rsa.get().await {
+                    tracing::warn!(%problem, "RSA key pair");
+                }
+            });
+            say_ready(invocation, &node, address, metrics_address, started);
+            stop.await;
+            eprintln!("sextant: stopping");
+            shared.stop();
+            tokio::spawn(second_signal());
+            let _ = serving.await;
+            Ok(())
+        })
+    })();
+    node.close(&runtime);
+    runtime.shutdown_background();
+    served
+}
+
+fn build_runtime(settings: &Settings) -> io::Result<Runtime> {
+    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    let workers =
+        if settings.sextant_worker_threads == 0 { cores } else { settings.sextant_worker_threads as usize };
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(workers)
+        .thread_name("sextant")
+        .enable_all()
+        .build()
+}
+
+fn bind(runtime: &Runtime, host: &str, port: u64) -> Result<(TcpListener, SocketAddr), StartError> {
+    let name = format!("{host}:{port}");
+    let resolved = (host, port as u16).to_socket_addrs().ok().and_then(|mut all| all.next());
+    let address = resolved.ok_or(StartError::Address(name))?;
+    let _context = runtime.enter();
+    let listener = server::listen(address).map_err(|source| StartError::Listen { address, source })?;
+    let bound = listener.local_addr().map_err(|source| StartError::Listen { address, source })?;
+    Ok((listener, bound))
+}
+
+fn bind_metrics(
+    runtime: &Runtime,
+    settings: &Settings,
+) -> Result<Option<(TcpListener, SocketAddr)>, StartError> {
+    let text = &settings.sextant_metrics_address;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let (host, port) = text.rsplit_once(':').ok_or_else(|| StartError::Address(text.clone()))?;
+    let port = port.parse().map_err(|_| StartError::Address(text.clone()))?;
+    bind(runtime, host, port).map(Some)
+}
+
+/// A non-loopback address is refused while any account has an empty password.
+fn check_open_door(runtime: &Runtime, node: &Node, address: SocketAddr) -> Result<(), StartError> {
+    if is_loopback(address.ip()) {
+        return Ok(());
+    }
+    match runtime.block_on(node.account_without_password())? {
+        Some(account) => Err(StartError::OpenDoor(address, account)),
+        None => Ok(()),
+    }
+}
+
+fn is_loopback(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V6(ip) => ip.to_ipv4_mapped().map_or(ip.is_loopback(), |ip| ip.is_loopback()),
+        IpAddr::V4(ip) => ip.is_loopback(),
+    }
+}
+
+fn say_ready(
+    invocation: &Invocation,
+    node: &Node,
+    address: SocketAddr,
+    metrics: Option<SocketAddr>,
+    started: Instant,
+) {
+    let mut out = io::stdout().lock();
+    // Nobody may be reading; the server answers all the same.
+    let _ = if invocation.announce {
+        let metrics = metrics.map_or(String::new(), |address| format!(",\"metrics\":\"{address}\""));
+        let pid = std::process::id();
+        writeln!(
+            out,
+            "{{\"mysql\":\"{address}\"{metrics},\"pid\":{pid},\"version\":\"{}\"}}",
+            crate::SERVER_VERSION
+        )
+    } else {
+        writeln!(
+            out,
+            "sextant {}: six storage nodes in {} ({}), ready in {} ms\n  listening  {address}{}\n  connect    mysql -h {} -P {} -u \
+             root\n  stop       Ctrl-C",
+            crate::SERVER_VERSION,
+            invocation.settings.datadir,
+            node.volume.backend(),
+            started.elapsed().as_millis(),
+            metrics.map_or(String::new(), |address| format!(", metrics http://{address}/metrics")),
+            address.ip(),
+            address.port(),
+        )
+    };
+    let _ = out.flush();
+}
+
+/// Completes at the first SIGINT or SIGTERM.
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+/// Whoever asks twice is in a hurry.
+async fn second_signal() {
+    if let Ok(stop) = stop_signal() {
+        stop.await;
+        std::process::exit(130);
+    }
+}

@@ -57,15 +57,18 @@ impl Frame {
         }
     }
 
+    #[inline]
     pub(crate) fn holds(&self, page: PageId) -> bool {
         self.page.load(Ordering::Acquire) == page.0
     }
 
+    #[inline]
     pub(crate) fn lsn(&self) -> Lsn {
         Lsn(self.lsn.load(Ordering::Acquire))
     }
 
     /// Notes a use. Hot pages are at the maximum, so their line is only read.
+    #[inline]
     pub(crate) fn touch(&self) {
         let used = self.used.load(Ordering::Relaxed);
         if used < MAX_USED {
@@ -102,11 +105,13 @@ impl Frames {
         self.meta.len()
     }
 
+    #[inline]
     pub(crate) fn meta(&self, frame: u32) -> &Frame {
         &self.meta[frame as usize]
     }
 
     /// The first byte of a frame; valid for [`PAGE_BYTES`] bytes as long as `self` lives.
+    #[inline]
     pub(crate) fn bytes(&self, frame: u32) -> NonNull<[u8; PAGE_BYTES]> {
         let index = frame as usize;
         assert!(index < self.meta.len(), "frame {index} of {}", self.meta.len());

@@ -37,6 +37,7 @@ impl<'p> SharedGuard<'p> {
 
     /// The page's bytes.
     #[must_use]
+    #[inline]
     pub fn bytes(&self) -> &[u8; PAGE_BYTES] {
         // SAFETY: the shared latch is held as long as `self` lives, and bytes are written only under the exclusive latch,
         // so no write happens while this reference lives; the frame's memory lives as long as 'p.
@@ -45,6 +46,7 @@ impl<'p> SharedGuard<'p> {
 
     /// The version while latched; changes once somebody latched the page exclusively.
     #[must_use]
+    #[inline]
     pub fn version(&self) -> u64 {
         self.frame.version.load(Ordering::Relaxed)
     }
@@ -96,12 +98,14 @@ impl<'p> ExclusiveGuard<'p> {
 
     /// The page latched.
     #[must_use]
+    #[inline]
     pub fn page_id(&self) -> PageId {
         PageId(self.frame.page.load(Ordering::Relaxed))
     }
 
     /// The page's bytes.
     #[must_use]
+    #[inline]
     pub fn bytes(&self) -> &[u8; PAGE_BYTES] {
         // SAFETY: the exclusive latch is held as long as `self` lives, so no other guard hands out a reference to these
         // bytes; `bytes_mut` borrows `self` mutably, so no mutable reference lives beside this one. Optimistic readers
@@ -142,6 +146,7 @@ pub struct Optimistic<'p> {
 
 impl<'p> Optimistic<'p> {
     /// Starts a read of a frame if it holds `page` and nobody writes it.
+    #[inline]
     pub(crate) fn start(frames: &'p Frames, index: u32, page: PageId) -> Option<Optimistic<'p>> {
         let frame = frames.meta(index);
         let version = frame.version.load(Ordering::Acquire);
@@ -153,6 +158,7 @@ impl<'p> Optimistic<'p> {
 
     /// True while nobody latched the page exclusively since the read began: all read so far was whole.
     #[must_use]
+    #[inline]
     pub fn holds(&self) -> bool {
         // The loads of bytes before this line stay before the load of the version.
         fence(Ordering::Acquire);
@@ -161,10 +167,12 @@ impl<'p> Optimistic<'p> {
 
     /// The version the read began with.
     #[must_use]
+    #[inline]
     pub fn version(&self) -> u64 {
         self.version
     }
 
+    #[inline]
     fn load<const N: usize>(&self, at: usize) -> [u8; N] {
         if at > PAGE_BYTES - N {
             return [0; N];
@@ -176,30 +184,35 @@ impl<'p> Optimistic<'p> {
 
     /// One byte.
     #[must_use]
+    #[inline]
     pub fn u8(&self, at: usize) -> u8 {
         self.load::<1>(at)[0]
     }
 
     /// A little-endian number.
     #[must_use]
+    #[inline]
     pub fn u16(&self, at: usize) -> u16 {
         u16::from_le_bytes(self.load(at))
     }
 
     /// A little-endian number.
     #[must_use]
+    #[inline]
     pub fn u32(&self, at: usize) -> u32 {
         u32::from_le_bytes(self.load(at))
     }
 
     /// A little-endian number.
     #[must_use]
+    #[inline]
     pub fn u64(&self, at: usize) -> u64 {
         u64::from_le_bytes(self.load(at))
     }
 
     /// Orders `len` bytes of the page against `other`, as `memcmp` then length.
     #[must_use]
+    #[inline]
     pub fn compare(&self, at: usize, len: usize, other: &[u8]) -> Order {
         let len = len.min(PAGE_BYTES.saturating_sub(at));
         let shared = len.min(other.len());

@@ -114,6 +114,7 @@ impl BufferPool {
     }
 
     /// Answers the error once the pool is poisoned (invariant 4).
+    #[inline]
     pub(crate) fn check(&self) -> Result<(), PoolError> {
         if self.poisoned.load(Ordering::Acquire) { Err(self.poison_cause()) } else { Ok(()) }
     }
@@ -138,6 +139,7 @@ impl BufferPool {
     ///
     /// # Errors
     /// When the pool is poisoned.
+    #[inline]
     pub fn try_shared(&self, page: PageId) -> Result<Option<SharedGuard<'_>>, PoolError> {
         let guard = self.latch(page, SharedGuard::lock, |guard| guard.frame().holds(page))?;
         if let Some(guard) = &guard {
@@ -196,6 +198,7 @@ impl BufferPool {
     ///
     /// # Errors
     /// When the pool is poisoned.
+    #[inline]
     pub fn try_optimistic(&self, page: PageId) -> Result<Option<Optimistic<'_>>, PoolError> {
         self.check()?;
         let Some(index) = self.table.find(&self.frames, page) else { return Ok(None) };
@@ -208,6 +211,7 @@ impl BufferPool {
     ///
     /// # Errors
     /// When the pool is poisoned.
+    #[inline]
     pub fn try_optimistic_hinted(
         &self,
         page: PageId,

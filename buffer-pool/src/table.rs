@@ -37,6 +37,7 @@ impl PageTable {
         }
     }
 
+    #[inline]
     fn bucket(&self, page: PageId) -> usize {
         // Fibonacci hashing: neighbours spread, and the high bits are the good ones.
         let hash = page.0.wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -49,6 +50,7 @@ impl PageTable {
     }
 
     /// The frame that holds `page`; under the shard's lock the answer is exact, without it "none" is a maybe.
+    #[inline]
     pub(crate) fn find(&self, frames: &Frames, page: PageId) -> Option<u32> {
         let mut at = self.buckets[self.bucket(page)].load(Ordering::Acquire);
         for _ in 0..MAX_STEPS {

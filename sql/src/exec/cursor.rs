@@ -85,7 +85,7 @@ impl Cursor {
         let range = KeyRange { lower: range.lower, upper: range.upper };
         let direction = if access.backward { Direction::Backward } else { Direction::Forward };
         let columns = ColumnSet::of(access.columns.iter().copied());
-        let mut scan = run.txn.scan(&access.table, access.index, range, direction, self.lock, columns)?;
+        let mut scan = run.txn.scan(&access.table, access.index, &range, direction, self.lock, columns);
         if let Some(rows) = self.batch_rows {
             scan.batch_rows(rows);
         }

@@ -20,11 +20,15 @@ impl Parser<'_> {
     }
 
     fn or_expr(&mut self) -> Result<Expr> {
+        let base = self.spine;
         let first = self.xor_expr()?;
-        let mut terms = Vec::new();
+        let (mut terms, mut deepest) = (Vec::new(), self.spine);
         while self.eat_kw("OR") || (!self.mode.pipes_as_concat && self.eat_op(Op::OrOr)) {
+            self.spine = base;
             terms.push(self.xor_expr()?);
+            deepest = deepest.max(self.spine);
         }
+        self.spine = deepest;
         Ok(chain(first, terms, Expr::Or))
     }
 
@@ -38,11 +42,15 @@ impl Parser<'_> {
     }
 
     fn and_expr(&mut self) -> Result<Expr> {
+        let base = self.spine;
         let first = self.not_expr()?;
-        let mut terms = Vec::new();
+        let (mut terms, mut deepest) = (Vec::new(), self.spine);
         while self.eat_kw("AND") || self.eat_op(Op::AndAnd) {
+            self.spine = base;
             terms.push(self.not_expr()?);
+            deepest = deepest.max(self.spine);
         }
+        self.spine = deepest;
         Ok(chain(first, terms, Expr::And))
     }
 

@@ -177,7 +177,8 @@ impl<'a> Parser<'a> {
         result
     }
 
-    /// One more operator on a left-leaning chain.
+    /// One more operator on a left-leaning chain. Terms of AND and OR and items of lists stand beside one another: what counts is the
+    /// longest of them.
     fn lean(&mut self) -> Result<()> {
         self.spine += 1;
         if self.spine > MAX_SPINE { Err(too_deep()) } else { Ok(()) }
@@ -265,10 +266,15 @@ impl<'a> Parser<'a> {
 
     /// `rule (, rule)*`
     fn list<T>(&mut self, mut rule: impl FnMut(&mut Self) -> Result<T>) -> Result<Vec<T>> {
+        let base = self.spine;
         let mut out = vec![rule(self)?];
+        let mut deepest = self.spine;
         while self.eat_op(Op::Comma) {
+            self.spine = base;
             out.push(rule(self)?);
+            deepest = deepest.max(self.spine);
         }
+        self.spine = deepest;
         Ok(out)
     }
 

@@ -29,7 +29,8 @@ impl Parser<'_> {
         let from = if self.eat_kw("FROM") { self.from_clause()? } else { None };
         let filter = self.where_clause()?;
         let mut group_by = Vec::new();
-        if self.eat_kws(&["GROUP", "BY"]) {
+        if self.eat_kw("GROUP") {
+            self.expect_kw("BY")?;
             if self.is_kw("ROLLUP") || self.is_kw("CUBE") {
                 return Err(unsupported("ROLLUP"));
             }
@@ -181,7 +182,11 @@ impl Parser<'_> {
     }
 
     pub(super) fn order_by(&mut self) -> Result<Vec<OrderItem>> {
-        if self.eat_kws(&["ORDER", "BY"]) { self.list(Parser::order_item) } else { Ok(Vec::new()) }
+        if !self.eat_kw("ORDER") {
+            return Ok(Vec::new());
+        }
+        self.expect_kw("BY")?;
+        self.list(Parser::order_item)
     }
 
     pub(super) fn order_item(&mut self) -> Result<OrderItem> {

@@ -4,12 +4,10 @@ use super::access::Access;
 use super::{Plan, SelectPlan, Source};
 use crate::plan::condition::Condition;
 use crate::show::ShowTable;
-use engine::Engine;
-use std::sync::Arc;
 use values::{Collation, ColumnType, Decimal, TypeKind, Value};
 
 /// The result set of EXPLAIN.
-pub(crate) fn explain(plan: &Plan, engine: &Arc<Engine>) -> ShowTable {
+pub(crate) fn explain(plan: &Plan) -> ShowTable {
     let text = |n| ColumnType::varchar(n, Collation::DEFAULT);
     let mut out = ShowTable::new(&[
         ("id", ColumnType::integer(TypeKind::BigInt, true), false),
@@ -26,7 +24,7 @@ pub(crate) fn explain(plan: &Plan, engine: &Arc<Engine>) -> ShowTable {
         ("Extra", text(255), true),
     ]);
     out.rows.push(match plan {
-        Plan::Select(select) => select_row(select, engine),
+        Plan::Select(select) => select_row(select),
         Plan::Change(change) => {
             let kind = if change.delete { "DELETE" } else { "UPDATE" };
             let mut extra = Vec::new();
@@ -36,7 +34,7 @@ pub(crate) fn explain(plan: &Plan, engine: &Arc<Engine>) -> ShowTable {
             if !change.order.is_empty() {
                 extra.push("Using filesort");
             }
-            access_row(kind, &change.alias, &change.access, &extra, engine)
+            access_row(kind, &change.alias, &change.access, &extra)
         }
         Plan::Insert(insert) => {
             let kind = if insert.replace { "REPLACE" } else { "INSERT" };
@@ -53,7 +51,7 @@ fn plain_row(kind: &str, table: Option<&str>, access: Option<&str>, extra: Optio
     row
 }
 
-fn select_row(select: &SelectPlan, engine: &Arc<Engine>) -> Vec<Value> {
+fn select_row(select: &SelectPlan) -> Vec<Value> {
     match &select.source {
         Source::One { .. } => plain_row("SIMPLE", None, None, Some("No tables used")),
         Source::Virtual { table, .. } => plain_row("SIMPLE", Some(table.name()), Some("ALL"), None),
@@ -79,7 +77,7 @@ fn select_row(select: &SelectPlan, engine: &Arc<Engine>) -> Vec<Value> {
                 extra.push("Using filesort");
             }
             let alias = select.alias.as_deref().unwrap_or_default();
-            access_row("SIMPLE", alias, access, &extra, engine)
+            access_row("SIMPLE", alias, access, &extra)
         }
     }
 }
@@ -103,7 +101,7 @@ fn single_value(condition: &Condition) -> bool {
     )
 }
 
-fn access_row(kind: &str, alias: &str, access: &Access, extra: &[&str], engine: &Arc<Engine>) -> Vec<Value> {
+fn access_row(kind: &str, alias: &str, access: &Access, extra: &[&str]) -> Vec<Value> {
     let table = &access.table;
     let join = join_type(access);
     let uses_key = join != "ALL";
@@ -112,13 +110,8 @@ fn access_row(kind: &str, alias: &str, access: &Access, extra: &[&str], engine: 
     let constants = access.parts.iter().filter(|c| single_value(c)).count();
     let references =
         if matches!(join, "const" | "ref") { vec!["const"; constants].join(",") } else { String::new() };
-    let total = engine.row_estimate(table).max(1);
-    let rows = match join {
-        "const" => 1,
-        "ref" => (total / 10).max(1),
-        "range" => (total / 3).max(1),
-        _ => total,
-    };
+    // No statistics are kept: only a point read says how many rows it meets.
+    let rows = if join == "const" { Value::UInt(1) } else { Value::Null };
     let key_len =
         if access.parts.is_empty() && uses_key { access.key_parts.len() } else { access.parts.len() };
     vec![
@@ -131,7 +124,7 @@ fn access_row(kind: &str, alias: &str, access: &Access, extra: &[&str], engine: 
         if uses_key { Value::text(&access.index_def().name) } else { Value::Null },
         if uses_key { Value::text(&key_length(access, key_len).to_string()) } else { Value::Null },
         text(references),
-        Value::UInt(rows),
+        rows,
         Value::Decimal(Decimal::new(if access.filter.is_some() { 3333 } else { 10_000 }, 2)),
         text(extra.join("; ")),
     ]

@@ -214,7 +214,7 @@ impl Session {
             let mut status = "OK";
             if op == "check" {
                 let report = self.server.engine.check_table(&table).await?;
-                for problem in &report.problems {
+                for problem in &report.findings {
                     out.push_texts(&[&full, op, "error", &problem.to_string()]);
                     status = "Corrupt";
                 }

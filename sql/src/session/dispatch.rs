@@ -45,7 +45,7 @@ impl Session {
             }
             Statement::Explain(inner) => {
                 let plan = self.plan(inner, params).await?;
-                let table = crate::plan::explain::explain(&plan, &self.server.engine);
+                let table = crate::plan::explain::explain(&plan);
                 self.send_table(&table, more, sink)
             }
             Statement::Do(list) => {
@@ -66,7 +66,7 @@ impl Session {
         self.context.set_insert_id = None;
         self.context.row_number = 0;
         self.context.strictness = Strictness::Lenient;
-        self.context.globals = self.server.globals();
+        self.read_globals();
         let wall = self.server.env.wall_us();
         self.context.start_clock(wall);
         let limit = self.context.settings.max_execution_us;

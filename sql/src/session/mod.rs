@@ -28,7 +28,7 @@ pub use kill::KillHandle;
 use prepared::Prepared;
 use protocol::env::Env;
 use std::collections::HashMap;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use values::Value;
 
@@ -37,8 +37,9 @@ pub struct Server {
     pub(crate) engine: Arc<Engine>,
     pub(crate) env: Arc<dyn Env>,
     pub(crate) host: Arc<dyn Host>,
-    /// Values of the global variables.
+    /// Values of the global variables, and a count of their changes: sessions read them again only then.
     globals: RwLock<Values>,
+    globals_version: AtomicU64,
     pub(crate) memory: Arc<Pool>,
     /// Rises with every change of an account: sessions then read theirs again.
     pub(crate) accounts_version: AtomicU64,
@@ -56,6 +57,7 @@ impl Server {
             env,
             host,
             globals: RwLock::new(globals),
+            globals_version: AtomicU64::new(1),
             memory: Arc::new(Pool::default()),
             accounts_version: AtomicU64::new(1),
         })
@@ -72,6 +74,7 @@ impl Server {
 
     pub(crate) fn set_global(&self, index: usize, text: &str) {
         self.globals.write().unwrap_or_else(PoisonError::into_inner).put(index, text);
+        self.globals_version.fetch_add(1, Ordering::AcqRel);
     }
 
     /// The engine below.
@@ -94,6 +97,7 @@ impl Server {
             next_statement: 0,
             kill: Arc::new(KillHandle::new()),
             privileges: None,
+            globals_seen: 0,
             multi_statements: info.multi_statements,
             closing: false,
             schema_changed: false,
@@ -166,6 +170,8 @@ pub struct Session {
     kill: Arc<KillHandle>,
     /// This session's account as of a version of [`Server::accounts_version`].
     privileges: Option<(u64, Option<Account>)>,
+    /// The version of the global values that `context.globals` holds.
+    globals_seen: u64,
     multi_statements: bool,
     /// COMMIT RELEASE and KILL of oneself: the connection is to be closed after the answer.
     closing: bool,
@@ -219,6 +225,15 @@ impl Session {
             }
             rest = &rest[parsed.next..];
             first = false;
+        }
+    }
+
+    /// Makes `context.globals` current.
+    pub(crate) fn read_globals(&mut self) {
+        let version = self.server.globals_version.load(Ordering::Acquire);
+        if self.globals_seen != version {
+            self.globals_seen = version;
+            self.context.globals = self.server.globals();
         }
     }
 
@@ -421,3 +436,6 @@ impl Session {
 fn next_token(text: &[u8], from: usize) -> usize {
     from + text[from..].iter().take_while(|b| b.is_ascii_whitespace()).count()
 }
+
+#[cfg(test)]
+mod tests;

@@ -73,7 +73,7 @@ impl Session {
                 format!("Can't create more than max_prepared_stmt_count statements (current value: {limit})"),
             ));
         }
-        self.context.globals = self.server.globals();
+        self.read_globals();
         let wall = self.server.env.wall_us();
         self.context.start_clock(wall);
         self.read_privileges().await?;
@@ -97,7 +97,7 @@ impl Session {
         Ok(match statement {
             Statement::Explain(inner) => {
                 let plan = self.plan(inner, &[]).await?;
-                crate::plan::explain::explain(&plan, &self.server.engine).metadata(&self.context)
+                crate::plan::explain::explain(&plan).metadata(&self.context)
             }
             Statement::Show(show) => self.show(show).await?.metadata(&self.context),
             _ => Vec::new(),

@@ -123,7 +123,7 @@ impl Session {
         if global {
             self.may_administer("SYSTEM_VARIABLES_ADMIN or SUPER").await?;
             self.server.set_global(index, &text);
-            self.context.globals = self.server.globals();
+            self.read_globals();
             return Ok(());
         }
         if variable.scope == Scope::Global {

@@ -24,8 +24,7 @@ impl Session {
             }
             Show::Index { table, filter } => {
                 let def = self.any_table(table).await?;
-                let rows = if def.schema_name == SCHEMA { 0 } else { self.server.engine.row_estimate(&def) };
-                (objects::indexes(&def, rows), filter.as_ref())
+                (objects::indexes(&def, None), filter.as_ref())
             }
             Show::TableStatus { schema, filter } => (self.table_status(schema).await?, filter.as_ref()),
             Show::CreateTable(name) => (self.show_create_table(name).await?, None),
@@ -115,8 +114,7 @@ impl Session {
         let mut rows = Vec::with_capacity(tables.len());
         for table in tables {
             let next = self.next_auto_increment(&table).await?;
-            let estimate = self.server.engine.row_estimate(&table);
-            rows.push((table, estimate, next));
+            rows.push((table, next));
         }
         Ok(objects::table_status(&rows))
     }

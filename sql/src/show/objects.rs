@@ -82,7 +82,7 @@ pub(crate) fn columns(table: &TableDef, full: bool, context: &Context) -> ShowTa
 }
 
 /// SHOW INDEX.
-pub(crate) fn indexes(table: &TableDef, rows: u64) -> ShowTable {
+pub(crate) fn indexes(table: &TableDef, rows: Option<u64>) -> ShowTable {
     let mut out = ShowTable::new(&[
         ("Table", text(64), false),
         ("Non_unique", ColumnType::integer(TypeKind::Int, false), false),
@@ -110,7 +110,7 @@ pub(crate) fn indexes(table: &TableDef, rows: u64) -> ShowTable {
                 Value::UInt(i as u64 + 1),
                 Value::text(&column.name),
                 Value::text(if part.descending { "D" } else { "A" }),
-                Value::Int(rows as i64),
+                rows.map_or(Value::Null, |n| Value::Int(n as i64)),
                 part.prefix_chars.map_or(Value::Null, |n| Value::Int(i64::from(n))),
                 Value::Null,
                 Value::text(if column.nullable { "YES" } else { "" }),
@@ -125,8 +125,8 @@ pub(crate) fn indexes(table: &TableDef, rows: u64) -> ShowTable {
     out
 }
 
-/// SHOW TABLE STATUS: (definition, estimated rows, next AUTO_INCREMENT).
-pub(crate) fn table_status(tables: &[(Arc<TableDef>, u64, Option<u64>)]) -> ShowTable {
+/// SHOW TABLE STATUS: (definition, next AUTO_INCREMENT).
+pub(crate) fn table_status(tables: &[(Arc<TableDef>, Option<u64>)]) -> ShowTable {
     let moment = ColumnType::temporal(TypeKind::DateTime, 0);
     let mut out = ShowTable::new(&[
         ("Name", text(64), false),
@@ -148,14 +148,14 @@ pub(crate) fn table_status(tables: &[(Arc<TableDef>, u64, Option<u64>)]) -> Show
         ("Create_options", text(256), true),
         ("Comment", ColumnType::text(TypeKind::Text, Collation::DEFAULT), true),
     ]);
-    for (table, rows, auto) in tables {
+    for (table, auto) in tables {
         let zero = || Value::UInt(0);
         out.rows.push(vec![
             Value::text(&table.name),
             Value::text("InnoDB"),
             Value::Int(10),
             Value::text("Dynamic"),
-            Value::UInt(*rows),
+            Value::Null,
             zero(),
             zero(),
             zero(),

@@ -1,0 +1,66 @@
+//! DDL and SHOW.
+
+use super::Rig;
+
+#[test]
+fn create_show_drop() {
+    let mut rig = Rig::new();
+    let mut s = rig.session();
+    rig.all(
+        &mut s,
+        &["CREATE TABLE sbtest1(id INTEGER NOT NULL AUTO_INCREMENT, k INTEGER DEFAULT '0' NOT NULL, c CHAR(120) DEFAULT '' NOT NULL, pad CHAR(60) DEFAULT '' NOT NULL, PRIMARY KEY (id)) /*! ENGINE = innodb */",
+        "CREATE INDEX k_1 ON sbtest1(k)"],
+    );
+    let shown = rig.one(&mut s, "SHOW CREATE TABLE sbtest1");
+    assert_eq!(
+        shown,
+        "sbtest1|CREATE TABLE `sbtest1` (\n  `id` int NOT NULL AUTO_INCREMENT,\n  `k` int NOT NULL DEFAULT '0',\n  `c` char(120) NOT NULL DEFAULT '',\n  `pad` char(60) NOT NULL DEFAULT '',\n  PRIMARY KEY (`id`),\n  KEY `k_1` (`k`)\n) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_0900_ai_ci"
+    );
+    assert_eq!(rig.run(&mut s, "SHOW TABLES"), ["sbtest1"]);
+    assert_eq!(
+        rig.run(&mut s, "DESC sbtest1"),
+        ["id|int|NO|PRI|NULL|auto_increment", "k|int|NO|MUL|0|", "c|char(120)|NO|||", "pad|char(60)|NO|||"]
+    );
+    assert_eq!(
+        rig.run(&mut s, "CREATE TABLE sbtest1(a INT)"),
+        ["ERROR 1050 (42S01): Table 'sbtest1' already exists"]
+    );
+    assert_eq!(rig.run(&mut s, "DROP TABLE sbtest1, nix"), ["ERROR 1051 (42S02): Unknown table 'd.nix'"]);
+    assert_eq!(rig.run(&mut s, "DROP TABLE IF EXISTS sbtest1, nix"), ["OK 0"]);
+    assert_eq!(rig.run(&mut s, "SHOW WARNINGS"), ["Note|1051|Unknown table 'd.nix'"]);
+    assert_eq!(rig.run(&mut s, "DROP DATABASE d"), ["OK 0"]);
+    assert_eq!(rig.run(&mut s, "SELECT DATABASE()"), ["NULL"]);
+    assert_eq!(rig.run(&mut s, "SHOW TABLES"), ["ERROR 1046 (3D000): No database selected"]);
+    assert_eq!(rig.run(&mut s, "USE d"), ["ERROR 1049 (42000): Unknown database 'd'"]);
+}
+
+#[test]
+fn refusals_are_mysqls() {
+    let mut rig = Rig::new();
+    let mut s = rig.session();
+    for (statement, code) in [
+        ("CREATE TABLE t(a INT, A INT)", 1060),
+        ("CREATE TABLE t(a INT, KEY(b))", 1072),
+        ("CREATE TABLE t(a TEXT, KEY(a))", 1170),
+        ("CREATE TABLE t(a INT AUTO_INCREMENT)", 1075),
+        ("CREATE TABLE t(a INT DEFAULT 'x')", 1067),
+        ("CREATE TABLE t(a TEXT DEFAULT 'x')", 1101),
+        ("CREATE TABLE t(a INT PRIMARY KEY, b INT, PRIMARY KEY(b))", 1068),
+        ("CREATE TABLE t(a VARCHAR(16384))", 1074),
+        ("CREATE TABLE t(a VARCHAR(10) CHARACTER SET latin1)", 1235),
+        ("CREATE TABLE t(a VARCHAR(10) COLLATE utf8mb4_general_ci)", 1273),
+        ("CREATE TABLE t(a INT, FOREIGN KEY (a) REFERENCES u(a))", 1235),
+        ("CREATE TABLE t(a JSON)", 1235),
+        ("CREATE TABLE t(a INT) ENGINE=MyISAM", 1235),
+        ("CREATE TABLE nix.t(a INT)", 1049),
+        ("ALTER TABLE nix ADD INDEX (a)", 1146),
+        ("SELECT * FROM t JOIN u", 1235),
+        ("SELECT (SELECT 1)", 1235),
+        ("SET nix = 1", 1193),
+        ("SET port = 1", 1238),
+        ("SET NAMES koi8r", 1115),
+    ] {
+        let answer = rig.one(&mut s, statement);
+        assert!(answer.starts_with(&format!("ERROR {code} ")), "{statement}: {answer}");
+    }
+}

@@ -2,6 +2,9 @@
 //!
 //! Only for six new folders; nothing that was ever opened may be created again. All six must answer, because a volume
 //! that starts with less than six copies has no business starting. The first opening then finds VDL 0.
+//!
+//! The lives of the founders follow from the volume's random id, so a creation that died half-way is finished by the next one:
+//! a segment created twice as the same life is created once.
 
 use crate::nonce::Nonces;
 use crate::{Actions, Event};
@@ -23,8 +26,6 @@ pub struct NewVolume {
     pub nodes: [NodeId; COPIES],
     /// Names this attempt in envelopes.
     pub writer: WriterId,
-    /// Random seed of the incarnations.
-    pub nonce: u128,
     /// An unanswered request is sent again after this long, microseconds.
     pub ask_us: u64,
 }
@@ -43,7 +44,7 @@ impl Creator {
     /// Nothing is sent before the first step.
     #[must_use]
     pub fn new(new: NewVolume) -> Creator {
-        let mut nonces = Nonces::new(new.nonce);
+        let mut nonces = Nonces::new(new.volume.0);
         let members = (0..COPIES as u8)
             .map(|position| Member {
                 incarnation: nonces.incarnation(),

@@ -199,7 +199,6 @@ impl Cluster {
             lease_ms: 600,
             nodes: [NodeId(7); 6],
             writer: WriterId(1),
-            nonce: 99,
             ask_us: 1_000,
         };
         let mut core = Core::Creator(Creator::new(new));
@@ -399,16 +398,53 @@ fn two_lost_folders_come_back_as_newcomers_one_at_a_time() {
 }
 
 #[test]
-fn a_claim_that_six_cannot_show_halts() {
+fn a_claim_of_four_that_six_cannot_show_halts() {
     let (mut cluster, log, cpl) = written();
     drop(log);
-    cluster.at(1, 2).claim = cpl.advance(1_000);
+    for position in 2..6 {
+        cluster.at(1, position).claim = cpl.advance(1_000);
+    }
     match cluster.try_open() {
         Err(Some(Outcome::Halted { pg, claimed, .. })) => {
             assert_eq!((pg, claimed), (PgId(1), cpl.advance(1_000)));
         }
         other => panic!("it halts, but {:?}", other.map(|log| log.vdl())),
     }
+}
+
+#[test]
+fn a_claim_that_cannot_have_been_at_quorum_is_truncated() {
+    let (mut cluster, log, cpl) = written();
+    drop(log);
+    cluster.at(1, 2).claim = cpl.advance(1_000);
+    cluster.at(1, 0).down = true;
+    cluster.at(1, 1).down = true;
+    assert_eq!(cluster.open().vdl(), cpl, "two silent and one claimant are three");
+}
+
+#[test]
+fn a_claim_that_may_have_been_at_quorum_waits_for_the_silent() {
+    let (mut cluster, log, cpl) = written();
+    drop(log);
+    cluster.at(1, 2).claim = cpl.advance(1_000);
+    cluster.at(1, 3).claim = cpl.advance(1_000);
+    cluster.at(1, 0).down = true;
+    cluster.at(1, 1).down = true;
+    let mut core = Core::Recoverer(cluster.attempt());
+    for _ in 0..100 {
+        cluster.now_us += 10_000;
+        assert!(cluster.settle(&mut core, &mut Vec::new()).is_none(), "two silent and two claimants are four");
+    }
+    cluster.at(1, 0).down = false;
+    cluster.now_us += 200_000;
+    for _ in 0..20 {
+        cluster.now_us += 10_000;
+        if let Some(Outcome::Opened(log)) = cluster.settle(&mut core, &mut Vec::new()) {
+            assert_eq!(log.vdl(), cpl);
+            return;
+        }
+    }
+    panic!("the fifth answer settles it");
 }
 
 #[test]

@@ -6,9 +6,10 @@
 
 use crate::compute::Told;
 use crate::director::{Director, Next};
+use crate::plan::Class;
 use protocol::geometry::WRITE_QUORUM;
 use protocol::head::HeadVersion;
-use protocol::message::{Envelope, Message, Peer};
+use protocol::message::{Envelope, Message, Peer, SegmentState};
 use protocol::{Head, Lsn, PgId, Record, SegmentId, VolumeEpoch};
 
 impl Director {
@@ -19,6 +20,7 @@ impl Director {
         };
         match &envelope.message {
             Message::Acked(acked) => self.hosts[node].promised(id, acked),
+            Message::Gossip(gossip) => self.hosts[node].gossiped(id, gossip),
             Message::LogSlice(slice) => self.check_slice(node, id, &slice.frames),
             _ => {}
         }
@@ -163,6 +165,7 @@ impl Director {
                 ));
             }
         }
+        self.computes[compute].learn(&self.model);
         self.after(1, Next::Write(compute));
         self.after(2, Next::Read(compute));
     }
@@ -219,6 +222,7 @@ impl Director {
         for id in core.segments() {
             let Some(state) = core.inspect(id) else { continue };
             let Some(head) = &state.head else { continue };
+            self.check_promise(node, id, &state, head)?;
             let mut held = Vec::new();
             for record in core.records(id) {
                 if head.truncations.kills(record) {
@@ -254,6 +258,36 @@ impl Director {
         Ok(())
     }
 
+    /// What a life acknowledged it still shows, or claims (R5), whatever crashes came between.
+    fn check_promise(
+        &self,
+        node: usize,
+        id: SegmentId,
+        state: &SegmentState,
+        head: &Head,
+    ) -> Result<(), String> {
+        let Some(promise) = self.hosts[node].promises.get(&(id, state.incarnation)) else { return Ok(()) };
+        if self.plan.has(Class::Rot) && self.rot_victim == node {
+            return Ok(());
+        }
+        if state.page_point < promise.page_point {
+            return Err(format!(
+                "I14: node {node} {id} told peers of pages through {}, has them through {}",
+                promise.page_point, state.page_point
+            ));
+        }
+        let later = head.truncations.entries.iter().filter(|t| t.epoch > promise.head.epoch);
+        let bound = later.map(|t| t.lo).fold(promise.scl, Lsn::min);
+        let last = self.history.last_of(id.pg, bound);
+        if state.scl.max(state.claim) < last {
+            return Err(format!(
+                "I4: node {node} {id} acknowledged {}, holds {} and claims {}, but {last} was durable",
+                promise.scl, state.scl, state.claim
+            ));
+        }
+        Ok(())
+    }
+
     /// R11: log at or below a floor is on pages of every full member.
     fn check_floor(&self, node: usize, id: SegmentId, floor: Lsn, head: &Head) -> Result<(), String> {
         let Some(members) = head.group(id.pg) else { return Ok(()) };
@@ -265,11 +299,14 @@ impl Director {
             let state = self.hosts[self.node_of(peer)].serving().and_then(|n| n.inspect(peer));
             if let Some(state) = state
                 && state.incarnation == member.incarnation
+                && state.page_point > Lsn::ZERO
                 && self.history.last_of(id.pg, floor) > state.page_point
             {
                 return Err(format!(
-                    "R11: node {node} {id} dropped log through {floor}, full member {peer} has pages through {}",
-                    state.page_point
+                    "R11: node {node} {id} dropped log through {floor}, full member {peer} has pages through {} (log {}..{})",
+                    state.page_point,
+                    state.floor,
+                    state.scl
                 ));
             }
         }

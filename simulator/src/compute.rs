@@ -152,7 +152,9 @@ impl Compute {
         match &self.stage {
             Stage::Waiting { .. } => "waits to stand".to_owned(),
             Stage::Creating(creator) => format!("creates, waits for {:?}", creator.waiting()),
-            Stage::Opening(recoverer) => format!("opens, {:?} missing {:?}", recoverer.epoch(), recoverer.missing()),
+            Stage::Opening(recoverer) => {
+                format!("{:?} {}, missing {:?}", recoverer.epoch(), recoverer.doing(), recoverer.missing())
+            }
             Stage::Open(log) => format!(
                 "open {:?} vdl {} vcl {} last {} pending reads {} segments {:#?}",
                 log.epoch(),
@@ -171,7 +173,6 @@ impl Compute {
         &mut self,
         now_us: u64,
         message: Option<Envelope>,
-        model: &PageModel,
         rng: &mut Rng,
         told: &mut Vec<Told>,
     ) {
@@ -197,7 +198,7 @@ impl Compute {
             }
             Stage::Opening(recoverer) => {
                 if let Some(outcome) = recoverer.step(now_us, message, &mut self.actions) {
-                    self.ended(now_us, outcome, model, rng, told);
+                    self.ended(now_us, outcome, rng, told);
                 }
             }
             Stage::Open(log) => log.step(now_us, message, &mut self.actions),
@@ -215,7 +216,6 @@ impl Compute {
                 lease_ms: 600,
                 nodes: Default::default(),
                 writer: self.writer,
-                nonce: rng.nonce(),
                 ask_us: 20_000,
             }))
         } else {
@@ -228,14 +228,13 @@ impl Compute {
         };
     }
 
-    fn ended(&mut self, now_us: u64, outcome: Outcome, model: &PageModel, rng: &mut Rng, told: &mut Vec<Told>) {
+    fn ended(&mut self, now_us: u64, outcome: Outcome, rng: &mut Rng, told: &mut Vec<Told>) {
         let pause = rng.exponential(60_000);
         self.stage = Stage::Waiting { until_us: now_us + pause, create: false };
         match outcome {
             Outcome::Opened(log) => {
                 let (epoch, vdl, head) = (log.epoch(), log.vdl(), Box::new(log.head().clone()));
                 told.push(Told::Opened { epoch, vdl, head });
-                self.page_lsns = model.ids().into_iter().map(|id| (id, Lsn::MAX)).collect();
                 self.stage = Stage::Open(log);
             }
             Outcome::Superseded { epoch } => told.push(Told::Failed(format!("superseded by {epoch:?}"))),
@@ -272,6 +271,11 @@ impl Compute {
         }
     }
 
+    /// It opened: a real process would read these pages first.
+    pub fn learn(&mut self, model: &PageModel) {
+        self.page_lsns = model.ids().into_iter().map(|id| (id, model.lsn(id))).collect();
+    }
+
     /// Takes what is to be sent.
     pub fn sends(&mut self) -> Vec<Envelope> {
         std::mem::take(&mut self.actions.sends)
@@ -292,7 +296,7 @@ impl Compute {
     }
 
     /// Writes one mini-transaction of one to four records over random pages, of all groups or, in idle phases, of one.
-    pub fn write(&mut self, now_us: u64, model: &PageModel, rng: &mut Rng, busy: Option<PgId>) {
+    pub fn write(&mut self, now_us: u64, rng: &mut Rng, busy: Option<PgId>) {
         let (groups, per_group) = (self.groups, self.pages);
         let Stage::Open(log) = &mut self.stage else { return };
         let count = if rng.chance(3_000) { rng.range(2, 5) } else { 1 };
@@ -313,8 +317,7 @@ impl Compute {
         let ops: Vec<(PageId, Lsn, OpsBuf)> = pages
             .into_iter()
             .map(|page| {
-                let known = self.page_lsns.get(&page).copied().unwrap_or(Lsn::ZERO);
-                let prev = if known == Lsn::MAX { model.lsn(page) } else { known };
+                let prev = self.page_lsns.get(&page).copied().unwrap_or(Lsn::ZERO);
                 (page, prev, random_ops(prev == Lsn::ZERO, rng))
             })
             .collect();

@@ -354,7 +354,7 @@ impl Director {
             return;
         }
         let mut told = Vec::new();
-        self.computes[compute].step(self.now_us, message, &self.model, &mut self.rng, &mut told);
+        self.computes[compute].step(self.now_us, message, &mut self.rng, &mut told);
         self.after_compute(compute, told);
     }
 
@@ -388,7 +388,7 @@ impl Director {
             return;
         }
         let busy = self.busy;
-        self.computes[compute].write(self.now_us, &self.model, &mut self.rng, busy);
+        self.computes[compute].write(self.now_us, &mut self.rng, busy);
         self.after_compute(compute, Vec::new());
         let delay = self.rng.exponential(self.plan.mtr_us);
         self.after(delay, Next::Write(compute));

@@ -204,7 +204,11 @@ impl Director {
     pub(crate) fn deadline(&mut self) {
         let rest = self.rest().err().unwrap_or_default();
         let state = self.computes[self.current()].state();
-        self.fail(format!("P1-P3: act {} of healing never ended: {rest}; writer {state}", self.act));
+        let asleep: Vec<String> = (0..self.hosts.len())
+            .filter(|n| self.hosts[*n].serving().is_none())
+            .map(|n| format!("node {n} {:?}", self.hosts[n].node.as_ref().map(|node| node.phase().clone())))
+            .collect();
+        self.fail(format!("P1-P3: act {} of healing never ended: {rest}; writer {state}; not serving {asleep:?}", self.act));
     }
 
     /// Moves through the acts of healing; called with every check.

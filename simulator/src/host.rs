@@ -3,7 +3,7 @@
 use crate::disk::{Crash, SimDisk};
 use crate::rng::Rng;
 use protocol::head::HeadVersion;
-use protocol::message::Acked;
+use protocol::message::{Acked, Gossip};
 use protocol::{Incarnation, Lsn, NodeId, SegmentId, VolumeId};
 use std::collections::BTreeMap;
 use storage_node::{Action, Event, Node, NodeConfig, Phase, Settings};
@@ -15,6 +15,8 @@ pub struct Promise {
     pub scl: Lsn,
     /// The newest head it said to hold.
     pub head: HeadVersion,
+    /// The highest page point it told its peers: they may drop log because of it (R11).
+    pub page_point: Lsn,
 }
 
 /// See the module.
@@ -107,5 +109,11 @@ impl Host {
             promise.head = acked.head_version;
         }
         promise.scl = promise.scl.max(acked.scl);
+    }
+
+    /// A page point leaves for the peers.
+    pub fn gossiped(&mut self, id: SegmentId, gossip: &Gossip) {
+        let promise = self.promises.entry((id, gossip.incarnation)).or_default();
+        promise.page_point = promise.page_point.max(gossip.page_point.unwrap_or(Lsn::ZERO));
     }
 }

@@ -6,6 +6,7 @@
 use super::seat::Assembly;
 use super::{Outcome, Phase, Recoverer, choose};
 use crate::Actions;
+use protocol::geometry::WRITE_QUORUM;
 use protocol::head::Head;
 use protocol::message::{FetchLog, LogSlice};
 use protocol::{Lsn, Record, SegmentId, mutant};
@@ -118,7 +119,10 @@ impl Recoverer {
         }
     }
 
-    /// R5: the highest claim of a counted copy that nobody shows.
+    /// R5: the highest claim of a counted copy that nobody shows, if what it claims can have been at quorum.
+    ///
+    /// A record above what is shown was at quorum only if four members acknowledged it. A counted member that neither claims more than is
+    /// shown nor is doubtful never did. If fewer than four are left, only unacknowledged log is missing, and it may be truncated.
     fn unmet_claim(&self, head: &Head, vcl: Lsn) -> Option<(usize, Lsn)> {
         if mutant!(RotAsAbsent) {
             return None;
@@ -127,10 +131,17 @@ impl Recoverer {
         for (i, group) in self.groups.iter().enumerate() {
             let Some(members) = head.group(group.pg) else { continue };
             let shown = group.end().max(vcl);
-            for seat in group.seats.iter().filter(|s| Assembly::counted(head, members, s)) {
-                if let Some(claim) = seat.rotten_claim().filter(|claim| *claim > shown) {
-                    unmet = unmet.max(Some((i, claim)));
+            let (mut suspects, mut claimed) = (0, None);
+            for seat in &group.seats {
+                let state = seat.state.as_ref().filter(|_| Assembly::counted(head, members, seat));
+                let claim = seat.rotten_claim().filter(|claim| state.is_some() && *claim > shown);
+                claimed = claimed.max(claim);
+                if state.is_none_or(|s| s.doubtful) || claim.is_some() {
+                    suspects += 1;
                 }
+            }
+            if suspects >= WRITE_QUORUM {
+                unmet = unmet.max(claimed.map(|claim| (i, claim)));
             }
         }
         unmet

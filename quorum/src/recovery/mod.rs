@@ -13,8 +13,8 @@
 //! Invariants:
 //! 1. Only answers to our own fence under the adopted head count, and only from lives that head names.
 //! 2. The head adopted is the highest seen in any reply (R2, R9).
-//! 3. Nothing a counted segment shows or claims is left out: a claim above what is shown waits for more copies, and
-//!    halts when all six have answered. It is never truncated.
+//! 3. Nothing a counted segment shows is left out, and nothing that four members can have acknowledged is truncated: a claim above
+//!    what is shown waits for more copies, and halts when all six have answered.
 //! 4. VDL is at least every VDL ever told to a counted segment.
 //!
 //! A refusal by a higher epoch finishes this attempt; the caller stands again with a new nonce after a random wait (R7).
@@ -159,6 +159,18 @@ impl Recoverer {
     #[must_use]
     pub fn epoch(&self) -> VolumeEpoch {
         self.epoch
+    }
+
+    /// What it is doing, for logs.
+    #[must_use]
+    pub fn doing(&self) -> &'static str {
+        match self.phase {
+            Phase::Asking => "asks who is there",
+            Phase::Fencing => "fences older writers",
+            Phase::Collecting => "reads the end of the log",
+            Phase::Installing => "repairs",
+            Phase::Done => "is finished",
+        }
     }
 
     /// Tells what happened; `Some` ends the attempt.

@@ -18,7 +18,7 @@ pub use door::Account;
 pub(crate) use door::{exactly, execute, set_password, show_create_user, show_grants};
 use host::{best_match, names_of_client};
 use record::Record;
-use statements::{Notes, Work, grants, run, show_create};
+use statements::{Work, grants, run, show_create};
 
 use crate::error::Result;
 use std::future::Future;

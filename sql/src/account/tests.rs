@@ -1,5 +1,6 @@
 //! Accounts over a map.
 
+use super::statements::Notes;
 use super::*;
 use crate::ast::{Ddl, UserName, UserSpec};
 use std::collections::BTreeMap;

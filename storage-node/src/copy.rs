@@ -4,12 +4,13 @@
 //!   newcomer                          full peer
 //!     CopyPages(after) ─────────────►  reads its newest versions
 //!     ◄──────────── PageBatch(point, images, end)      each image is complete through `point`
-//!     ... until end; base = lowest point; log above base comes by gossip; then it counts
+//!     ... until end; page point = lowest point; log above the peers' floor comes by gossip; then it counts
 //! ```
 //!
 //! Invariants
 //! 1. R12: until pages and log through the joint head's VDL are here, the segment stands for nothing: SCL and page point zero.
-//! 2. The log goes on from the lowest point of any batch; images may be newer than that, records at or below them are skipped.
+//! 2. The page point is the lowest point of any batch; images may be newer than that, records at or below them are skipped. The log
+//!    starts at the peers' floor (R11), not at the page point: a copy holds no less log than its peers do.
 //! 3. A damaged page is replaced only by an image complete through this store's page point, so that invariant 3 of `store` holds.
 
 use crate::event::{Action, DiskError, DiskFile, DiskOp};
@@ -31,7 +32,7 @@ const COPIES_OUT: usize = 8;
 #[derive(Debug, Default)]
 pub(crate) struct CopyIn {
     after: Option<PageId>,
-    /// Lowest point of any batch: where the log goes on.
+    /// Lowest point of any batch.
     base: Option<Lsn>,
     request: u64,
     asked_us: Option<u64>,
@@ -274,11 +275,6 @@ impl Node {
             pages.store.advance(point);
         }
         segment.chain.set_mark(point);
-        if point > segment.chain.scl() {
-            segment.chain.restart_at(point);
-            segment.settle_claim();
-            self.lane.superblock_first();
-        }
         tracing::info!(segment = ?id, ?point, "pages copied");
         self.metrics.healed += 1;
     }
@@ -291,15 +287,14 @@ impl Node {
             let joint = group.joint.as_ref().filter(|j| j.newcomer.incarnation == segment.incarnation);
             let through = match joint {
                 Some(joint) => Some(joint.from),
-                // Named a member by a head we had not seen while joint: it had everything then.
-                None => {
-                    group.members.iter().any(|m| m.incarnation == segment.incarnation).then_some(Lsn::ZERO)
-                }
+                // Named a member by a head not seen while joint: it had everything then.
+                None => group.members.iter().any(|m| m.incarnation == segment.incarnation).then_some(Lsn(1)),
             };
+            let point = segment.pages.as_ref().map_or(Lsn::ZERO, |p| p.store.page_point);
             let copying = segment.pages.as_ref().is_some_and(|p| p.copying());
             if let Some(through) = through
                 && !copying
-                && segment.chain.scl() >= through
+                && segment.chain.scl() >= through.max(point)
             {
                 segment.newcomer = false;
                 segment.claimed = segment.chain.scl();

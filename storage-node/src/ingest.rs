@@ -7,11 +7,12 @@
 //! 4. What is queued is bounded; what does not fit is dropped and not covered by any acknowledgement.
 
 use crate::chain::Standing;
+use crate::copy::CopyIn;
 use crate::event::Action;
 use crate::lane::{Waiter, Wanted};
 use crate::node::Node;
 use bytes::Bytes;
-use protocol::geometry::{Incarnation, SegmentId, SegmentRole, WriterId};
+use protocol::geometry::{Incarnation, SegmentId, WriterId};
 use protocol::head::{Head, HeadVersion};
 use protocol::lsn::{Lsn, VolumeEpoch};
 use protocol::message::{Append, Install, LogSlice, Peer, Refused, RefusedReason};
@@ -171,16 +172,30 @@ impl Node {
         }
     }
 
-    /// A tail whose peers have dropped what it lacks goes on behind their floor: every full member holds the pages (R11).
+    /// Peers have dropped what this copy lacks, because every full member holds the pages (R11): its log goes on behind their
+    /// floor. A full member must hold those pages itself; if not, it copies them first.
     pub(crate) fn meet_floor(&mut self, id: SegmentId, floor: Lsn) {
         let vdl = self.vdl;
         let Some(segment) = self.segments.get_mut(&id) else { return };
-        if segment.role == SegmentRole::Tail && floor > segment.chain.scl() && floor <= vdl {
-            tracing::debug!(segment = ?id, ?floor, scl = ?segment.chain.scl(), "tail goes on behind its peers' floor");
-            segment.chain.restart_at(floor);
-            segment.settle_claim();
-            self.lane.superblock_first();
+        if floor <= segment.chain.scl() || floor > vdl {
+            return;
         }
+        if let Some(pages) = &mut segment.pages {
+            if pages.copying() || pages.job.is_some() {
+                return;
+            }
+            if pages.store.page_point < floor {
+                tracing::warn!(segment = ?id, ?floor, point = ?pages.store.page_point, "log and pages are behind every peer's log");
+                pages.copy = Some(CopyIn::default());
+                return;
+            }
+            // Reads below the page point may need records that are gone.
+            pages.store.forgotten_below = pages.store.forgotten_below.max(pages.store.page_point);
+        }
+        tracing::debug!(segment = ?id, ?floor, scl = ?segment.chain.scl(), "log goes on behind the peers' floor");
+        segment.chain.restart_at(floor);
+        segment.settle_claim();
+        self.lane.superblock_first();
     }
 
     /// Says no, with the reason and what a writer needs to know.

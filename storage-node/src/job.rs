@@ -133,7 +133,7 @@ impl Node {
     }
 
     fn next_of_job(&mut self, id: SegmentId) -> Next {
-        let settings = &self.config.settings;
+        let (settings, vdl) = (&self.config.settings, self.vdl);
         let Some(segment) = self.segments.get_mut(&id) else { return Next::Wait };
         let Some(job) = segment.pages.as_mut().and_then(|p| p.job.as_mut()) else { return Next::Wait };
         match job.stage {
@@ -156,7 +156,7 @@ impl Node {
                     (job.stage, job.in_flight) = (Stage::Sync, 1);
                     return Next::Sync;
                 }
-                next_journal(segment)
+                next_journal(segment, vdl)
             }
             Stage::Sync | Stage::Journal => Next::Wait,
             Stage::Check if job.failed => {
@@ -177,7 +177,7 @@ impl Node {
                         return Next::Check(job.checked - 1, *slot);
                     }
                 }
-                if job.in_flight > 0 { Next::Wait } else { next_journal(segment) }
+                if job.in_flight > 0 { Next::Wait } else { next_journal(segment, vdl) }
             }
         }
     }
@@ -339,7 +339,7 @@ fn write_image(store: &mut PageStore, job: &mut Job, page: PageId, lsn: Lsn, mut
 }
 
 /// Everything is durable and checked: the batch that names it.
-fn next_journal(segment: &mut Segment) -> Next {
+fn next_journal(segment: &mut Segment, vdl: Lsn) -> Next {
     let (pgmrpl, log_base) = (segment.pgmrpl, segment.chain.base());
     let owner = JournalOwner { segment: segment.id, incarnation: segment.incarnation };
     let Some(pages) = segment.pages.as_mut() else { return Next::Wait };
@@ -366,7 +366,7 @@ fn next_journal(segment: &mut Segment) -> Next {
     };
     let forgotten_below =
         if dropped.is_empty() { store.forgotten_below } else { store.forgotten_below.max(pgmrpl) };
-    let mut batch = Batch { entries, page_point, forgotten_below };
+    let mut batch = Batch { entries, page_point, forgotten_below, vdl };
     let mut tail = pages.journal;
     let encoded;
     let first;

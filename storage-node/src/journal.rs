@@ -18,7 +18,7 @@
 //! | 72 | 4 | CRC of the block before in this generation, zero for the first |
 //! | 76 | 4 | reserved, zero |
 //! | 80 | 8 | number of the first block of this batch |
-//! | 88 | 8 | reserved, zero |
+//! | 88 | 8 | the highest VDL told when the batch was written: what its pages rest on |
 //! | 96 | 32 n | entries: page u64, lsn u64, slot u32 (all ones: discarded), change u8 (1 add, 2 drop), flags u8 (1 oldest known), 10 zero |
 //!
 //! Two files take turns: a generation begins with a snapshot of everything (one batch), then grows batch by batch; when it has
@@ -91,6 +91,8 @@ pub struct Batch {
     pub page_point: Lsn,
     /// PGMRPL by which versions were dropped.
     pub forgotten_below: Lsn,
+    /// The highest VDL told: no page of the batch rests on a record above it.
+    pub vdl: Lsn,
 }
 
 /// Where a journal stands: what the next batch follows.
@@ -126,6 +128,7 @@ pub fn encode(owner: JournalOwner, tail: &mut JournalTail, batch: &Batch) -> Ali
         b[64..72].copy_from_slice(&batch.forgotten_below.0.to_le_bytes());
         b[72..76].copy_from_slice(&tail.crc.to_le_bytes());
         b[80..88].copy_from_slice(&first_block.to_le_bytes());
+        b[88..96].copy_from_slice(&batch.vdl.0.to_le_bytes());
         for (i, entry) in entries.iter().enumerate() {
             let e = &mut b[HEADER_BYTES + i * ENTRY_BYTES..HEADER_BYTES + (i + 1) * ENTRY_BYTES];
             e[0..8].copy_from_slice(&entry.page.0.to_le_bytes());
@@ -174,8 +177,8 @@ pub fn replay(owner: JournalOwner, file: &Bytes) -> Option<Replay> {
         if head.commit {
             found.tail = JournalTail { generation, blocks: n as u64 + 1, crc };
             let entries = std::mem::take(&mut open);
-            let (page_point, forgotten_below) = (head.page_point, head.forgotten_below);
-            found.batches.push(Batch { entries, page_point, forgotten_below });
+            let Header { page_point, forgotten_below, vdl, .. } = head;
+            found.batches.push(Batch { entries, page_point, forgotten_below, vdl });
         }
     }
     if let Some(bad) = ended_at {
@@ -196,6 +199,7 @@ struct Header {
     batch_first: u64,
     page_point: Lsn,
     forgotten_below: Lsn,
+    vdl: Lsn,
 }
 
 fn header(owner: JournalOwner, b: &[u8]) -> Option<Header> {
@@ -219,6 +223,7 @@ fn header(owner: JournalOwner, b: &[u8]) -> Option<Header> {
         batch_first: u64_at(b, 80),
         page_point: Lsn(u64_at(b, 56)),
         forgotten_below: Lsn(u64_at(b, 64)),
+        vdl: Lsn(u64_at(b, 88)),
     })
 }
 

@@ -25,6 +25,8 @@ pub(crate) struct Heal {
 #[derive(Debug)]
 pub(crate) struct Pages {
     pub(crate) store: PageStore,
+    /// The highest VDL the recovered journal names; zero otherwise.
+    pub(crate) vdl: Lsn,
     pub(crate) journal: JournalTail,
     pub(crate) job: Option<Job>,
     /// All pages are being copied from a peer: a newcomer, or a store that was lost.
@@ -44,6 +46,7 @@ impl Pages {
     pub(crate) fn new(copy: bool) -> Pages {
         Pages {
             store: PageStore::new(),
+            vdl: Lsn::ZERO,
             journal: JournalTail { generation: 1, blocks: 0, crc: 0 },
             job: None,
             copy: copy.then(CopyIn::default),
@@ -65,6 +68,7 @@ impl Pages {
         pages.journal = replay.tail;
         for batch in &replay.batches {
             pages.store.apply(&batch.entries);
+            pages.vdl = pages.vdl.max(batch.vdl);
             pages.store.page_point = pages.store.page_point.max(batch.page_point);
             pages.store.forgotten_below = pages.store.forgotten_below.max(batch.forgotten_below);
         }

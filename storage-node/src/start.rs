@@ -269,16 +269,9 @@ impl Node {
             if segment.role == SegmentRole::Full {
                 let replays = opening.journals.remove(&segment.id).unwrap_or_default();
                 let pages = Pages::recover(replays, segment.chain.base(), segment.newcomer);
+                self.vdl = self.vdl.max(pages.vdl);
                 segment.chain.set_mark(pages.store.page_point);
                 segment.pages = Some(pages);
-            }
-            if let Some(pages) = segment.pages.as_mut().filter(|p| !p.copying())
-                && pages.store.page_point > segment.chain.scl()
-            {
-                // Log is missing below what the pages hold: the chain goes on from there.
-                pages.store.forgotten_below = pages.store.forgotten_below.max(pages.store.page_point);
-                segment.chain.restart_at(pages.store.page_point);
-                segment.settle_claim();
             }
             if segment.claimed > segment.chain.scl() {
                 tracing::warn!(segment = ?segment.id, claim = ?segment.claimed, scl = ?segment.chain.scl(), "log is damaged below what was acknowledged");

@@ -202,26 +202,32 @@ fn a_failed_write_is_the_end() {
 
 #[test]
 fn rot_below_the_pages_of_a_full_member_costs_nothing() {
-    let mut c = Cluster::new(8, Settings::small());
-    // Pages far ahead of the log's floor: PGMRPL stands still, so no log goes.
-    c.load(100, 4);
-    c.run(1_000_000);
-    let end = c.scl(0);
-    assert_eq!(c.node(0).inspect(seg(0)).unwrap().page_point, end);
-    c.crash(0, 100);
-    c.disks[0].bytes_mut(DiskFile::Log(0))[2 * SECTOR_BYTES + 200] ^= 4;
-    c.cut = (0..6).collect();
-    c.boot(0, 0);
-    c.settle();
-    c.cut.clear();
-    assert_eq!(c.scl(0), end);
-    for page in 0..4 {
-        c.check_page(0, protocol::PageId(page), end);
-    }
-    c.load(50, 4);
-    c.run(1_000_000);
-    for page in 0..4 {
-        let at = c.last;
-        c.check_page(0, protocol::PageId(page), at);
+    for peers_drop in [false, true] {
+        let mut c = Cluster::new(8, Settings::small());
+        c.load(100, 4);
+        c.run(1_000_000);
+        let end = c.scl(0);
+        assert_eq!(c.node(0).inspect(seg(0)).unwrap().page_point, end);
+        c.crash(0, 100);
+        c.disks[0].bytes_mut(DiskFile::Log(0))[2 * SECTOR_BYTES + 200] ^= 4;
+        if peers_drop {
+            // All full members hold the pages, so the others may drop the log while this one is away.
+            c.pgmrpl = c.vdl;
+            c.heartbeat();
+            c.run(1_000_000);
+            assert_eq!(c.node(2).records(seg(2)).count(), 0);
+        }
+        c.boot(0, 0);
+        c.settle();
+        assert!(c.scl(0) < end);
+        c.run(1_000_000);
+        assert_eq!(c.scl(0), end);
+        c.check_page(0, protocol::PageId(1), end);
+        c.load(50, 4);
+        c.run(1_000_000);
+        for page in 0..4 {
+            let at = c.last;
+            c.check_page(0, protocol::PageId(page), at);
+        }
     }
 }

@@ -154,7 +154,7 @@ proptest! {
                 page: PageId(i as u64), lsn: Lsn(n as u64 * 1000 + 1), slot: (!i.is_multiple_of(5)).then_some(i as u32),
                 change: if i.is_multiple_of(7) { Change::Drop } else { Change::Add { oldest_known: i.is_multiple_of(2) } },
             };
-            let batch = Batch { entries: (0..*size).map(entry).collect(), page_point: Lsn(n as u64), forgotten_below: Lsn(0) };
+            let batch = Batch { entries: (0..*size).map(entry).collect(), page_point: Lsn(n as u64), forgotten_below: Lsn(0), vdl: Lsn(7) };
             file.extend_from_slice(&journal::encode(owner, &mut tail, &batch));
             batches.push(batch);
             ends.push(file.len());
@@ -230,6 +230,7 @@ fn a_shorter_batch_after_a_torn_one_is_not_mixed_with_it() {
             .collect(),
         page_point: Lsn(point),
         forgotten_below: Lsn::ZERO,
+        vdl: Lsn::ZERO,
     };
     let mut tail = JournalTail { generation: 1, blocks: 0, crc: 0 };
     let mut file = journal::encode(owner, &mut tail, &batch(1, 1)).to_vec();

@@ -225,12 +225,17 @@ impl From<engine::EngineError> for SqlError {
 
 /// 1062's text: the key's values joined by `-`.
 fn duplicate(table: &str, index: &str, key: &[values::Value]) -> String {
-    let part = |value: &values::Value| match value {
-        values::Value::Bytes(bytes) => values::condition::printable(bytes.as_bytes()),
-        values::Value::DateTime(at) if at.micros() != 0 => {
-            values::convert::text::to_text(value, 6).as_str().to_owned()
-        }
-        other => values::convert::text::to_text(other, 31).as_str().to_owned(),
+    use values::Value;
+    let part = |value: &Value| {
+        let digits = match value {
+            Value::Bytes(bytes) => return values::condition::printable(bytes.as_bytes()),
+            Value::DateTime(at) if at.micros() == 0 => 0,
+            Value::Time(t) if t.fraction() == 0 => 0,
+            Value::Timestamp(t) if t.micros() % 1_000_000 == 0 => 0,
+            Value::DateTime(_) | Value::Time(_) | Value::Timestamp(_) => 6,
+            _ => 31,
+        };
+        values::convert::text::to_text(value, digits).as_str().to_owned()
     };
     let entry = key.iter().map(part).collect::<Vec<_>>().join("-");
     format!("Duplicate entry '{entry}' for key '{table}.{index}'")

@@ -1,13 +1,14 @@
 //! INSERT, UPDATE and DELETE.
 
 use super::select::Resolved;
-use super::{Binder, Scope};
+use super::{Binder, Scope, constant};
 use crate::ast::{Assignment, ColumnName, Delete, Insert, OrderItem, Update};
 use crate::error::{Result, SqlError, unknown_column};
-use crate::expr::{Node, Typed};
+use crate::expr::{Node, Ty, Typed};
 use crate::plan::access::{Access, Wanted, choose};
 use crate::plan::{ChangePlan, InsertPlan, Set};
 use crate::session::context::Context;
+use engine::TableDef;
 use values::Value;
 
 /// The position of an assignment's target column.
@@ -20,11 +21,17 @@ fn target(scope: &Scope, name: &ColumnName) -> Result<usize> {
         .ok_or_else(|| unknown_column(super::display(name), "field list"))
 }
 
+/// A hexadecimal literal is a number where a number is stored.
+fn stored_as(value: Typed, table: &TableDef, column: usize, context: &Context) -> Typed {
+    if value.ty.hex { constant::fitted(value, &Ty::of(table.columns[column].ty, true), context) } else { value }
+}
+
 fn assignments(b: &mut Binder<'_>, scope: &Scope, list: &[Assignment]) -> Result<Vec<Set>> {
     let mut out = Vec::with_capacity(list.len());
     for assignment in list {
         let column = target(scope, &assignment.column)?;
         let value = assignment.value.as_ref().map(|v| b.bind_in("field list", v)).transpose()?;
+        let value = value.map(|v| stored_as(v, &scope.table, column, b.context));
         out.push(Set { column, value });
     }
     Ok(out)
@@ -57,7 +64,10 @@ pub(crate) fn insert(
         if row.len() != columns.len() {
             return Err(wrong_count(i + 1));
         }
-        let bound = row.iter().map(|v| v.as_ref().map(|v| b.bind_in("field list", v)).transpose());
+        let bound = row.iter().zip(&columns).map(|(value, column)| {
+            let value = value.as_ref().map(|v| b.bind_in("field list", v)).transpose()?;
+            Ok(value.map(|v| stored_as(v, table, *column, context)))
+        });
         rows.push(bound.collect::<Result<Vec<_>>>()?);
     }
     b.inserted = true;

@@ -16,7 +16,7 @@ pub(crate) fn bind(literal: &Literal, context: &Context) -> Result<Typed> {
         Literal::Bool(b) => Typed::constant(Value::Int(i64::from(*b)), Ty::int(1).not_null()),
         Literal::Int(n) => integer(*n),
         Literal::Decimal(text) => decimal(text)?,
-        Literal::Float(v) => Typed::constant(Value::Double(*v), Ty { width: 22, ..Ty::double().not_null() }),
+        Literal::Float(v, width) => Typed::constant(Value::Double(*v), Ty { width: *width, ..Ty::double().not_null() }),
         Literal::Str { bytes, charset } => string(bytes, charset.as_deref(), collation)?,
         Literal::Hex { bytes, charset } => {
             let width = bytes.len() as u32;
@@ -44,7 +44,10 @@ fn integer(n: u64) -> Typed {
 fn decimal(text: &str) -> Result<Typed> {
     let parsed = Decimal::parse(text.as_bytes());
     let value = parsed.value;
-    let (precision, scale) = (u32::from(value.precision()), u32::from(value.scale()));
+    // Digits before the point count as written, a single zero included.
+    let written = text.bytes().take_while(u8::is_ascii_digit).count() as u32;
+    let scale = u32::from(value.scale());
+    let precision = u32::from(value.precision()).max(written + scale);
     if parsed.overflow && value.scale() == 0 {
         return Err(SqlError::new(1690, format!("DECIMAL value is out of range in '{text}'")));
     }

@@ -19,7 +19,7 @@ use crate::expr::{Node, Ty, Typed};
 use crate::session::context::Context;
 use engine::TableDef;
 use std::sync::Arc;
-use values::Value;
+use values::{ColumnType, Value};
 
 /// The table whose columns are visible, and what it is called here.
 #[derive(Debug, Clone)]
@@ -217,7 +217,12 @@ impl<'a> Binder<'a> {
         let name = name.to_lowercase();
         let collation = self.context.settings.collation_connection;
         let ty = match self.context.user_variables.get(&name) {
-            None | Some(Value::Null) => Ty::text(65_535, collation, derivation::IMPLICIT),
+            // A variable never set is a binary string; the others are as wide as their sort of value can be.
+            None | Some(Value::Null) => Ty::text(65_532, values::Collation::BINARY, derivation::IMPLICIT),
+            Some(Value::Text(_)) => Ty::text(67_108_860, collation, derivation::IMPLICIT),
+            Some(Value::Bytes(_)) => Ty::text(16_777_215, values::Collation::BINARY, derivation::IMPLICIT),
+            Some(Value::Decimal(_)) => Ty::decimal(65, 30, false),
+            Some(Value::Double(_)) => Ty { width: Ty::COMPUTED_DOUBLE, ..Ty::double() },
             Some(value) => {
                 literal::type_of(value, collation).with_derivation(derivation::IMPLICIT).or_null(true)
             }
@@ -226,7 +231,7 @@ impl<'a> Binder<'a> {
     }
 
     fn system_variable(&self, scope: ast::VarScope, name: &str) -> Result<Typed> {
-        use crate::variable::{Scope, VARIABLES, find};
+        use crate::variable::{Kind, Scope, VARIABLES, find};
         let index = find(name).ok_or_else(|| crate::error::unknown_variable(name))?;
         let variable = &VARIABLES[index];
         let global = match (scope, variable.scope) {
@@ -240,16 +245,15 @@ impl<'a> Binder<'a> {
             _ => false,
         };
         let value = self.context.system_variable(index, global);
-        let ty = match &value {
-            Value::Text(t) => {
-                Ty::text(t.as_str().chars().count() as u32, values::Collation::DEFAULT, derivation::SYSTEM)
+        let ty = match (&value, variable.kind) {
+            (Value::UInt(_), _) | (Value::Int(0..), Kind::Int { .. } | Kind::ReadOnlyInt) => Ty::uint(21),
+            (Value::Int(_), Kind::Bool | Kind::ReadOnlyBool) => Ty::int(1),
+            (Value::Int(_), _) => Ty::int(21),
+            (Value::Double(_), _) => {
+                let col = ColumnType { scale: 6, ..ColumnType::double() };
+                Ty { width: Ty::COMPUTED_DOUBLE, ..Ty::of(col, true) }
             }
-            Value::UInt(_) => Ty::uint(21),
-            Value::Int(_) => {
-                Ty::int(if matches!(variable.kind, crate::variable::Kind::Bool) { 1 } else { 21 })
-            }
-            Value::Double(_) => Ty::double(),
-            _ => Ty::text(0, values::Collation::DEFAULT, derivation::SYSTEM),
+            _ => Ty::text(21_845, values::Collation::DEFAULT, derivation::SYSTEM),
         };
         Ok(Typed::new(Node::SysVar { global, index }, ty.or_null(true)))
     }

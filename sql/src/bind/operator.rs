@@ -95,12 +95,13 @@ fn negative(inner: Typed) -> Typed {
             return Typed::constant(Value::Int(i64::MIN), Ty::int(20).not_null());
         }
         (Node::Const(Value::UInt(_)), _) => Ty::decimal(20, 0, false),
-        (_, Class::Int) => Ty::int(inner.ty.width + 1),
+        (Node::Const(_), Class::Int) => Ty::int(inner.ty.width),
+        (_, Class::Int) => Ty::int(whole_digits(&inner.ty) + 1),
         (_, Class::Decimal) => {
             let ty = Ty::decimal(inner.ty.integer_digits() + inner.ty.scale(), inner.ty.scale(), false);
             Ty { width: inner.ty.width.max(ty.width), ..ty }
         }
-        _ => Ty::double(),
+        _ => Ty { width: Ty::COMPUTED_DOUBLE, ..Ty::double() },
     };
     let ty = ty.or_null(inner.ty.nullable);
     match &inner.node {
@@ -146,14 +147,14 @@ fn arithmetic_type(b: &Binder<'_>, op: BinaryOp, l: &Ty, r: &Ty) -> Ty {
     let mut ty = Ty::of(col, true);
     match ty.class() {
         Class::Int => {
-            let (lw, rw) = (l.width.min(21), r.width.min(21));
-            ty.width = match op {
+            let (lw, rw) = (whole_digits(l), whole_digits(r));
+            let digits = match op {
                 BinaryOp::Add | BinaryOp::Sub => lw.max(rw) + 1,
                 BinaryOp::Mul => lw + rw,
                 BinaryOp::IntDiv => lw,
                 _ => lw.max(rw),
-            }
-            .min(21);
+            };
+            ty.width = digits + u32::from(!ty.col.unsigned);
         }
         Class::Decimal => {
             // Integer operands count their digits, not their type's.
@@ -168,9 +169,20 @@ fn arithmetic_type(b: &Binder<'_>, op: BinaryOp, l: &Ty, r: &Ty) -> Ty {
             };
             ty = Ty::decimal(precision, scale, false);
         }
+        Class::Real => ty.width = Ty::COMPUTED_DOUBLE,
         _ => {}
     }
     ty
+}
+
+/// Digits of a whole operand, for the width of a whole result.
+fn whole_digits(ty: &Ty) -> u32 {
+    match ty.number_class() {
+        // A byte has up to three digits, two have five.
+        Class::Int if ty.hex => (ty.width * 2409).div_ceil(1000).min(20),
+        Class::Int | Class::Decimal => ty.integer_digits().max(1),
+        _ => 10,
+    }
 }
 
 /// The operand's column type as a number.
@@ -350,7 +362,7 @@ fn collate(b: &mut Binder<'_>, expr: &Expr, name: &str) -> Result<Typed> {
             format!("COLLATION '{}' is not valid for CHARACTER SET '{charset}'", collation.name()),
         ));
     }
-    let ty = Ty { derivation: derivation::EXPLICIT, ..inner.ty };
+    let ty = Ty { derivation: derivation::EXPLICIT, nullable: true, ..inner.ty };
     let ty = Ty { col: ColumnType { collation, ..ty.col }, ..ty };
     Ok(Typed::new(Node::Same(Box::new(inner)), ty))
 }

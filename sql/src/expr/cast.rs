@@ -6,14 +6,19 @@ use crate::error::Result;
 use crate::expr::ty::derivation;
 use values::{Collation, ColumnType, Level, TypeKind, Value};
 
+/// Characters of a value's text; a double has up to 22, whatever a literal's own length.
+fn text_width(ty: &Ty) -> u32 {
+    if ty.class() == super::ty::Class::Real { ty.width.max(22) } else { ty.width }
+}
+
 /// The type of `CAST(expr AS to)`.
 pub(crate) fn cast_type(expr: &Typed, to: &CastType, connection: Collation) -> Ty {
     let ty = match to {
-        CastType::Signed => Ty::int(expr.ty.width.clamp(2, 21)),
-        CastType::Unsigned => Ty::uint(expr.ty.width.clamp(1, 20)),
+        CastType::Signed => Ty::int(21),
+        CastType::Unsigned => Ty::uint(21),
         CastType::Char { len, charset } => {
             let collation = if charset.as_deref() == Some("binary") { Collation::BINARY } else { connection };
-            Ty::text(len.unwrap_or(expr.ty.width), collation, derivation::IMPLICIT)
+            Ty::text(len.unwrap_or_else(|| text_width(&expr.ty)), collation, derivation::IMPLICIT)
         }
         CastType::Binary { len } => {
             let width = if expr.ty.is_text() {
@@ -26,16 +31,17 @@ pub(crate) fn cast_type(expr: &Typed, to: &CastType, connection: Collation) -> T
         CastType::Decimal { precision, scale } => {
             Ty::decimal(u32::from(*precision), u32::from(*scale), false)
         }
-        CastType::Float => Ty::of(ColumnType::float(), true),
-        CastType::Double => Ty::double(),
+        CastType::Float => Ty { width: Ty::COMPUTED_DOUBLE, ..Ty::of(ColumnType::float(), true) },
+        CastType::Double => Ty { width: Ty::COMPUTED_DOUBLE, ..Ty::double() },
         CastType::Date => Ty::temporal(TypeKind::Date, 0),
         CastType::Time { fsp } => Ty::temporal(TypeKind::Time, *fsp),
         CastType::DateTime { fsp } => Ty::temporal(TypeKind::DateTime, *fsp),
-        CastType::Year => Ty::of(ColumnType::new(TypeKind::Year), true),
+        CastType::Year => Ty::of(ColumnType::integer(TypeKind::Year, true), true),
     };
-    ty.or_null(
-        expr.ty.nullable || !matches!(to, CastType::Signed | CastType::Unsigned | CastType::Char { .. }),
-    )
+    // Numbers are NULL only for NULL; text and temporals may fail to be.
+    let number = matches!(ty.class(), super::ty::Class::Int | super::ty::Class::Decimal | super::ty::Class::Real)
+        && !matches!(to, CastType::Year);
+    ty.or_null(expr.ty.nullable || !number)
 }
 
 pub(crate) fn cast(expr: &Typed, to: &CastType, ty: &Ty, e: &mut Eval<'_>) -> Result<Value> {

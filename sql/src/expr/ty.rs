@@ -48,6 +48,9 @@ pub(crate) struct Ty {
 }
 
 impl Ty {
+    /// Width of a DOUBLE that an expression computes; a column's is 22.
+    pub(crate) const COMPUTED_DOUBLE: u32 = 23;
+
     pub(crate) fn of(col: ColumnType, nullable: bool) -> Ty {
         let derivation =
             if col.is_character() || col.is_binary() { derivation::COERCIBLE } else { derivation::NUMERIC };

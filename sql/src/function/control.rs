@@ -76,7 +76,7 @@ pub(crate) fn common_of(types: &[Ty], connection: Collation) -> Ty {
     let numeric = |t: &Ty| matches!(t.class(), Class::Int | Class::Decimal | Class::Real);
     if some.iter().all(numeric) {
         if some.iter().any(|t| t.class() == Class::Real) {
-            return Ty::double().or_null(nullable);
+            return Ty { width: Ty::COMPUTED_DOUBLE, ..Ty::double() }.or_null(nullable);
         }
         return decimal_for(&some).or_null(nullable);
     }

@@ -54,7 +54,7 @@ fn real(_: &mut [Typed], _: &Infer<'_>) -> Result<Ty> {
 
 /// A double an expression makes is a character wider than a column's.
 fn double_type() -> Ty {
-    Ty { width: 23, ..Ty::double() }
+    Ty { width: Ty::COMPUTED_DOUBLE, ..Ty::double() }
 }
 
 /// NULL only if the argument is.
@@ -294,6 +294,16 @@ pub(crate) fn round_double(v: f64, places: i64, cut: bool) -> f64 {
 
 fn modulo_type(args: &mut [Typed], infer: &Infer<'_>) -> Result<Ty> {
     let (a, b) = (number_type(&args[0]), number_type(&args[1]));
+    if a.class() == Class::Real || b.class() == Class::Real {
+        return Ok(double_type());
+    }
+    let (whole, scale) = (a.integer_digits().max(b.integer_digits()), a.scale().max(b.scale()));
+    if a.class() == Class::Int && b.class() == Class::Int {
+        return Ok(if a.col.unsigned { Ty::uint(whole) } else { Ty::int(whole + 1) });
+    }
+    if whole + scale <= 65 {
+        return Ok(Ty::decimal(whole + scale, scale, a.col.unsigned));
+    }
     let settings = &infer.context.settings;
     let col =
         arithmetic::result_type(Op::Mod, &a.col, &b.col, settings.sql_mode, settings.div_precision_increment);

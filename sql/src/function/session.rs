@@ -41,7 +41,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         |_, _| Ok(Ty::uint(21).not_null()),
         |_, _, e| Ok(Value::UInt(e.context.connection_id)),
     ),
-    volatile("last_insert_id", 0, 1, |_, _| Ok(Ty::uint(21)), last_insert_id),
+    volatile("last_insert_id", 0, 1, |args, _| Ok(Ty::uint(21).or_null(!args.is_empty())), last_insert_id),
     volatile(
         "row_count",
         0,
@@ -56,7 +56,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         |_, _| Ok(Ty::int(21).not_null()),
         |_, _, e| Ok(Value::Int(e.context.found_rows as i64)),
     ),
-    volatile("uuid", 0, 0, |_, _| Ok(system(36).not_null()), uuid),
+    volatile("uuid", 0, 0, |_, _| Ok(system(36)), uuid),
 ];
 
 fn database(_: &[Typed], _: &Ty, e: &mut Eval<'_>) -> Result<Value> {

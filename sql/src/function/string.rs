@@ -14,7 +14,7 @@ use crate::expr::ty::derivation;
 use crate::expr::{Eval, Ty, Typed};
 use shape::{
     ascii, base64_width, binary, concat_ws_type, cut_type, hex_width, joined, joined_of, kind_of, octets_of,
-    padded, quoted_type, repeated, replaced_width, same, sha2_type, sounded_type, space_type, substring_type,
+    padded, quoted_type, repeated, same, sha2_type, sounded_type, space_type, substring_type,
     system, whole, widest, width, widths,
 };
 use values::collation::{case, char_length, uca};
@@ -106,7 +106,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     function("ord", 1, 1, whole::<21>, code::ord),
     function("quote", 1, 1, quoted_type, code::quote),
     function("repeat", 2, 2, repeated, repeat),
-    function("replace", 3, 3, |args, infer| Ok(joined(args, replaced_width(args), infer)), search::replace),
+    function("replace", 3, 3, |args, infer| Ok(joined(args, width(&args[0]), infer)), search::replace),
     function("reverse", 1, 1, same, cut::reverse),
     function("right", 2, 2, cut_type, cut::right),
     function("rpad", 3, 3, padded, |args, ty, e| cut::pad(args, ty, false, e)),

@@ -18,7 +18,7 @@ use values::convert::temporal::{shift_to_zone, to_datetime, to_time};
 use values::convert::text::to_text;
 use values::temporal::days::{self, WeekMode};
 use values::temporal::{DateRules, parse};
-use values::{Condition, Date, DateTime, SqlMode, Time, TypeKind, Value};
+use values::{ColumnType, Condition, Date, DateTime, SqlMode, Time, TypeKind, Value};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     function("addtime", 2, 2, span::add_type, |args, ty, e| span::addtime(args, ty, false, e)),
@@ -131,7 +131,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         |args, _, e| part::of_day(args, e, |d| days::weekday(d.to_days())),
     ),
     function("weekofyear", 1, 1, |_, _| Ok(Ty::int(3)), |args, _, e| part::of_day(args, e, |d| week(d, 3).1)),
-    function("year", 1, 1, |_, _| Ok(Ty::int(5)), |args, _, e| part::of_date(args, e, Date::year)),
+    function("year", 1, 1, |_, _| Ok(Ty::of(ColumnType::integer(TypeKind::Year, true), true)), part::year),
     function("yearweek", 1, 2, |_, _| Ok(Ty::int(7)), part::yearweek),
 ];
 

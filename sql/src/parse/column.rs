@@ -268,7 +268,7 @@ impl Parser<'_> {
             return Err(self.unexpected());
         }
         let is_number =
-            matches!(value, Expr::Literal(Literal::Int(_) | Literal::Decimal(_) | Literal::Float(_)));
+            matches!(value, Expr::Literal(Literal::Int(_) | Literal::Decimal(_) | Literal::Float(..)));
         Ok(ColumnDefault::Value(if negate && is_number {
             Expr::Unary(UnaryOp::Neg, Box::new(value))
         } else {

@@ -23,13 +23,34 @@ impl Parser<'_> {
         let base = self.spine;
         let first = self.xor_expr()?;
         let (mut terms, mut deepest) = (Vec::new(), self.spine);
-        while self.eat_kw("OR") || (!self.mode.pipes_as_concat && self.eat_op(Op::OrOr)) {
+        while self.eat_kw("OR") || self.or_pipes() {
             self.spine = base;
             terms.push(self.xor_expr()?);
             deepest = deepest.max(self.spine);
         }
         self.spine = deepest;
         Ok(chain(first, terms, Expr::Or))
+    }
+
+    /// `||` as OR.
+    fn or_pipes(&mut self) -> bool {
+        let is = !self.mode.pipes_as_concat && self.eat_op(Op::OrOr);
+        if is {
+            self.deprecate(
+                "'|| as a synonym for OR' is deprecated and will be removed in a future release. Please use OR instead",
+            );
+        }
+        is
+    }
+
+    fn and_ampersands(&mut self) -> bool {
+        let is = self.eat_op(Op::AndAnd);
+        if is {
+            self.deprecate(
+                "'&&' is deprecated and will be removed in a future release. Please use AND instead",
+            );
+        }
+        is
     }
 
     fn xor_expr(&mut self) -> Result<Expr> {
@@ -45,7 +66,7 @@ impl Parser<'_> {
         let base = self.spine;
         let first = self.not_expr()?;
         let (mut terms, mut deepest) = (Vec::new(), self.spine);
-        while self.eat_kw("AND") || self.eat_op(Op::AndAnd) {
+        while self.eat_kw("AND") || self.and_ampersands() {
             self.spine = base;
             terms.push(self.not_expr()?);
             deepest = deepest.max(self.spine);
@@ -262,10 +283,18 @@ impl Parser<'_> {
             Kind::Op(Op::Minus) => UnaryOp::Neg,
             Kind::Op(Op::Plus) => UnaryOp::Plus,
             Kind::Op(Op::Tilde) => UnaryOp::BitNot,
-            Kind::Op(Op::Bang) => UnaryOp::Not,
+            Kind::Op(Op::Bang) => {
+                self.deprecate(
+                    "'!' is deprecated and will be removed in a future release. Please use NOT instead",
+                );
+                UnaryOp::Not
+            }
             Kind::Word if self.token_is(token, "NOT") && self.mode.high_not_precedence => UnaryOp::Not,
             Kind::Word if self.token_is(token, "BINARY") => {
                 self.bump();
+                self.deprecate(
+                    "'BINARY expr' is deprecated and will be removed in a future release. Please use CAST instead",
+                );
                 let inner = Box::new(self.nested(Self::simple)?);
                 return Ok(Expr::Cast { expr: inner, to: crate::ast::CastType::Binary { len: None } });
             }

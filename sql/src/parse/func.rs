@@ -134,7 +134,12 @@ impl Parser<'_> {
                     char_call
                 }
             }
-            b"VALUES" => Expr::Values(self.column_name()?),
+            b"VALUES" => {
+                self.deprecate(
+                    "'VALUES function' is deprecated and will be removed in a future release. Please use an alias (INSERT INTO ... VALUES (...) AS alias) and replace VALUES(col) in the ON DUPLICATE KEY UPDATE clause with alias.col instead",
+                );
+                Expr::Values(self.column_name()?)
+            }
             b"DEFAULT" => Expr::Default(self.column_name()?),
             b"ROW" => Expr::Row(self.list(Parser::expr)?),
             b"MATCH" => return Err(unsupported("FULLTEXT search")),
@@ -142,6 +147,11 @@ impl Parser<'_> {
             b"WEIGHT_STRING" => return Err(unsupported("WEIGHT_STRING")),
             b"GET_FORMAT" => return Err(unsupported("GET_FORMAT")),
             _ => {
+                if upper == b"FOUND_ROWS" {
+                    self.deprecate(
+                        "FOUND_ROWS() is deprecated and will be removed in a future release. Consider using COUNT(*) instead.",
+                    );
+                }
                 let args = if self.is_op(Op::RParen) { Vec::new() } else { self.list(Parser::expr)? };
                 Expr::Func { name, args }
             }

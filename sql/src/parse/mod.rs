@@ -40,13 +40,16 @@ pub(crate) struct Parsed {
     pub(crate) params: u16,
     /// Where the next statement of the text starts (the text's length if there is none).
     pub(crate) next: usize,
+    /// Texts of warning 1287, for what MySQL calls deprecated.
+    pub(crate) deprecated: Vec<&'static str>,
 }
 
 /// Parses the statement of `text` that starts at `from`. `None`: there is none (blanks, comments).
 pub(crate) fn parse(text: &[u8], from: usize, mode: LexMode) -> Result<Option<Parsed>> {
     let mut tokens = Vec::with_capacity(32);
     let next = tokenize(text, from, mode, &mut tokens);
-    let mut parser = Parser { text, tokens, pos: 0, mode, depth: 0, spine: 0, params: 0 };
+    let mut parser =
+        Parser { text, tokens, pos: 0, mode, depth: 0, spine: 0, params: 0, deprecated: Vec::new() };
     if parser.peek().kind == Kind::End {
         return Ok(None);
     }
@@ -54,7 +57,7 @@ pub(crate) fn parse(text: &[u8], from: usize, mode: LexMode) -> Result<Option<Pa
     if parser.peek().kind != Kind::End {
         return Err(parser.unexpected());
     }
-    Ok(Some(Parsed { statement, params: parser.params, next }))
+    Ok(Some(Parsed { statement, params: parser.params, next, deprecated: parser.deprecated }))
 }
 
 /// True when `text` from `from` on holds nothing but blanks and comments.
@@ -72,6 +75,7 @@ pub(crate) struct Parser<'a> {
     depth: u32,
     spine: u32,
     params: u16,
+    deprecated: Vec<&'static str>,
 }
 
 impl<'a> Parser<'a> {
@@ -175,6 +179,11 @@ impl<'a> Parser<'a> {
         let result = rule(self);
         self.depth -= 1;
         result
+    }
+
+    /// Notes something that MySQL warns about.
+    fn deprecate(&mut self, text: &'static str) {
+        self.deprecated.push(text);
     }
 
     /// One more operator on a left-leaning chain. Terms of AND and OR and items of lists stand beside one another: what counts is the

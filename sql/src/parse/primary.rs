@@ -53,7 +53,7 @@ impl Parser<'_> {
                 if value.is_infinite() {
                     return Err(SqlError::new(1367, illegal_double(text)));
                 }
-                Literal::Float(value)
+                Literal::Float(value, text.len() as u32)
             }
         }))
     }
@@ -139,6 +139,9 @@ impl Parser<'_> {
     fn user_variable(&mut self) -> Result<Expr> {
         let name = self.user_variable_name()?;
         if self.eat_op(Op::Assign) {
+            self.deprecate(
+                "Setting user variables within expressions is deprecated and will be removed in a future release. Consider alternatives: 'SET variable=expression, ...', or 'SELECT expression(s) INTO variables(s)'.",
+            );
             let value = self.expr()?;
             return Ok(Expr::Assign(name, Box::new(value)));
         }

@@ -14,7 +14,12 @@ impl Parser<'_> {
         loop {
             match self.eat_any(&["ALL", "DISTINCTROW", "DISTINCT", "SQL_CALC_FOUND_ROWS", "SQL_NO_CACHE"]) {
                 Some("DISTINCT" | "DISTINCTROW") => distinct = true,
-                Some("SQL_CALC_FOUND_ROWS") => calc_found_rows = true,
+                Some("SQL_CALC_FOUND_ROWS") => {
+                    self.deprecate(
+                        "SQL_CALC_FOUND_ROWS is deprecated and will be removed in a future release. Consider using two separate queries instead.",
+                    );
+                    calc_found_rows = true;
+                }
                 Some(_) => {} // ALL is the default; there is no query cache
                 None => break,
             }
@@ -24,7 +29,14 @@ impl Parser<'_> {
         if let Some(hint) = HINTS.iter().find(|h| self.is_kw(h)) {
             return Err(unsupported(format_args!("SELECT {hint}")));
         }
-        let items = self.list(Parser::select_item)?;
+        let mut items = vec![if self.eat_op(Op::Star) {
+            SelectItem::Star { schema: None, table: None }
+        } else {
+            self.select_item()?
+        }];
+        while self.eat_op(Op::Comma) {
+            items.push(self.select_item()?); // a bare star may only come first
+        }
         self.refuse_into()?;
         let from = if self.eat_kw("FROM") { self.from_clause()? } else { None };
         let filter = self.where_clause()?;
@@ -60,15 +72,11 @@ impl Parser<'_> {
     }
 
     fn select_item(&mut self) -> Result<SelectItem> {
-        if self.eat_op(Op::Star) {
-            return Ok(SelectItem::Star { schema: None, table: None });
-        }
         if let Some(star) = self.qualified_star()? {
             return Ok(star);
         }
-        let first = self.peek();
+        let (first, start) = (self.peek(), self.pos);
         let expr = self.expr()?;
-        let last = self.tokens[self.pos - 1];
         let name = match &expr {
             Expr::Column(column) => column.name.clone(),
             Expr::Literal(crate::ast::Literal::Str { .. })
@@ -76,18 +84,26 @@ impl Parser<'_> {
             {
                 // Only the first of adjacent strings names the column.
                 let bytes = crate::lex::unquote(self.text, &first, self.mode);
-                String::from_utf8_lossy(&bytes).into_owned()
+                let end = bytes.iter().position(|b| *b == 0).unwrap_or(bytes.len());
+                String::from_utf8_lossy(&bytes[..end]).into_owned()
             }
-            _ => self.source(first.at as usize, last.after as usize),
+            _ => self.source(start, self.pos),
         };
         let alias = self.alias()?;
         Ok(SelectItem::Expr { expr, name, alias })
     }
 
-    /// The text of an expression, as the name of its column: blanks in front and behind are no part of it.
-    fn source(&self, from: usize, to: usize) -> String {
-        let text = &self.text[from..to.max(from)];
-        String::from_utf8_lossy(text.trim_ascii()).into_owned()
+    /// The text of the tokens from `start` to `end`, as the name of a column: comments are no part of it.
+    fn source(&self, start: usize, end: usize) -> String {
+        let mut out = Vec::new();
+        for (i, token) in self.tokens[start..end].iter().enumerate() {
+            out.extend_from_slice(&self.text[token.at as usize..token.after as usize]);
+            let next = self.tokens[start + i + 1];
+            if start + i + 1 < end {
+                blanks(&self.text[token.after as usize..next.at as usize], &mut out);
+            }
+        }
+        String::from_utf8_lossy(&out).into_owned()
     }
 
     fn qualified_star(&mut self) -> Result<Option<SelectItem>> {
@@ -248,5 +264,26 @@ impl Parser<'_> {
             return Err(unsupported("several locking clauses"));
         }
         Ok(Some((clause, wait)))
+    }
+}
+
+/// Appends what lies between two tokens without its comments and the marks of version comments.
+fn blanks(mut gap: &[u8], out: &mut Vec<u8>) {
+    while let [first, rest @ ..] = gap {
+        let skip = match gap {
+            [b'/', b'*', b'!', digits @ ..] => {
+                3 + digits.iter().take(6).take_while(|b| b.is_ascii_digit()).count()
+            }
+            [b'/', b'*', body @ ..] => body.windows(2).position(|w| w == b"*/").map_or(gap.len(), |n| n + 4),
+            [b'*', b'/', ..] => 2,
+            [b'#', ..] | [b'-', b'-', ..] => gap.iter().position(|b| *b == b'\n').unwrap_or(gap.len()),
+            _ => 0,
+        };
+        if skip > 0 {
+            gap = &gap[skip..];
+        } else {
+            out.push(*first);
+            gap = rest;
+        }
     }
 }

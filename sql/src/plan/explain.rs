@@ -6,8 +6,8 @@ use crate::plan::condition::Condition;
 use crate::show::ShowTable;
 use values::{Collation, ColumnType, Decimal, TypeKind, Value};
 
-/// The result set of EXPLAIN.
-pub(crate) fn explain(plan: &Plan) -> ShowTable {
+/// The result set of EXPLAIN; `rows`: about so many will be read.
+pub(crate) fn explain(plan: &Plan, rows: u64) -> ShowTable {
     let text = |n| ColumnType::varchar(n, Collation::DEFAULT);
     let mut out = ShowTable::new(&[
         ("id", ColumnType::integer(TypeKind::BigInt, true), false),
@@ -24,7 +24,7 @@ pub(crate) fn explain(plan: &Plan) -> ShowTable {
         ("Extra", text(255), true),
     ]);
     out.rows.push(match plan {
-        Plan::Select(select) => select_row(select),
+        Plan::Select(select) => select_row(select, rows),
         Plan::Change(change) => {
             let kind = if change.delete { "DELETE" } else { "UPDATE" };
             let mut extra = Vec::new();
@@ -34,7 +34,7 @@ pub(crate) fn explain(plan: &Plan) -> ShowTable {
             if !change.order.is_empty() {
                 extra.push("Using filesort");
             }
-            access_row(kind, &change.alias, &change.access, &extra)
+            access_row(kind, &change.alias, &change.access, &extra, rows)
         }
         Plan::Insert(insert) => {
             let kind = if insert.replace { "REPLACE" } else { "INSERT" };
@@ -51,7 +51,7 @@ fn plain_row(kind: &str, table: Option<&str>, access: Option<&str>, extra: Optio
     row
 }
 
-fn select_row(select: &SelectPlan) -> Vec<Value> {
+fn select_row(select: &SelectPlan, rows: u64) -> Vec<Value> {
     match &select.source {
         Source::One { .. } => plain_row("SIMPLE", None, None, Some("No tables used")),
         Source::Virtual { table, .. } => plain_row("SIMPLE", Some(table.name()), Some("ALL"), None),
@@ -77,7 +77,7 @@ fn select_row(select: &SelectPlan) -> Vec<Value> {
                 extra.push("Using filesort");
             }
             let alias = select.alias.as_deref().unwrap_or_default();
-            access_row("SIMPLE", alias, access, &extra)
+            access_row("SIMPLE", alias, access, &extra, rows)
         }
     }
 }
@@ -101,7 +101,7 @@ fn single_value(condition: &Condition) -> bool {
     )
 }
 
-fn access_row(kind: &str, alias: &str, access: &Access, extra: &[&str]) -> Vec<Value> {
+fn access_row(kind: &str, alias: &str, access: &Access, extra: &[&str], rows: u64) -> Vec<Value> {
     let table = &access.table;
     let join = join_type(access);
     let uses_key = join != "ALL";
@@ -110,8 +110,7 @@ fn access_row(kind: &str, alias: &str, access: &Access, extra: &[&str]) -> Vec<V
     let constants = access.parts.iter().filter(|c| single_value(c)).count();
     let references =
         if matches!(join, "const" | "ref") { vec!["const"; constants].join(",") } else { String::new() };
-    // No statistics are kept: only a point read says how many rows it meets.
-    let rows = if join == "const" { Value::UInt(1) } else { Value::Null };
+    let rows = Value::UInt(if join == "const" { 1 } else { rows.max(1) });
     let key_len =
         if access.parts.is_empty() && uses_key { access.key_parts.len() } else { access.parts.len() };
     vec![

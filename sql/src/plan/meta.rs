@@ -11,6 +11,9 @@ use values::{Collation, ColumnType, TypeKind};
 
 /// Decimals of a value that has no fixed number of them.
 const NOT_FIXED: u8 = 31;
+/// The protocol's type numbers of computed text beyond 65,535 and 16,777,215 bytes.
+const MEDIUM_BLOB: u8 = 250;
+const LONG_BLOB: u8 = 251;
 
 /// The protocol's type number.
 pub(crate) fn type_code(ty: &ColumnType) -> u8 {
@@ -40,13 +43,31 @@ pub(crate) fn of_item(item: &Typed, name: &str, scope: Option<&Scope>, context: 
     let mut meta = of_type(&item.ty, name, context);
     match (&item.node, scope) {
         (Node::Column(position), Some(scope)) => of_column(&mut meta, scope, *position),
-        _ => {
-            if item.ty.is_text() {
-                meta.decimals = NOT_FIXED;
-            }
-        }
+        // System variables are utf8mb3 inside: what fits 65,535 of its bytes is no long text.
+        (Node::SysVar { .. }, _) if item.ty.is_text() => meta.decimals = NOT_FIXED,
+        _ => of_computed(&mut meta, &item.ty),
     }
     meta
+}
+
+/// What only computed items have: long text under the number of a longer type, hexadecimal literals as numbers.
+fn of_computed(meta: &mut ColumnMeta, ty: &Ty) {
+    if ty.hex {
+        meta.flags |= flag::UNSIGNED;
+        return;
+    }
+    if !ty.is_text() || ty.null {
+        return;
+    }
+    meta.decimals = NOT_FIXED;
+    meta.flags &= !flag::BLOB;
+    if meta.type_code == type_code(&ColumnType::new(TypeKind::VarChar)) {
+        meta.type_code = match meta.length {
+            0..=65_535 => meta.type_code,
+            65_536..=16_777_215 => MEDIUM_BLOB,
+            _ => LONG_BLOB,
+        };
+    }
 }
 
 /// Metadata of an expression of this type.
@@ -132,6 +153,9 @@ fn of_column(meta: &mut ColumnMeta, scope: &Scope, position: usize) {
 fn key_flags(table: &TableDef, position: usize) -> u16 {
     let mut flags = 0;
     for (no, index) in table.indexes.iter().enumerate() {
+        if index.parts.iter().any(|p| p.column == position) {
+            flags |= flag::PART_KEY;
+        }
         if no == 0 && !table.hidden_key() {
             if index.parts.iter().any(|p| p.column == position) {
                 flags |= flag::PRI_KEY;

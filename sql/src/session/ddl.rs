@@ -60,7 +60,11 @@ impl Session {
                 done?;
             }
         }
-        self.send_ok(affected, more, sink)
+        let mut info = String::new();
+        if matches!(statement, Ddl::CreateIndex { .. } | Ddl::AlterTable { .. }) {
+            info = format!("Records: 0  Duplicates: 0  Warnings: {}", self.warnings());
+        }
+        self.send_ok_with(affected, info, more, sink)
     }
 
     async fn create_database(

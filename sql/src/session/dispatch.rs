@@ -41,11 +41,12 @@ impl Session {
             Statement::Session(statement) => self.session_statement(statement, params, more, sink).await,
             Statement::Show(show) => {
                 let table = self.show(show).await?;
-                self.send_table(&table, more, sink)
+                let quiet = crate::show::session::is_about_diagnostics(statement);
+                self.send_table_quietly(&table, more, quiet, sink)
             }
             Statement::Explain(inner) => {
                 let plan = self.plan(inner, params).await?;
-                let table = crate::plan::explain::explain(&plan);
+                let table = self.explain(&plan, params).await?;
                 self.send_table(&table, more, sink)
             }
             Statement::Do(list) => {
@@ -63,6 +64,9 @@ impl Session {
         if !crate::show::session::is_about_diagnostics(statement) {
             self.context.diagnostics.clear();
         }
+        for text in std::mem::take(&mut self.deprecated) {
+            self.context.warn(values::Level::Warning, 1287, text.to_owned());
+        }
         self.context.set_insert_id = None;
         self.context.row_number = 0;
         self.context.strictness = Strictness::Lenient;
@@ -76,8 +80,19 @@ impl Session {
 
     /// OK for a statement that is about no rows.
     pub(super) fn send_ok(&mut self, affected: u64, more: bool, sink: &mut dyn ResultSink) -> Result<()> {
+        self.send_ok_with(affected, String::new(), more, sink)
+    }
+
+    /// The same with a text for people.
+    pub(super) fn send_ok_with(
+        &mut self,
+        affected: u64,
+        info: String,
+        more: bool,
+        sink: &mut dyn ResultSink,
+    ) -> Result<()> {
         self.context.row_count = affected as i64;
-        let done = self.done(affected, 0, String::new(), more);
+        let done = self.done(affected, 0, info, more);
         sink.ok(&done);
         Ok(())
     }
@@ -87,6 +102,17 @@ impl Session {
         &mut self,
         table: &ShowTable,
         more: bool,
+        sink: &mut dyn ResultSink,
+    ) -> Result<()> {
+        self.send_table_quietly(table, more, false, sink)
+    }
+
+    /// The same; `quiet`: the answer reports no warnings (it is the report).
+    fn send_table_quietly(
+        &mut self,
+        table: &ShowTable,
+        more: bool,
+        quiet: bool,
         sink: &mut dyn ResultSink,
     ) -> Result<()> {
         sink.columns(&table.metadata(&self.context));
@@ -99,9 +125,38 @@ impl Session {
         }
         self.context.row_count = -1;
         self.context.found_rows = table.rows.len() as u64;
-        let done = self.done(0, 0, String::new(), more);
+        let mut done = self.done(0, 0, String::new(), more);
+        if quiet {
+            done.warnings = 0;
+        }
         sink.end(&done);
         Ok(())
+    }
+
+    /// EXPLAIN of a plan: its ranges are computed and estimated.
+    pub(super) async fn explain(&mut self, plan: &Plan, params: &[Value]) -> Result<ShowTable> {
+        let access = match plan {
+            Plan::Select(select) => match &select.source {
+                crate::plan::Source::Table(access) => Some(access),
+                _ => None,
+            },
+            Plan::Change(change) => Some(&change.access),
+            Plan::Insert(_) => None,
+        };
+        let mut rows = 1;
+        if let Some(access) = access {
+            let engine = self.server.engine.clone();
+            rows = engine.row_estimate(&access.table);
+            if !access.parts.is_empty() && !access.impossible {
+                let ranges = access.ranges(&mut Eval::constant(params, &mut self.context))?;
+                rows = 0;
+                for range in ranges {
+                    let range = engine::KeyRange { lower: range.lower, upper: range.upper };
+                    rows += engine.estimate_range(&access.table, access.index, &range).await?;
+                }
+            }
+        }
+        Ok(crate::plan::explain::explain(plan, rows))
     }
 
     /// Binds a statement over rows.

@@ -98,6 +98,7 @@ impl Server {
             kill: Arc::new(KillHandle::new()),
             privileges: None,
             globals_seen: 0,
+            deprecated: Vec::new(),
             multi_statements: info.multi_statements,
             closing: false,
             schema_changed: false,
@@ -170,6 +171,8 @@ pub struct Session {
     kill: Arc<KillHandle>,
     /// This session's account as of a version of [`Server::accounts_version`].
     privileges: Option<(u64, Option<Account>)>,
+    /// Warnings of the parser for the statement about to run.
+    deprecated: Vec<&'static str>,
     /// The version of the global values that `context.globals` holds.
     globals_seen: u64,
     multi_statements: bool,
@@ -208,6 +211,7 @@ impl Session {
                 self.fail(syntax(rest, next_token(rest, parsed.next)), sink);
                 return Ok(());
             }
+            self.deprecated = parsed.deprecated;
             if parsed.params > 0 {
                 self.fail(syntax(rest, rest.iter().position(|b| *b == b'?').unwrap_or(0)), sink);
                 return Ok(());

@@ -77,6 +77,9 @@ impl Session {
         let wall = self.server.env.wall_us();
         self.context.start_clock(wall);
         self.read_privileges().await?;
+        for text in &parsed.deprecated {
+            self.context.warn(values::Level::Warning, 1287, (*text).to_owned());
+        }
         let columns = self.result_columns(&parsed.statement).await?;
         self.next_statement = self.next_statement.wrapping_add(1).max(1);
         let id = self.next_statement;
@@ -97,7 +100,7 @@ impl Session {
         Ok(match statement {
             Statement::Explain(inner) => {
                 let plan = self.plan(inner, &[]).await?;
-                crate::plan::explain::explain(&plan).metadata(&self.context)
+                self.explain(&plan, &[]).await?.metadata(&self.context)
             }
             Statement::Show(show) => self.show(show).await?.metadata(&self.context),
             _ => Vec::new(),

@@ -7,13 +7,18 @@ use crate::exec::virtual_rows::{SCHEMA, definition};
 use crate::show::{ShowTable, objects, server, session as about, text};
 use engine::TableDef;
 use std::sync::Arc;
-use values::{Collation, ColumnType, TypeKind, Value};
+use values::{Collation, ColumnType, Value};
 
 impl Session {
     pub(super) async fn show(&mut self, show: &Show) -> Result<ShowTable> {
         let (table, filter) = match show {
             Show::Databases(filter) => {
-                (objects::databases(&self.server.engine.dictionary().schemas().await?), filter.as_ref())
+                let pattern = match filter {
+                    Some(ShowFilter::Like(pattern)) => Some(pattern.as_slice()),
+                    _ => None,
+                };
+                let schemas = self.server.engine.dictionary().schemas().await?;
+                (objects::databases(&schemas, pattern), filter.as_ref())
             }
             Show::Tables { schema, full, filter } => {
                 (self.show_tables(schema, *full, filter).await?, filter.as_ref())
@@ -24,7 +29,8 @@ impl Session {
             }
             Show::Index { table, filter } => {
                 let def = self.any_table(table).await?;
-                (objects::indexes(&def, None), filter.as_ref())
+                let rows = if def.schema_name == SCHEMA { 0 } else { self.server.engine.row_estimate(&def) };
+                (objects::indexes(&def, rows), filter.as_ref())
             }
             Show::TableStatus { schema, filter } => (self.table_status(schema).await?, filter.as_ref()),
             Show::CreateTable(name) => (self.show_create_table(name).await?, None),
@@ -114,7 +120,8 @@ impl Session {
         let mut rows = Vec::with_capacity(tables.len());
         for table in tables {
             let next = self.next_auto_increment(&table).await?;
-            rows.push((table, next));
+            let estimate = self.server.engine.row_estimate(&table);
+            rows.push((table, estimate, next));
         }
         Ok(objects::table_status(&rows))
     }
@@ -155,7 +162,7 @@ impl Session {
         );
         let mut out = ShowTable::new(&[
             ("Database", ColumnType::varchar(64, Collation::DEFAULT), false),
-            ("Create Database", ColumnType::text(TypeKind::Text, Collation::DEFAULT), false),
+            ("Create Database", ColumnType::varchar(1024, Collation::DEFAULT), false),
         ]);
         out.rows.push(vec![Value::text(name), Value::text(&create)]);
         Ok(out)

@@ -9,7 +9,7 @@ use crate::api::ColumnMeta;
 use crate::ast::{Expr, ShowFilter};
 use crate::bind::{Binder, Scope};
 use crate::error::Result;
-use crate::expr::{Eval, Ty, Typed};
+use crate::expr::{Eval, Ty};
 use crate::plan::meta;
 use crate::session::context::Context;
 use std::sync::Arc;
@@ -21,13 +21,18 @@ pub(crate) struct ShowTable {
     /// Name, type, nullable.
     pub(crate) columns: Vec<(String, ColumnType, bool)>,
     pub(crate) rows: Vec<Vec<Value>>,
+    /// Metadata where MySQL's own is odd: its SHOWs read views of its dictionary, and it shows.
+    like_mysql: Option<(&'static str, &'static str, &'static [Odd])>,
 }
+
+/// One column's metadata as MySQL 9.7 sends it: the view's base table (or nothing), type number, length in utf8mb4 bytes, flags.
+pub(crate) type Odd = (&'static str, u8, u32, u16);
 
 impl ShowTable {
     pub(crate) fn new(columns: &[(&str, ColumnType, bool)]) -> ShowTable {
         let columns =
             columns.iter().map(|(name, ty, nullable)| ((*name).to_owned(), *ty, *nullable)).collect();
-        ShowTable { columns, rows: Vec::new() }
+        ShowTable { columns, rows: Vec::new(), like_mysql: None }
     }
 
     /// Columns of text of these widths in characters.
@@ -43,13 +48,33 @@ impl ShowTable {
         self.rows.push(cells.iter().map(|c| Value::text(c)).collect());
     }
 
+    /// Sends the columns as columns of the view `schema.view`, each as `odd` says.
+    pub(crate) fn like_mysql(
+        mut self,
+        schema: &'static str,
+        view: &'static str,
+        odd: &'static [Odd],
+    ) -> ShowTable {
+        self.like_mysql = Some((schema, view, odd));
+        self
+    }
+
     pub(crate) fn metadata(&self, context: &Context) -> Vec<ColumnMeta> {
         self.columns
             .iter()
-            .map(|(name, ty, nullable)| {
-                let typed = Typed::constant(Value::Null, Ty::of(*ty, *nullable));
-                let mut column = meta::of_type(&typed.ty, name, context);
-                column.decimals = ty.scale;
+            .enumerate()
+            .map(|(i, (name, ty, nullable))| {
+                let expr = Ty::of(*ty, *nullable);
+                let mut column = meta::of_type(&expr, name, context);
+                column.decimals = if expr.is_text() { 31 } else { ty.scale };
+                if ty.is_integer() && ty.length > 1 {
+                    column.length = ty.length;
+                }
+                if let Some((schema, view, odd)) = &self.like_mysql {
+                    if let Some(odd) = odd.get(i) {
+                        be_odd(&mut column, schema, view, odd, context);
+                    }
+                }
                 column
             })
             .collect()
@@ -86,5 +111,21 @@ impl ShowTable {
         let columns = self.columns.iter().map(|(name, ty, nullable)| (name.as_str(), *ty, *nullable));
         let table = Arc::new(crate::exec::virtual_rows::detached("", "", columns));
         Scope { table, alias: Arc::from("") }
+    }
+}
+
+fn be_odd(column: &mut ColumnMeta, schema: &str, view: &str, odd: &Odd, context: &Context) {
+    let (base, type_code, length, flags) = *odd;
+    column.type_code = type_code;
+    column.flags = flags;
+    column.decimals = 0;
+    let text = matches!(type_code, 252..=254);
+    let per_char = context.settings.results.map_or(4, crate::variable::Charset::bytes_per_char);
+    column.length = if text && length != u32::MAX { length / 4 * per_char } else { length };
+    if type_code != 6 {
+        column.schema = Arc::from(schema);
+        column.table = Arc::from(view);
+        column.org_table = Arc::from(base);
+        column.org_name = column.name.clone();
     }
 }

@@ -1,11 +1,68 @@
 //! SHOW of schemas, tables, columns and indexes, out of the dictionary's definitions.
 
-use super::ShowTable;
-use super::text::{column_default, extra, key_kind, quoted_type};
+use super::text::{column_default, extra, key_kind, quoted_type, shown_order};
+use super::{Odd, ShowTable};
 use crate::session::context::Context;
 use engine::{SchemaDef, TableDef};
 use std::sync::Arc;
 use values::{Collation, ColumnType, TypeKind, Value};
+
+const COLUMNS: &[Odd] = &[
+    ("", 253, 256, 0),
+    ("columns", 252, 67_108_860, 0x1091),
+    ("", 253, 12, 1),
+    ("columns", 254, 12, 0x1181),
+    ("columns", 252, 262_140, 0x90),
+    ("", 253, 1024, 0),
+];
+const FULL_COLUMNS: &[Odd] = &[
+    ("", 253, 256, 0),
+    ("columns", 252, 67_108_860, 0x1091),
+    ("", 253, 256, 0),
+    ("", 253, 12, 1),
+    ("columns", 254, 12, 0x1181),
+    ("columns", 252, 262_140, 0x90),
+    ("", 253, 1024, 0),
+    ("", 253, 616, 0),
+    ("", 252, 24_576, 0x91),
+];
+const INDEXES: &[Odd] = &[
+    ("tables", 253, 256, 0x1081),
+    ("", 3, 2, 1),
+    ("", 253, 256, 0),
+    ("index_column_usage", 3, 10, 0x1021),
+    ("", 253, 256, 0),
+    ("", 253, 4, 0),
+    ("", 8, 21, 0),
+    ("", 8, 21, 0),
+    ("", 6, 0, 0x80),
+    ("", 253, 12, 1),
+    ("", 253, 44, 0x81),
+    ("", 253, 32, 1),
+    ("indexes", 253, 8192, 0x1081),
+    ("", 253, 12, 1),
+    ("", 252, u32::MAX, 0x90),
+];
+const STATUS: &[Odd] = &[
+    ("tables", 253, 256, 0x1081),
+    ("", 253, 256, 0),
+    ("", 3, 3, 0),
+    ("tables", 254, 40, 0x180),
+    ("", 8, 21, 0x20),
+    ("", 8, 21, 0x20),
+    ("", 8, 21, 0x20),
+    ("", 8, 21, 0x20),
+    ("", 8, 21, 0x20),
+    ("", 8, 21, 0x20),
+    ("", 8, 21, 0x20),
+    ("tables", 7, 19, 0x1081),
+    ("", 12, 19, 0x80),
+    ("", 12, 19, 0x80),
+    ("collations", 253, 256, 0x1000),
+    ("", 8, 21, 0),
+    ("", 253, 1024, 0),
+    ("", 252, 24_576, 0x10),
+];
 
 fn text(n: u32) -> ColumnType {
     ColumnType::varchar(n, Collation::DEFAULT)
@@ -15,9 +72,17 @@ fn big() -> ColumnType {
     ColumnType::integer(TypeKind::BigInt, true)
 }
 
-/// SHOW DATABASES.
-pub(crate) fn databases(schemas: &[Arc<SchemaDef>]) -> ShowTable {
-    let mut out = ShowTable::texts(&[("Database", 64)]);
+/// SHOW DATABASES: the column is named after the pattern.
+pub(crate) fn databases(schemas: &[Arc<SchemaDef>], pattern: Option<&[u8]>) -> ShowTable {
+    let title = match pattern {
+        Some(pattern) => format!("Database ({})", String::from_utf8_lossy(pattern)),
+        None => "Database".to_owned(),
+    };
+    let mut out = ShowTable::texts(&[(title.as_str(), 64)]).like_mysql(
+        "",
+        "SCHEMATA",
+        &[("schemata", 253, 256, 0x1081)],
+    );
     let mut names: Vec<&str> = schemas.iter().map(|s| s.name.as_str()).collect();
     names.push(crate::exec::virtual_rows::SCHEMA);
     names.sort_unstable();
@@ -35,7 +100,8 @@ pub(crate) fn tables(schema: &str, names: &[String], full: bool, pattern: Option
     if full {
         columns.push(("Table_type", 11));
     }
-    let mut out = ShowTable::texts(&columns);
+    const ODD: &[Odd] = &[("tables", 253, 256, 0x1081), ("tables", 254, 44, 0x1181)];
+    let mut out = ShowTable::texts(&columns).like_mysql("", "TABLES", ODD);
     for name in names {
         if full { out.push_texts(&[name, "BASE TABLE"]) } else { out.push_texts(&[name]) }
     }
@@ -58,7 +124,7 @@ pub(crate) fn columns(table: &TableDef, full: bool, context: &Context) -> ShowTa
         heads.push(("Privileges", text(154), true));
         heads.push(("Comment", ColumnType::text(TypeKind::Text, Collation::DEFAULT), false));
     }
-    let mut out = ShowTable::new(&heads);
+    let mut out = ShowTable::new(&heads).like_mysql("", "COLUMNS", if full { FULL_COLUMNS } else { COLUMNS });
     for (i, column) in table.columns.iter().enumerate() {
         let default = column_default(column, context).map_or(Value::Null, |d| Value::text(&d));
         let mut row = vec![
@@ -82,7 +148,7 @@ pub(crate) fn columns(table: &TableDef, full: bool, context: &Context) -> ShowTa
 }
 
 /// SHOW INDEX.
-pub(crate) fn indexes(table: &TableDef, rows: Option<u64>) -> ShowTable {
+pub(crate) fn indexes(table: &TableDef, rows: u64) -> ShowTable {
     let mut out = ShowTable::new(&[
         ("Table", text(64), false),
         ("Non_unique", ColumnType::integer(TypeKind::Int, false), false),
@@ -99,8 +165,9 @@ pub(crate) fn indexes(table: &TableDef, rows: Option<u64>) -> ShowTable {
         ("Index_comment", text(2048), false),
         ("Visible", text(3), false),
         ("Expression", ColumnType::text(TypeKind::LongText, Collation::DEFAULT), true),
-    ]);
-    for index in table.indexes.iter().filter(|i| !i.parts.is_empty()) {
+    ])
+    .like_mysql("", "SHOW_STATISTICS", INDEXES);
+    for index in shown_order(table) {
         for (i, part) in index.parts.iter().enumerate() {
             let column = &table.columns[part.column];
             out.rows.push(vec![
@@ -110,7 +177,7 @@ pub(crate) fn indexes(table: &TableDef, rows: Option<u64>) -> ShowTable {
                 Value::UInt(i as u64 + 1),
                 Value::text(&column.name),
                 Value::text(if part.descending { "D" } else { "A" }),
-                rows.map_or(Value::Null, |n| Value::Int(n as i64)),
+                Value::Int(rows as i64),
                 part.prefix_chars.map_or(Value::Null, |n| Value::Int(i64::from(n))),
                 Value::Null,
                 Value::text(if column.nullable { "YES" } else { "" }),
@@ -125,8 +192,8 @@ pub(crate) fn indexes(table: &TableDef, rows: Option<u64>) -> ShowTable {
     out
 }
 
-/// SHOW TABLE STATUS: (definition, next AUTO_INCREMENT).
-pub(crate) fn table_status(tables: &[(Arc<TableDef>, Option<u64>)]) -> ShowTable {
+/// SHOW TABLE STATUS: (definition, about so many rows, next AUTO_INCREMENT).
+pub(crate) fn table_status(tables: &[(Arc<TableDef>, u64, Option<u64>)]) -> ShowTable {
     let moment = ColumnType::temporal(TypeKind::DateTime, 0);
     let mut out = ShowTable::new(&[
         ("Name", text(64), false),
@@ -147,15 +214,16 @@ pub(crate) fn table_status(tables: &[(Arc<TableDef>, Option<u64>)]) -> ShowTable
         ("Checksum", ColumnType::integer(TypeKind::BigInt, false), true),
         ("Create_options", text(256), true),
         ("Comment", ColumnType::text(TypeKind::Text, Collation::DEFAULT), true),
-    ]);
-    for (table, auto) in tables {
+    ])
+    .like_mysql("", "TABLES", STATUS);
+    for (table, rows, auto) in tables {
         let zero = || Value::UInt(0);
         out.rows.push(vec![
             Value::text(&table.name),
             Value::text("InnoDB"),
             Value::Int(10),
             Value::text("Dynamic"),
-            Value::Null,
+            Value::UInt(*rows),
             zero(),
             zero(),
             zero(),

@@ -1,6 +1,6 @@
 //! SHOW VARIABLES, WARNINGS, ERRORS.
 
-use super::ShowTable;
+use super::{Odd, ShowTable};
 use crate::ast::{Show, Statement};
 use crate::session::context::{Context, Warning};
 use crate::variable::{Scope, VARIABLES, Values};
@@ -17,7 +17,11 @@ pub(crate) fn is_about_diagnostics(statement: &Statement) -> bool {
 
 /// SHOW VARIABLES: `values` are the session's or the server's.
 pub(crate) fn variables(values: &Values, global: bool, context: &Context) -> ShowTable {
+    const ODD: &[Odd] = &[("session_variables", 253, 256, 0x1001), ("session_variables", 253, 4096, 0)];
+    const GLOBAL: &[Odd] = &[("global_variables", 253, 256, 0x1001), ("global_variables", 253, 4096, 0)];
+    let view = if global { ("global_variables", GLOBAL) } else { ("session_variables", ODD) };
     let mut out = ShowTable::texts(&[("Variable_name", 64), ("Value", 1024)]);
+    out = out.like_mysql("performance_schema", view.0, view.1);
     for (i, variable) in VARIABLES.iter().enumerate() {
         if global && variable.scope == Scope::Session {
             continue;
@@ -43,6 +47,7 @@ pub(crate) fn conditions(list: &[Warning], errors_only: bool, limit: Option<(u64
         ("Code", ColumnType::integer(TypeKind::Int, true), false),
         ("Message", text(512), false),
     ]);
+    out.columns[1].1.length = 5; // the width MySQL gives it
     let (skip, take) = limit.unwrap_or((0, u64::MAX));
     let wanted = list.iter().filter(|w| !errors_only || w.level == Level::Error);
     let window = wanted
@@ -65,7 +70,8 @@ pub(crate) fn conditions(list: &[Warning], errors_only: bool, limit: Option<(u64
 
 /// SHOW COUNT(*) WARNINGS.
 pub(crate) fn count(name: &str, n: u64) -> ShowTable {
-    let mut out = ShowTable::new(&[(name, ColumnType::integer(TypeKind::BigInt, true), false)]);
+    let mut out = ShowTable::new(&[(name, ColumnType::integer(TypeKind::BigInt, true), true)]);
+    out.columns[0].1.length = 21;
     out.rows.push(vec![Value::UInt(n)]);
     out
 }

@@ -75,7 +75,7 @@ pub(crate) fn create_table(table: &TableDef, next: Option<u64>, context: &Contex
             comment(&table.indexes[0])
         ));
     }
-    for index in &table.indexes[1..] {
+    for index in shown_order(table).filter(|i| !std::ptr::eq(*i, &table.indexes[0])) {
         let unique = if index.unique { "UNIQUE " } else { "" };
         let name = quote_name(&index.name);
         lines.push(format!("  {unique}KEY {name} ({}){}", parts(table, &index.parts), comment(index)));
@@ -152,4 +152,18 @@ fn column_line(column: &ColumnDef, table: &TableDef, context: &Context) -> Strin
         let _ = write!(out, " COMMENT {}", quote_text(&column.comment));
     }
     out
+}
+
+/// The indexes in MySQL's order: the primary key, unique ones without NULLs, other unique ones, the rest.
+pub(crate) fn shown_order(table: &TableDef) -> impl Iterator<Item = &IndexDef> {
+    let nullable = |index: &IndexDef| index.parts.iter().any(|p| table.columns[p.column].nullable);
+    let rank = move |(no, index): (usize, &IndexDef)| match (no, index.unique) {
+        (0, _) => 0,
+        (_, true) if !nullable(index) => 1,
+        (_, true) => 2,
+        _ => 3,
+    };
+    let mut order: Vec<(usize, &IndexDef)> = table.indexes.iter().enumerate().collect();
+    order.sort_by_key(|entry| rank(*entry));
+    order.into_iter().map(|(_, index)| index).filter(|index| !index.parts.is_empty())
 }

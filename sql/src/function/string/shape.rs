@@ -1,7 +1,7 @@
 //! Types of string results: how long they can be, and whose collation they have. MySQL's metadata has these lengths.
 
 use crate::error::Result;
-use crate::expr::ty::derivation;
+use crate::expr::ty::{Class, derivation};
 use crate::expr::{Node, Ty, Typed};
 use crate::function::Infer;
 use values::{Collation, Value};
@@ -29,7 +29,11 @@ pub(super) fn kind_of(arg: &Typed) -> Collation {
 
 /// Characters (bytes of a binary string) an argument has at most.
 pub(super) fn width(arg: &Typed) -> u32 {
-    arg.ty.width.min(MAX_WIDTH)
+    match arg.ty.class() {
+        // As long as any double, whatever a literal's own length.
+        Class::Real => arg.ty.width.max(22),
+        _ => arg.ty.width.min(MAX_WIDTH),
+    }
 }
 
 pub(super) fn widths(args: &[Typed]) -> u32 {
@@ -121,12 +125,6 @@ pub(super) fn sha2_type(args: &mut [Typed], infer: &Infer<'_>) -> Result<Ty> {
 pub(super) fn base64_width(bytes: u32) -> u32 {
     let digits = bytes.div_ceil(3) * 4;
     digits + digits.saturating_sub(1) / 76
-}
-
-/// REPLACE grows by what each replacement adds.
-pub(super) fn replaced_width(args: &[Typed]) -> u32 {
-    let (own, from, to) = (width(&args[0]), width(&args[1]).max(1), width(&args[2]));
-    own.saturating_add((own / from).saturating_mul(to.saturating_sub(from)))
 }
 
 /// Bytes an argument has at most.

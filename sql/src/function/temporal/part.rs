@@ -13,6 +13,12 @@ pub(super) fn of_date(args: &[Typed], e: &mut Eval<'_>, part: fn(Date) -> u32) -
     Ok(at.map_or(Value::Null, |d| Value::Int(i64::from(part(d.date())))))
 }
 
+pub(super) fn year(args: &[Typed], _: &Ty, e: &mut Eval<'_>) -> Result<Value> {
+    let rules = part_rules(e);
+    let at = date_argument(&args[0], rules, e)?;
+    Ok(at.map_or(Value::Null, |d| Value::UInt(u64::from(d.date().year()))))
+}
+
 /// A part of a day of the calendar.
 pub(super) fn of_day(args: &[Typed], e: &mut Eval<'_>, part: fn(Date) -> u32) -> Result<Value> {
     let at = date_argument(&args[0], day_rules(), e)?;

@@ -32,7 +32,7 @@ fn literal(literal: &Literal) -> String {
         Literal::Bool(b) => b.to_string().to_uppercase(),
         Literal::Int(n) => n.to_string(),
         Literal::Decimal(text) => text.clone(),
-        Literal::Float(v) => format!("{v:e}"),
+        Literal::Float(v, _) => format!("{v:e}"),
         Literal::Str { bytes, .. } => format!("'{}'", String::from_utf8_lossy(bytes)),
         Literal::Hex { bytes, .. } => {
             format!("x'{}'", bytes.iter().map(|b| format!("{b:02X}")).collect::<String>())

@@ -54,8 +54,8 @@ impl Engine {
         let mut check =
             Check { engine: self, table, report: CheckReport::default(), chains: BTreeSet::new() };
         let live = check.rows().await?;
-        for no in 1..table.indexes.len() {
-            check.index(no, &live[no]).await?;
+        for (no, live) in live.iter().enumerate().skip(1) {
+            check.index(no, live).await?;
         }
         check.trees().await?;
         Ok(check.report)

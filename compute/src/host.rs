@@ -1,6 +1,7 @@
 //! What SQL asks of the process around it: connections, counters, start-up variables, and the tables of the schema `sextant`.
 
 use crate::config::Settings;
+use crate::memory::Bounds;
 use crate::segments::Segments;
 use crate::server::{Counters, Registry};
 use buffer_pool::BufferPool;
@@ -20,6 +21,7 @@ pub struct ServerHost {
     volume: Arc<Volume>,
     pool: Arc<BufferPool>,
     engine: Arc<Engine>,
+    bounds: Bounds,
     /// The address that was bound, once it is: a port of 0 is known only then.
     address: OnceLock<SocketAddr>,
 }
@@ -33,8 +35,14 @@ impl ServerHost {
         volume: Arc<Volume>,
         pool: Arc<BufferPool>,
         engine: Arc<Engine>,
+        bounds: Bounds,
     ) -> Self {
-        Self { settings, registry, counters, volume, pool, engine, address: OnceLock::new() }
+        Self { settings, registry, counters, volume, pool, engine, bounds, address: OnceLock::new() }
+    }
+
+    /// What the process may hold in memory.
+    pub fn bounds(&self) -> Bounds {
+        self.bounds
     }
 
     /// The listener's address is known.
@@ -109,6 +117,7 @@ impl Host for ServerHost {
             .chain(volume)
             .chain(self.pool_status())
             .chain(self.engine_status())
+            .chain(self.bounds.status())
             .map(|(name, n)| (name, n.to_string()))
             .collect();
         list.push(("Sextant_io_backend".to_string(), self.volume.backend().to_string()));

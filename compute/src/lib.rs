@@ -12,6 +12,7 @@ pub mod config;
 mod connection;
 pub mod env;
 pub mod host;
+pub mod memory;
 pub mod metrics;
 pub mod node;
 pub mod panics;

@@ -2,6 +2,7 @@
 
 use crate::config::Settings;
 use crate::host::ServerHost;
+use crate::memory::Bounds;
 use crate::server::{Counters, Registry};
 use buffer_pool::{BufferPool, PoolConfig};
 use cache_nvme::device::IoChoice;
@@ -56,7 +57,9 @@ impl Node {
         registry: Arc<Registry>,
         counters: Arc<Counters>,
     ) -> Result<Node, NodeError> {
-        let volume = Arc::new(Volume::open(&volume_config(settings), env.clone())?);
+        let config = volume_config(settings);
+        let bounds = Bounds::new(settings, &config.node);
+        let volume = Arc::new(Volume::open(&config, env.clone())?);
         let frames = (settings.innodb_buffer_pool_size / protocol::page::PAGE_BYTES as u64) as usize;
         let pool = BufferPool::new(PoolConfig { frames }, volume.log(), volume.reader(), None);
         let opened = runtime.block_on(async {
@@ -64,7 +67,7 @@ impl Node {
                 .await
                 .map_err(|problem| NodeError::Engine(problem.to_string()))?;
             let (settings, volume) = (settings.clone(), volume.clone());
-            let host = ServerHost::new(settings, registry, counters, volume, pool, engine.clone());
+            let host = ServerHost::new(settings, registry, counters, volume, pool, engine.clone(), bounds);
             let host = Arc::new(host);
             let sql = sql::Server::new(engine.clone(), env, host.clone());
             sql.first_start().await.map_err(|problem| NodeError::Sql(problem.to_string()))?;

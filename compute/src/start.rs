@@ -232,13 +232,14 @@ fn say_ready(
     } else {
         writeln!(
             out,
-            "sextant {}: six storage nodes in {} ({}), ready in {} ms\n  listening  {address}{}\n  connect    mysql -h {} -P {} -u \
+            "sextant {}: six storage nodes in {} ({}), ready in {} ms\n  listening  {address}{}\n  memory     {}\n  connect    mysql -h {} -P {} -u \
              root\n  stop       Ctrl-C",
             crate::SERVER_VERSION,
             invocation.settings.datadir,
             node.volume.backend(),
             started.elapsed().as_millis(),
             metrics.map_or(String::new(), |address| format!(", metrics http://{address}/metrics")),
+            node.host.bounds(),
             address.ip(),
             address.port(),
         )

@@ -145,6 +145,9 @@ impl<B: Backend> Connection<B> {
         match sent {
             Some(true) if seen.shutdown => Err(Lost::Done),
             Some(true) => {
+                if seen.settled {
+                    self.read_idle_limit();
+                }
                 if seen.schema.is_some() {
                     self.pipe.entry.set_schema(seen.schema);
                 }
@@ -237,6 +240,7 @@ impl<B: Backend> Connection<B> {
         }
         let schema = self.session.as_ref().and_then(Session::schema);
         self.pipe.entry.set_schema(schema);
+        self.read_idle_limit();
         Ok(())
     }
 
@@ -264,6 +268,7 @@ impl<B: Backend> Connection<B> {
         self.pipe.entry.logged_in(&info.user, session.kill_handle());
         self.pipe.entry.set_schema(session.schema());
         self.info = info;
+        self.read_idle_limit();
         self.ok_now();
         Ok(())
     }

@@ -66,6 +66,8 @@ pub(crate) struct Connection<B: Backend> {
     info: ConnectInfo,
     capabilities: Capabilities,
     statements: Statements,
+    /// wait_timeout as the session has it; read again after statements that may change it.
+    idle_limit_s: u64,
     /// Kept between requests, so that they allocate nothing for them.
     shapes: Vec<Shape>,
     params: Vec<Value>,
@@ -81,7 +83,15 @@ impl<B: Backend> Connection<B> {
         capabilities: Capabilities,
     ) -> Self {
         let (statements, shapes, params) = (Statements::default(), Vec::new(), Vec::new());
-        Self { shared, pipe, inbox, session: Some(session), info, capabilities, statements, shapes, params }
+        let idle_limit_s = session.wait_timeout_s();
+        let session = Some(session);
+        Self { shared, pipe, inbox, session, info, capabilities, statements, idle_limit_s, shapes, params }
+    }
+
+    fn read_idle_limit(&mut self) {
+        if let Some(session) = &self.session {
+            self.idle_limit_s = session.wait_timeout_s();
+        }
     }
 
     async fn run(&mut self) {
@@ -97,8 +107,7 @@ impl<B: Backend> Connection<B> {
         self.ok_now();
         loop {
             self.inbox.decoder.start_command();
-            let idle_limit_s = self.session.as_ref().map_or(1, Session::wait_timeout_s);
-            self.inbox.receive(&mut self.pipe, idle_limit_s).await?;
+            self.inbox.receive(&mut self.pipe, self.idle_limit_s).await?;
             if let Some(ending) = self.pipe.entry.ending() {
                 return Err(Lost::Ending(ending));
             }

@@ -27,6 +27,8 @@ pub(crate) struct Seen {
     pub(crate) errors: u64,
     /// The default schema, when a statement changed it.
     pub(crate) schema: Option<String>,
+    /// A statement without a result set ended: it may have been a SET.
+    pub(crate) settled: bool,
     /// The client was told that the server stops.
     pub(crate) shutdown: bool,
 }
@@ -118,6 +120,7 @@ impl ResultSink for PacketSink<'_> {
 
     fn ok(&mut self, done: &Done) {
         self.note(done);
+        self.seen.settled = true;
         self.answer(|out, _| with_ok(done, |ok| out.ok(ok)));
     }
 

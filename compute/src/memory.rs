@@ -1,0 +1,106 @@
+//! What the process may hold in memory, part by part, and what it holds: printed at start and in SHOW STATUS.
+//!
+//! | part | bound |
+//! |---|---|
+//! | buffer pool | innodb_buffer_pool_size |
+//! | six storage nodes | each: uncoalesced log, queues of arriving and of early records |
+//! | queries | sextant_total_query_memory_bytes |
+//! | sessions | max_connections x 32 KiB |
+//! | everything else | 64 MiB: code, thread stacks, the allocator's slack |
+
+use crate::config::Settings;
+use std::fmt;
+
+/// Room of a waiting session, buffers included.
+const SESSION_BYTES: u64 = 32 << 10;
+/// Everything that has no bound of its own.
+const REST_BYTES: u64 = 64 << 20;
+/// Storage nodes of the embedded cluster.
+const NODES: u64 = 6;
+
+/// The bounds in force, in bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Bounds {
+    /// Pages of the first tier.
+    pub pool: u64,
+    /// All six storage nodes.
+    pub nodes: u64,
+    /// All statements.
+    pub queries: u64,
+    /// All waiting sessions.
+    pub sessions: u64,
+}
+
+impl Bounds {
+    /// The bounds of these settings.
+    pub fn new(settings: &Settings, node: &storage_node::Settings) -> Bounds {
+        let queues = node.ingest_bytes as u64 + node.gap_bytes as u64;
+        Bounds {
+            pool: settings.innodb_buffer_pool_size,
+            nodes: NODES * (node.uncoalesced_bytes + queues),
+            queries: settings.sextant_total_query_memory_bytes,
+            sessions: settings.max_connections * SESSION_BYTES,
+        }
+    }
+
+    /// All of them and the rest.
+    pub fn total(&self) -> u64 {
+        self.pool + self.nodes + self.queries + self.sessions + REST_BYTES
+    }
+
+    /// Names and values for SHOW STATUS.
+    pub fn status(&self) -> Vec<(String, u64)> {
+        let list = [
+            ("Sextant_memory_bound_bytes", self.total()),
+            ("Sextant_memory_bound_pool_bytes", self.pool),
+            ("Sextant_memory_bound_nodes_bytes", self.nodes),
+            ("Sextant_memory_bound_queries_bytes", self.queries),
+            ("Sextant_memory_bound_sessions_bytes", self.sessions),
+            ("Sextant_memory_resident_bytes", resident_bytes().unwrap_or(0)),
+        ];
+        list.into_iter().map(|(name, n)| (name.to_string(), n)).collect()
+    }
+}
+
+impl fmt::Display for Bounds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mib = |bytes: u64| bytes.div_ceil(1 << 20);
+        write!(
+            f,
+            "at most {} MiB: pages {}, storage nodes {}, queries {}, sessions {}, the rest {}",
+            mib(self.total()),
+            mib(self.pool),
+            mib(self.nodes),
+            mib(self.queries),
+            mib(self.sessions),
+            mib(REST_BYTES)
+        )
+    }
+}
+
+/// Resident memory of this process, as the kernel counts it.
+fn resident_bytes() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = text.lines().find(|line| line.starts_with("VmRSS:"))?;
+    let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kib << 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_parts_make_the_whole() {
+        let bounds = Bounds { pool: 128 << 20, nodes: 600 << 20, queries: 256 << 20, sessions: 1 };
+        assert_eq!(bounds.total(), (128 + 600 + 256 + 64 << 20) + 1);
+        assert!(bounds.to_string().starts_with("at most 1049 MiB: pages 128, storage nodes 600,"));
+        assert!(resident_bytes().is_some_and(|bytes| bytes > 1 << 20));
+        assert!(
+            bounds
+                .status()
+                .iter()
+                .any(|(name, n)| name == "Sextant_memory_bound_bytes" && *n == bounds.total())
+        );
+    }
+}

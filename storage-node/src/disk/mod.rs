@@ -40,6 +40,7 @@ struct Open {
     id: FileId,
     pending: u32,
     removed: bool,
+    log: bool,
 }
 
 /// Where an allocation stands.
@@ -193,13 +194,9 @@ impl Disk {
     pub fn completed(&mut self, device: &mut dyn Device, completion: Completion) -> Option<Ended> {
         let local = completion.token as u32;
         let InFlight { token, id, work } = self.in_flight.remove(&local)?;
+        let of_log = self.open.get(&id).is_some_and(|open| open.log);
+        self.log_syncs += u64::from(of_log && completion.result.is_ok() && completion.kind.is_durable());
         self.finish_one(device, id);
-        if completion.result.is_ok()
-            && completion.kind.is_durable()
-            && self.files.iter().any(|(file, open)| *open == id && matches!(file, DiskFile::Log(_)))
-        {
-            self.log_syncs += 1;
-        }
         match work {
             Work::Plain => Some((token, outcome(completion))),
             Work::Allocate { file, len, chain } => self.go_on(device, token, file, len, chain, completion),
@@ -292,7 +289,7 @@ impl Disk {
 
     fn open_file(&mut self, device: &mut dyn Device, file: DiskFile) -> io::Result<FileId> {
         let opened = OpenFile::open(&self.path(file), OpenMode::DIRECT).map_err(|e| e.source)?;
-        let id = self.attach(device, opened, false);
+        let id = self.attach(device, opened, false, matches!(file, DiskFile::Log(_)));
         self.files.insert(file, id);
         Ok(id)
     }
@@ -302,12 +299,12 @@ impl Disk {
         let folder = path.parent().unwrap_or(&self.folder);
         let opened = OpenFile::open(folder, OpenMode::READ_ONLY).map_err(|e| e.source)?;
         // Closed as soon as its one sync has ended.
-        Ok(self.attach(device, opened, true))
+        Ok(self.attach(device, opened, true, false))
     }
 
-    fn attach(&mut self, device: &mut dyn Device, file: OpenFile, removed: bool) -> FileId {
+    fn attach(&mut self, device: &mut dyn Device, file: OpenFile, removed: bool, log: bool) -> FileId {
         let id = device.attach(file);
-        self.open.insert(id, Open { id, pending: 0, removed });
+        self.open.insert(id, Open { id, pending: 0, removed, log });
         id
     }
 

@@ -23,6 +23,8 @@ pub struct LogFile {
     pub first_sequence: Option<u64>,
     /// The highest LSN of any record in it, by segment.
     pub highest: BTreeMap<SegmentId, Lsn>,
+    /// It was found damaged, and what it held was written again behind it.
+    pub rewritten: bool,
 }
 
 /// A place for a block.
@@ -155,6 +157,21 @@ impl HotLog {
     pub fn first_sequence(&self) -> u64 {
         let first = self.files.range(self.first_file..).find_map(|(_, f)| f.first_sequence);
         first.unwrap_or(self.next_sequence)
+    }
+
+    /// The next file after `after` that is complete (the tail lies beyond it) and undamaged as far as known, with the sequence
+    /// numbers of its blocks: first, and one past the last. Starts over at the end.
+    #[must_use]
+    pub fn next_complete(&self, after: Option<u64>) -> Option<(u64, u64, u64)> {
+        let (current, _) = self.at(self.tail);
+        let complete = |from: u64| {
+            let mut files = self.files.range(from.max(self.first_file)..current);
+            files.find_map(|(n, f)| f.first_sequence.filter(|_| !f.rewritten).map(|first| (*n, first)))
+        };
+        let (number, first) = complete(after.map_or(0, |n| n + 1)).or_else(|| complete(0))?;
+        let next =
+            self.files.range(number + 1..).find_map(|(_, f)| f.first_sequence).unwrap_or(self.next_sequence);
+        Some((number, first, next))
     }
 
     /// Bytes of log files that count.

@@ -65,6 +65,8 @@ pub(crate) enum Pending {
     Job(SegmentId, JobPart),
     /// The scrubber's look at one version.
     Scrub(SegmentId, PageId, Lsn),
+    /// The scrubber's look at one log file: number, sequence numbers of its first block and of the first behind it.
+    ScrubLog(u64, u64, u64),
     /// Nobody waits for it (delete, punch).
     Nothing,
 }
@@ -105,6 +107,8 @@ pub struct Node {
     pub(crate) no_space_until_us: u64,
     pub(crate) next_gossip_us: u64,
     pub(crate) next_scrub_us: u64,
+    pub(crate) next_log_scrub_us: u64,
+    pub(crate) log_scrubbed: Option<u64>,
     pub(crate) next_request: u64,
 }
 
@@ -137,6 +141,8 @@ impl Node {
             no_space_until_us: 0,
             next_gossip_us: 0,
             next_scrub_us: 0,
+            next_log_scrub_us: 0,
+            log_scrubbed: None,
             next_request: 1,
         }
     }
@@ -212,6 +218,7 @@ impl Node {
             Pending::CopyOut(copy, page) => self.copy_out_done(copy, page, result, out),
             Pending::Job(segment, part) => self.job_done(segment, part, result, out),
             Pending::Scrub(segment, page, lsn) => self.scrub_done(segment, page, lsn, result, out),
+            Pending::ScrubLog(number, first, next) => self.scrub_log_done(number, (first, next), result),
             Pending::Nothing => {}
         }
     }
@@ -230,6 +237,10 @@ impl Node {
         if self.now_us >= self.next_scrub_us {
             self.next_scrub_us = self.now_us + self.config.settings.scrub_interval_us;
             self.scrub(out);
+        }
+        if self.now_us >= self.next_log_scrub_us {
+            self.next_log_scrub_us = self.now_us + self.config.settings.log_scrub_interval_us;
+            self.scrub_log(out);
         }
     }
 

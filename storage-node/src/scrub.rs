@@ -1,13 +1,19 @@
-//! Looks at stored pages in the background, so that rot is found before the other copies rot too.
+//! Looks at stored pages and at the log in the background, so that rot is found before the other copies rot too.
+//!
+//! A damaged page is healed from a peer (`copy`). A damaged log file is healed from memory: every record it may have held that is
+//! still alive is held there, and is written again at the tail; recovery takes whichever copy is whole.
 
 use crate::event::{Action, DiskError, DiskFile, DiskOp};
 use crate::image;
 use crate::node::{Node, Pending};
+use crate::scan::Scanner;
 use crate::store::PageStore;
 use cache_nvme::aligned::AlignedBuf;
 use protocol::geometry::SegmentId;
 use protocol::lsn::Lsn;
 use protocol::page::{PAGE_BYTES, PageId};
+use protocol::record::Record;
+use std::collections::BTreeSet;
 
 impl Node {
     /// Reads the next stored version of every full segment; called once per scrub interval, which is its budget.
@@ -41,5 +47,48 @@ impl Node {
             self.damaged(id, page, lsn);
             self.start_jobs(out);
         }
+    }
+
+    /// Reads the next complete log file; called once per interval, which is its budget.
+    pub(crate) fn scrub_log(&mut self, out: &mut Vec<Action>) {
+        let Some((number, first, next)) = self.log.next_complete(self.log_scrubbed) else { return };
+        self.log_scrubbed = Some(number);
+        let len = self.config.settings.log_file_bytes as usize;
+        let op = DiskOp::Read { offset: 0, len };
+        self.disk(Pending::ScrubLog(number, first, next), DiskFile::Log(number), op, out);
+    }
+
+    pub(crate) fn scrub_log_done(
+        &mut self,
+        number: u64,
+        (first, next): (u64, u64),
+        result: Result<AlignedBuf, DiskError>,
+    ) {
+        let bytes = image::share(result.unwrap_or_default());
+        let mut scanner = Scanner::new(self.owner, self.config.settings.log_file_bytes, number, first);
+        let blocks = scanner.file(number, &bytes);
+        let missing = scanner.missing + next.saturating_sub(scanner.expected);
+        let Some(file) =
+            self.log.files.get_mut(&number).filter(|_| missing > 0 && number >= self.log.first_file)
+        else {
+            return;
+        };
+        file.rewritten = true;
+        self.metrics.rot += missing;
+        let mut whole: BTreeSet<(SegmentId, Lsn)> = BTreeSet::new();
+        for section in blocks.iter().flat_map(|b| &b.sections) {
+            let records = Record::decode_all(&section.frames).unwrap_or_default();
+            whole.extend(records.iter().map(|r| (section.segment, r.lsn)));
+        }
+        let highest = file.highest.clone();
+        for (id, highest) in highest {
+            let Some(segment) = self.segments.get(&id) else { continue };
+            // Those that lie in other files are written twice; that does no harm.
+            let lost = segment.chain.all().filter(|r| r.lsn <= highest && !whole.contains(&(id, r.lsn)));
+            for record in lost {
+                self.lane.push_record(id, segment.incarnation, record.clone());
+            }
+        }
+        tracing::warn!(node = %self.owner.node, number, missing, "damaged log blocks found; their records are written again");
     }
 }

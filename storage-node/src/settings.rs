@@ -45,6 +45,8 @@ pub struct Settings {
     pub idle_us: u64,
     /// Between two scrubbed page versions of one segment.
     pub scrub_interval_us: u64,
+    /// Between two scrubbed log files of a node; each is read whole.
+    pub log_scrub_interval_us: u64,
     /// Pages looked at by one collection of old versions ...
     pub gc_pages: usize,
     /// ... which comes at most so often, per segment.
@@ -62,7 +64,7 @@ impl Default for Settings {
             log_max_bytes: 512 << 20,
             ingest_bytes: 16 << 20,
             gap_bytes: 32 << 20,
-            coalesce_bytes: 16 << 20,
+            coalesce_bytes: 8 << 20,
             coalesce_log_bytes: 32 << 20,
             coalesce_chain: 4096,
             coalesce_interval_us: 10_000_000,
@@ -77,6 +79,7 @@ impl Default for Settings {
             peer_timeout_us: 500_000,
             idle_us: 1_000_000,
             scrub_interval_us: 50_000,
+            log_scrub_interval_us: 30_000_000,
             gc_pages: 1024,
             gc_interval_us: 500_000,
             reserve_per_mille: 50,
@@ -109,6 +112,7 @@ impl Settings {
             peer_timeout_us: 200_000,
             idle_us: 100_000,
             scrub_interval_us: 100_000,
+            log_scrub_interval_us: 300_000,
             gc_pages: 16,
             gc_interval_us: 50_000,
             ..Settings::default()

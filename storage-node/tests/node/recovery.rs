@@ -231,3 +231,36 @@ fn rot_below_the_pages_of_a_full_member_costs_nothing() {
         }
     }
 }
+
+#[test]
+fn rot_in_a_log_file_is_found_and_written_again() {
+    // Nothing becomes a page, so the log must carry everything.
+    let mut c = Cluster::new(
+        9,
+        Settings {
+            coalesce_bytes: 1 << 30,
+            coalesce_log_bytes: 1 << 40,
+            coalesce_interval_us: 1 << 40,
+            coalesce_chain: 1 << 20,
+            ..Settings::small()
+        },
+    );
+    while !c.disks[1].list().iter().any(|(f, _)| *f == DiskFile::Log(2)) {
+        c.load(50, 4);
+    }
+    let end = c.scl(1);
+    for sector in [3, 40, 41, 90] {
+        c.disks[1].bytes_mut(DiskFile::Log(0))[sector * SECTOR_BYTES + 150] ^= 2;
+    }
+    c.run(2_000_000);
+    assert!(c.node(1).metrics().rot >= 3);
+    let written = c.node(1).metrics().log_writes;
+    c.run(2_000_000);
+    assert_eq!(c.node(1).metrics().log_writes, written, "it is written again once");
+    c.crash(1, 0);
+    c.cut = (0..6).collect();
+    c.boot(1, 0);
+    c.settle();
+    let state = c.node(1).inspect(seg(1)).unwrap();
+    assert_eq!((state.scl, state.claim), (end, end), "no peer was needed");
+}

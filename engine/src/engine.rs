@@ -106,6 +106,7 @@ pub(crate) struct Counts {
     pub(crate) deadlocks: AtomicU64,
     pub(crate) purged: AtomicU64,
     pub(crate) reverted: AtomicU64,
+    pub(crate) background_errors: AtomicU64,
 }
 
 /// A look at the engine, for SHOW STATUS and tests.
@@ -118,6 +119,7 @@ pub struct EngineStatus {
     pub deadlocks: u64,
     pub purged_transactions: u64,
     pub reverted_changes: u64,
+    pub background_errors: u64,
     pub unsettled_transactions: usize,
     pub history_length: usize,
     pub aborted_transactions: usize,
@@ -256,6 +258,7 @@ impl Engine {
             deadlocks: get(&self.counts.deadlocks),
             purged_transactions: get(&self.counts.purged),
             reverted_changes: get(&self.counts.reverted),
+            background_errors: get(&self.counts.background_errors),
             unsettled_transactions: self.registry.len(),
             history_length,
             aborted_transactions,

@@ -10,6 +10,7 @@ use crate::sync::{Gate, KillSwitch};
 use crate::txn::{Isolation, Txn, TxnOptions};
 use btree::{Space, Tree};
 use parking_lot::{Mutex, RwLock};
+use protocol::lsn::Lsn;
 use protocol::page::PageId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -30,6 +31,8 @@ pub(crate) struct Catalog {
     system: Tables,
     pub(crate) cache: RwLock<Cache>,
     version: AtomicU64,
+    /// Commit LSN of the last DDL.
+    floor: AtomicU64,
     /// One DDL at a time.
     pub(crate) ddl: Gate,
     /// What versions of a table share, by table id.
@@ -54,6 +57,7 @@ impl Catalog {
             system: system::open(space).await?,
             cache: RwLock::default(),
             version: AtomicU64::new(1),
+            floor: AtomicU64::new(0),
             ddl: Gate::default(),
             shared: Mutex::default(),
             counters,
@@ -84,7 +88,17 @@ impl Catalog {
         self.shared.lock().iter().map(|(id, s)| (*id, Arc::clone(s))).collect()
     }
 
-    /// Changes the cache after a DDL is durable, and raises the version.
+    /// A DDL committed at `lsn`: nothing is loaded at an older view from here on.
+    pub(crate) fn committed(&self, lsn: Lsn) {
+        self.floor.fetch_max(lsn.0, Ordering::AcqRel);
+    }
+
+    /// Waits until every DDL so far is durable, so that a view opened after it sees it.
+    pub(crate) async fn settled(&self, engine: &Engine) -> Result<()> {
+        engine.wait_durable(Lsn(self.floor.load(Ordering::Acquire))).await
+    }
+
+    /// Changes the cache right after a DDL committed, without a wait in between, and raises the version.
     pub(crate) fn publish(&self, change: impl FnOnce(&mut Cache)) {
         let mut cache = self.cache.write();
         change(&mut cache);
@@ -163,9 +177,10 @@ impl Dictionary {
         self.engine.catalog.cache.read().tables.get(schema)?.get(name).cloned()
     }
 
-    /// A transaction on the dictionary's own tables.
-    pub(crate) fn begin(&self) -> Txn {
-        sys_txn(&self.engine)
+    /// A transaction on the dictionary's own tables that sees every DDL so far.
+    pub(crate) async fn begin(&self) -> Result<Txn> {
+        self.engine.catalog.settled(&self.engine).await?;
+        Ok(sys_txn(&self.engine))
     }
 
     pub(crate) fn timeout_us(&self) -> u64 {

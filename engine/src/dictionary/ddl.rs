@@ -9,6 +9,7 @@ use crate::dictionary::trees::{self, TreeRef};
 use crate::error::{EngineError, Result};
 use crate::txn::Txn;
 use btree::Tree;
+use protocol::lsn::Lsn;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -85,12 +86,13 @@ impl Txn {
 }
 
 impl Dictionary {
-    /// Ends a DDL transaction: durable on return.
-    pub(super) async fn end(&self, mut txn: Txn, done: Result<()>) -> Result<()> {
+    /// Ends a DDL transaction. The caller publishes before it awaits anything, then waits for the LSN.
+    pub(super) async fn end(&self, mut txn: Txn, done: Result<()>) -> Result<Lsn> {
         match done {
             Ok(()) => {
                 let lsn = txn.commit().await?;
-                self.engine.wait_durable(lsn).await
+                self.engine.catalog.committed(lsn);
+                Ok(lsn)
             }
             Err(error) => {
                 txn.rollback().await?;
@@ -113,16 +115,16 @@ impl Dictionary {
     /// [`EngineError::SchemaExists`], and those of the volume.
     pub async fn create_schema(&self, schema: &str, options: &str) -> Result<()> {
         let _pass = self.engine.catalog.ddl.enter().await;
-        let mut txn = self.begin();
+        let mut txn = self.begin().await?;
         if txn.load_schema(schema).await?.is_some() {
             return Err(EngineError::SchemaExists(schema.to_owned()));
         }
         let id = FIRST_USER_ID + self.engine.object_ids.next(&self.engine.space).await?;
         let row = [name(schema), number(id), name(options)];
         let done = txn.sys_put(Sys::Schemas, 1, &row).await;
-        self.end(txn, done).await?;
+        let lsn = self.end(txn, done).await?;
         self.engine.catalog.publish(|_| {});
-        Ok(())
+        self.engine.wait_durable(lsn).await
     }
 
     /// ALTER DATABASE: other options.
@@ -131,14 +133,14 @@ impl Dictionary {
     /// [`EngineError::NoSuchSchema`], and those of the volume.
     pub async fn alter_schema_options(&self, schema: &str, options: &str) -> Result<()> {
         let _pass = self.engine.catalog.ddl.enter().await;
-        let mut txn = self.begin();
+        let mut txn = self.begin().await?;
         let def = self.home(&mut txn, schema).await?;
         let done = txn.sys_put(Sys::Schemas, 1, &[name(schema), number(def.id.0), name(options)]).await;
-        self.end(txn, done).await?;
+        let lsn = self.end(txn, done).await?;
         self.engine.catalog.publish(|cache| {
             cache.schemas.remove(schema);
         });
-        Ok(())
+        self.engine.wait_durable(lsn).await
     }
 
     /// DROP DATABASE with all its tables; returns how many.
@@ -147,11 +149,11 @@ impl Dictionary {
     /// [`EngineError::NoSuchSchema`], 1205 when a table's writers do not end in time, and those of the volume.
     pub async fn drop_schema(&self, schema: &str) -> Result<usize> {
         let _pass = self.engine.catalog.ddl.enter().await;
-        let mut txn = self.begin();
+        let mut txn = self.begin().await?;
         self.home(&mut txn, schema).await?;
         let tables = self.tables(schema).await?;
         let count = tables.len();
-        let mut txn = self.begin();
+        let mut txn = self.begin().await?;
         let done = txn.sys_delete(Sys::Schemas, &[name(schema)]).await;
         self.drop_all(txn, done, tables, Some(schema)).await?;
         Ok(count)
@@ -168,7 +170,7 @@ impl Dictionary {
     pub async fn create_table(&self, new: &NewTable) -> Result<Arc<TableDef>> {
         let engine = &self.engine;
         let _pass = engine.catalog.ddl.enter().await;
-        let mut txn = self.begin();
+        let mut txn = self.begin().await?;
         let home = self.home(&mut txn, &new.schema).await?;
         if txn.sys_get(Sys::Tables, &[number(home.id.0), name(&new.name)]).await?.is_some() {
             return Err(EngineError::TableExists(new.name.clone()));
@@ -181,15 +183,19 @@ impl Dictionary {
         let mut def = TableDef::from_new(new, id, SchemaId(home.id.0), &mut next);
         def.runtime = Runtime::new(&def, made.clone(), engine.catalog.shared(id));
         def.runtime.shared.estimated.store(true, Ordering::Release);
-        let mut txn = self.begin();
+        let mut txn = self.begin().await?;
         let done = self.write_table(&mut txn, &def, &made, new.auto_increment_start).await;
-        if let Err(error) = self.end(txn, done).await {
-            trees::unmake(engine, &made).await?;
-            return Err(error);
-        }
+        let lsn = match self.end(txn, done).await {
+            Ok(lsn) => lsn,
+            Err(error) => {
+                trees::unmake(engine, &made).await?;
+                return Err(error);
+            }
+        };
         def.runtime.shared.stamp.store(def.stamp, Ordering::Release);
         let def = Arc::new(def);
         engine.catalog.publish(|cache| cache.put(&def));
+        engine.wait_durable(lsn).await?;
         Ok(def)
     }
 
@@ -230,7 +236,7 @@ impl Dictionary {
         for (schema, table) in names {
             tables.push(self.must(schema, table).await?);
         }
-        self.drop_all(self.begin(), Ok(()), tables, None).await
+        self.drop_all(self.begin().await?, Ok(()), tables, None).await
     }
 
     async fn drop_all(
@@ -253,7 +259,7 @@ impl Dictionary {
                 done = txn.delete_table_rows(table).await;
             }
         }
-        self.end(txn, done).await?;
+        let lsn = self.end(txn, done).await?;
         for table in &tables {
             table.runtime.shared.stamp.store(u64::MAX, Ordering::Release);
         }
@@ -266,6 +272,7 @@ impl Dictionary {
             }
         });
         drop(alone);
+        self.engine.wait_durable(lsn).await?;
         self.drop_later(tables.iter().flat_map(|t| tree_refs(t)));
         Ok(())
     }
@@ -293,16 +300,20 @@ impl Dictionary {
             (index.id, index.root) = (IndexId(tree.id()), tree.root_id());
         }
         def.runtime = Runtime::new(&def, made.clone(), Arc::clone(&old.runtime.shared));
-        let mut txn = self.begin();
+        let mut txn = self.begin().await?;
         let done = self.swap_trees(&mut txn, &old, &def, &made).await;
-        if let Err(error) = self.end(txn, done).await {
-            trees::unmake(engine, &made).await?;
-            return Err(error);
-        }
-        engine.reset_auto_increment(&def).await?;
+        let lsn = match self.end(txn, done).await {
+            Ok(lsn) => lsn,
+            Err(error) => {
+                trees::unmake(engine, &made).await?;
+                return Err(error);
+            }
+        };
         def.runtime.shared.rows.store(0, Ordering::Relaxed);
-        self.install(&old, def);
         engine.catalog.dropped.lock().insert(old.indexes[0].id.0);
+        let def = self.install(&old, def);
+        engine.reset_auto_increment(&def).await?;
+        engine.wait_durable(lsn).await?;
         self.drop_later(tree_refs(&old));
         Ok(())
     }
@@ -347,7 +358,7 @@ impl Dictionary {
             return Err(EngineError::TableExists(to.1.to_owned()));
         }
         let _alone = self.alone(&old).await?;
-        let mut txn = self.begin();
+        let mut txn = self.begin().await?;
         let home = self.home(&mut txn, to.0).await?;
         let mut def = (*old).clone();
         def.stamp += 1;
@@ -356,9 +367,9 @@ impl Dictionary {
         if done.is_ok() {
             done = txn.put_table_row(&def).await;
         }
-        self.end(txn, done).await?;
+        let lsn = self.end(txn, done).await?;
         self.install(&old, def);
-        Ok(())
+        self.engine.wait_durable(lsn).await
     }
 
     /// ALTER TABLE ... COMMENT and other options.
@@ -372,10 +383,10 @@ impl Dictionary {
         let mut def = (*old).clone();
         def.stamp += 1;
         (def.comment, def.options) = (comment.to_owned(), options.to_owned());
-        let mut txn = self.begin();
+        let mut txn = self.begin().await?;
         let done = txn.put_table_row(&def).await;
-        self.end(txn, done).await?;
+        let lsn = self.end(txn, done).await?;
         self.install(&old, def);
-        Ok(())
+        self.engine.wait_durable(lsn).await
     }
 }

@@ -78,20 +78,24 @@ impl Dictionary {
         def.stamp += 1;
         def.runtime = Runtime::new(&def, trees, Arc::clone(&old.runtime.shared));
         let def = Arc::new(def);
-        let mut txn = self.begin();
+        let mut txn = self.begin().await?;
         let mut done = self.build(&mut txn, &old, &def, first).await;
         if done.is_ok() {
             done = write_rows(&mut txn, &old, &def, &made, &dropped).await;
         }
-        if let Err(error) = self.end(txn, done).await {
-            trees::unmake(engine, &made).await?;
-            return Err(error);
-        }
+        let lsn = match self.end(txn, done).await {
+            Ok(lsn) => lsn,
+            Err(error) => {
+                trees::unmake(engine, &made).await?;
+                return Err(error);
+            }
+        };
         // Views older than this know nothing of the new indexes' older versions.
-        since.resize(def.indexes.len(), engine.log.vdl());
+        since.resize(def.indexes.len(), lsn);
         let mut def = (*def).clone();
         def.runtime.since = since;
         self.install(&old, def);
+        engine.wait_durable(lsn).await?;
         self.drop_later(tree_refs(&old).into_iter().filter(|t| dropped.iter().any(|d| d.id.0 == t.id)));
         Ok(())
     }

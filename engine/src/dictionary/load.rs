@@ -148,6 +148,7 @@ impl Catalog {
                 return Ok(None);
             }
             let version = self.version();
+            self.settled(engine).await?;
             let mut txn = sys_txn(engine);
             let tables = self.sys(Sys::Tables);
             let mut key = Vec::new();
@@ -193,7 +194,9 @@ impl Dictionary {
                 return Ok(Some(Arc::clone(known)));
             }
             let version = catalog.version();
-            let Some(def) = self.begin().load_schema(schema).await?.map(Arc::new) else { return Ok(None) };
+            let Some(def) = self.begin().await?.load_schema(schema).await?.map(Arc::new) else {
+                return Ok(None);
+            };
             let entered = catalog.enter(version, |cache| {
                 cache.schemas.insert(schema.to_owned(), Arc::clone(&def));
             });
@@ -208,7 +211,7 @@ impl Dictionary {
     /// # Errors
     /// Those of the volume.
     pub async fn schemas(&self) -> Result<Vec<Arc<SchemaDef>>> {
-        let rows = self.begin().sys_scan(Sys::Schemas, &[]).await?;
+        let rows = self.begin().await?.sys_scan(Sys::Schemas, &[]).await?;
         let mut out = Vec::new();
         for row in rows.iter() {
             let options = text(&row.value(2))?;
@@ -232,7 +235,7 @@ impl Dictionary {
                 return Ok(Some(known));
             }
             let version = catalog.version();
-            let mut txn = self.begin();
+            let mut txn = self.begin().await?;
             let Some(home) = txn.load_schema(schema).await? else { return Ok(None) };
             let def = match txn.load_table(&home, table).await {
                 // Dropped between the look at the rows and at the trees.
@@ -251,7 +254,7 @@ impl Dictionary {
     /// # Errors
     /// [`EngineError::NoSuchSchema`], and those of the volume.
     pub async fn table_names(&self, schema: &str) -> Result<Vec<String>> {
-        let mut txn = self.begin();
+        let mut txn = self.begin().await?;
         let home =
             txn.load_schema(schema).await?.ok_or_else(|| EngineError::NoSuchSchema(schema.to_owned()))?;
         let rows = txn.sys_scan(Sys::Tables, &[number(home.id.0)]).await?;

@@ -111,6 +111,11 @@ pub(crate) fn set_header(row: &mut [u8], txid: TxId, undo: UndoPtr, deleted: boo
     row[12..20].copy_from_slice(&undo.0.to_le_bytes());
 }
 
+/// Whether a row was changed in memory: its long values are in place.
+pub(crate) fn is_wide(row: &[u8]) -> bool {
+    row.get(1).is_some_and(|f| f & WIDE != 0)
+}
+
 /// Whether a row has overflow references.
 pub(crate) fn has_external(row: &[u8]) -> bool {
     row.get(1).is_some_and(|f| f & EXTERNAL != 0)

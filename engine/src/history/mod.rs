@@ -16,7 +16,7 @@ mod purge;
 mod rebuild;
 
 use crate::engine::{Engine, slot_of_volume};
-use crate::error::Result;
+use crate::error::{EngineError, Result};
 use crate::format::TxId;
 use crate::lock::Owner;
 use crate::sync::Event;
@@ -58,8 +58,12 @@ pub(crate) struct History {
     idle: AtomicBool,
     pub(crate) event: Event,
     purged_at: AtomicU64,
+    /// A purge failed: what is written down as purged stays below it.
+    stuck: AtomicBool,
 }
 
+/// After an error the background task rests so long.
+const RETRY_US: u64 = 1_000_000;
 /// How often purge's position is written down.
 const PURGED_EVERY_US: u64 = 1_000_000;
 
@@ -104,7 +108,7 @@ impl History {
     /// Writes down now and then how far purge came, so that an opening repeats little of it.
     async fn remember_purged(&self, engine: &Engine, upto: Lsn) -> Result<()> {
         let due = self.purged_at.load(Ordering::Relaxed) + PURGED_EVERY_US <= engine.env.now_us();
-        if upto == Lsn::ZERO || !due {
+        if upto == Lsn::ZERO || !due || self.stuck.load(Ordering::Relaxed) {
             return Ok(());
         }
         self.purged_at.store(engine.env.now_us(), Ordering::Relaxed);
@@ -133,10 +137,23 @@ pub(crate) fn spawn(engine: &Arc<Engine>) {
         {
             return;
         }
-        while round(&weak).await.is_ok() {
+        loop {
+            let done = round(&weak).await;
             let Some(engine) = weak.upgrade() else { return };
             if engine.closing.load(Ordering::SeqCst) {
                 return;
+            }
+            match done {
+                Ok(()) => {}
+                Err(EngineError::Closed | EngineError::Fenced) => return,
+                // What could not be done stays (an opening repeats it); the rest goes on.
+                Err(_) => {
+                    engine.counts.background_errors.fetch_add(1, Ordering::Relaxed);
+                    let pause = engine.env.sleep(RETRY_US);
+                    drop(engine);
+                    pause.await;
+                    continue;
+                }
             }
             engine.history.idle.store(true, Ordering::SeqCst);
             if engine.history.is_empty() && engine.catalog.drops.is_empty() {
@@ -160,9 +177,15 @@ async fn round(weak: &Weak<Engine>) -> Result<()> {
     let work = settle(&engine);
     let mut free = Vec::new();
     let mut upto = Lsn::ZERO;
+    let mut failed = None;
     for (lsn, committed) in work {
-        if committed.needs_purge {
-            purge::purge(&engine, &committed).await?;
+        if committed.needs_purge
+            && let Err(error) = purge::purge(&engine, &committed).await
+        {
+            // Its pages are not given out before the next opening has tried again.
+            failed = Some(error);
+            engine.history.stuck.store(true, Ordering::Relaxed);
+            continue;
         }
         free.extend(committed.pages);
         engine.counts.purged.fetch_add(1, Ordering::Relaxed);
@@ -171,6 +194,9 @@ async fn round(weak: &Weak<Engine>) -> Result<()> {
     engine.history.remember_purged(&engine, upto).await?;
     engine.undo.give_back(free);
     engine.catalog.drop_due(&engine).await?;
+    if let Some(error) = failed {
+        return Err(error);
+    }
     loop {
         let next = engine.history.abandoned.lock().front().cloned();
         let Some(next) = next else { break };

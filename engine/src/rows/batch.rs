@@ -292,6 +292,10 @@ impl RowRef {
     pub(crate) fn key(&self) -> &[u8] {
         &self.key
     }
+
+    pub(crate) fn row(&self) -> &[u8] {
+        &self.row
+    }
 }
 
 /// The header of a row that is still being made.

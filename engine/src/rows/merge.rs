@@ -39,8 +39,17 @@ impl<'v> Change<'v> {
         Change { touched: (1..table.indexes.len()).filter(touches).collect(), columns }
     }
 
-    /// How long the row at `pk` would be with the new values, all of them inline; `None` when there is no row.
-    pub(crate) async fn len_now(&self, table: &Arc<TableDef>, pk: &[u8]) -> Result<Option<usize>> {
+    /// How long the row at `pk` would be with the new values, all of them inline; `None` when there is no row. `read` is the row as the
+    /// caller read it: with its lock held, that is how it still is.
+    pub(crate) async fn len_now(
+        &self,
+        table: &Arc<TableDef>,
+        pk: &[u8],
+        read: &[u8],
+    ) -> Result<Option<usize>> {
+        if !row::is_wide(read) {
+            return self.len_after(table, read).map(Some);
+        }
         let found = table.runtime.trees[0].get(pk, |old| self.len_after(table, old)).await?;
         found.transpose()
     }

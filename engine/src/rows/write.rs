@@ -161,7 +161,7 @@ impl Txn {
         let done = if touches_key {
             self.update_key(table, &pk, new).await
         } else {
-            self.update_in_place(table, &pk, new).await
+            self.update_in_place(table, &pk, new, row.row()).await
         };
         if done.is_err() {
             self.take_back(mark).await?;
@@ -183,7 +183,7 @@ impl Txn {
         let mut moved = Vec::new();
         keys::of_values(table, 0, &values, &mut moved);
         if moved == pk {
-            return self.update_in_place(table, pk, new).await;
+            return self.update_in_place(table, pk, new, batch.last_row()).await;
         }
         keys::check_len(&moved)?;
         self.delete_all(table, pk).await?;
@@ -196,10 +196,11 @@ impl Txn {
         table: &Arc<TableDef>,
         pk: &[u8],
         new: &[(usize, Value)],
+        read: &[u8],
     ) -> Result<bool> {
         let layout = &table.runtime.layout;
         let change = Change::new(table, new);
-        let Some(mut len) = change.len_now(table, pk).await? else { return Ok(false) };
+        let Some(mut len) = change.len_now(table, pk, read).await? else { return Ok(false) };
         let mut long = Chains::new();
         if len > MAX_ROW_BYTES {
             long = self.write_chains(table, len, |c| change.columns[c]).await?;

@@ -9,13 +9,15 @@ use std::collections::BTreeSet;
 /// Notes for SHOW WARNINGS: code and text.
 pub(crate) type Notes = Vec<(u16, String)>;
 
+/// (plugin, password) to the authentication string; `None` for a plugin that is not there.
+pub(crate) type Hash<'a> = dyn Fn(&str, &[u8]) -> Option<Vec<u8>> + Sync + 'a;
+
 /// Whose statement it is, and how passwords are hashed.
 pub(crate) struct Work<'a, S> {
     pub(crate) store: &'a S,
     /// The account that the session runs as.
     pub(crate) me: &'a (String, String),
-    /// (plugin, password) to the authentication string; `None` for a plugin that is not there.
-    pub(crate) hash: &'a (dyn Fn(&str, &[u8]) -> Option<Vec<u8>> + Sync),
+    pub(crate) hash: &'a Hash<'a>,
 }
 
 fn shown(name: &UserName) -> String {

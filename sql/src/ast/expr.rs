@@ -243,7 +243,7 @@ pub(crate) enum Expr {
         from: Box<Expr>,
         to: Box<Expr>,
     },
-    /// `name` is lower case.
+    /// `name` as written, in any case.
     Func {
         name: String,
         args: Vec<Expr>,

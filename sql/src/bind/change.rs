@@ -23,7 +23,11 @@ fn target(scope: &Scope, name: &ColumnName) -> Result<usize> {
 
 /// A hexadecimal literal is a number where a number is stored.
 fn stored_as(value: Typed, table: &TableDef, column: usize, context: &Context) -> Typed {
-    if value.ty.hex { constant::fitted(value, &Ty::of(table.columns[column].ty, true), context) } else { value }
+    if value.ty.hex {
+        constant::fitted(value, &Ty::of(table.columns[column].ty, true), context)
+    } else {
+        value
+    }
 }
 
 fn assignments(b: &mut Binder<'_>, scope: &Scope, list: &[Assignment]) -> Result<Vec<Set>> {
@@ -53,10 +57,10 @@ pub(crate) fn insert(
     // `INSERT INTO t () VALUES ()` takes every default.
     let columns: Vec<usize> =
         if insert.rows.first().is_some_and(Vec::is_empty) { Vec::new() } else { columns };
-    if let Some(select) = &select {
-        if select.items.len() != columns.len() {
-            return Err(wrong_count(1));
-        }
+    if let Some(select) = &select
+        && select.items.len() != columns.len()
+    {
+        return Err(wrong_count(1));
     }
     let mut b = Binder::new(Some(scope), context, params);
     let mut rows = Vec::with_capacity(insert.rows.len());

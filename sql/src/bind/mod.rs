@@ -118,25 +118,26 @@ impl<'a> Binder<'a> {
     /// A column, or what its name may stand for in this clause.
     fn column(&mut self, name: &ColumnName) -> Result<Typed> {
         let plain = name.table.is_none();
-        if plain && self.aliases.is_some_and(|a| a.first) {
-            if let Some(bound) = self.alias(&name.name)? {
-                return Ok(bound);
-            }
+        if plain
+            && self.aliases.is_some_and(|a| a.first)
+            && let Some(bound) = self.alias(&name.name)?
+        {
+            return Ok(bound);
         }
         if let Some(bound) = self.row_alias_column(name) {
             return bound;
         }
-        if let Some(scope) = self.scope {
-            if self.is_ours(name) {
-                if let Some(position) = scope.table.column(&name.name) {
-                    return Ok(self.at(scope, position));
-                }
-            }
+        if let Some(scope) = self.scope
+            && self.is_ours(name)
+            && let Some(position) = scope.table.column(&name.name)
+        {
+            return Ok(self.at(scope, position));
         }
-        if plain && self.aliases.is_some_and(|a| !a.first) {
-            if let Some(bound) = self.alias(&name.name)? {
-                return Ok(bound);
-            }
+        if plain
+            && self.aliases.is_some_and(|a| !a.first)
+            && let Some(bound) = self.alias(&name.name)?
+        {
+            return Ok(bound);
         }
         Err(unknown_column(display(name), self.place))
     }

@@ -138,7 +138,7 @@ async fn auto_increment(table: &Arc<TableDef>, row: &mut [Value], run: &mut Run<
     let (step, offset) = run.context.settings.auto_increment;
     let mut value = run.txn.next_auto_increment(table, 1).await?;
     if step > 1 {
-        let fits = |v: u64| v >= offset && (v - offset) % step == 0;
+        let fits = |v: u64| v >= offset && (v - offset).is_multiple_of(step);
         while !fits(value) {
             let gap = if value < offset { offset - value } else { step - (value - offset) % step };
             value += gap;

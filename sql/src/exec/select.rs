@@ -194,12 +194,12 @@ impl<'p> Collector<'p> {
         }
         run.memory.take(row_bytes(&values) + key.len() + 48)?;
         self.rows.push((key, values));
-        if let Some(keep) = self.keep {
-            if self.rows.len() > 2 * keep + 256 {
-                self.sort();
-                for (key, values) in self.rows.drain(keep..) {
-                    run.memory.give(row_bytes(&values) + key.len() + 48);
-                }
+        if let Some(keep) = self.keep
+            && self.rows.len() > 2 * keep + 256
+        {
+            self.sort();
+            for (key, values) in self.rows.drain(keep..) {
+                run.memory.give(row_bytes(&values) + key.len() + 48);
             }
         }
         Ok(())

@@ -39,8 +39,9 @@ pub(crate) fn cast_type(expr: &Typed, to: &CastType, connection: Collation) -> T
         CastType::Year => Ty::of(ColumnType::integer(TypeKind::Year, true), true),
     };
     // Numbers are NULL only for NULL; text and temporals may fail to be.
-    let number = matches!(ty.class(), super::ty::Class::Int | super::ty::Class::Decimal | super::ty::Class::Real)
-        && !matches!(to, CastType::Year);
+    let number =
+        matches!(ty.class(), super::ty::Class::Int | super::ty::Class::Decimal | super::ty::Class::Real)
+            && !matches!(to, CastType::Year);
     ty.or_null(expr.ty.nullable || !number)
 }
 

@@ -58,10 +58,10 @@ impl Typed {
     /// The positions of the columns it reads.
     pub(crate) fn columns(&self, out: &mut Vec<usize>) {
         self.walk(&mut |node| {
-            if let Node::Column(i) = node {
-                if !out.contains(i) {
-                    out.push(*i);
-                }
+            if let Node::Column(i) = node
+                && !out.contains(i)
+            {
+                out.push(*i);
             }
         });
     }

@@ -77,9 +77,9 @@ pub(crate) const fn volatile(
 pub(crate) fn lookup(name: &str, args: usize, schema: Option<&str>) -> Result<&'static Function> {
     let tables: [&[Function]; 5] =
         [control::FUNCTIONS, session::FUNCTIONS, string::FUNCTIONS, numeric::FUNCTIONS, temporal::FUNCTIONS];
-    let found = tables.into_iter().flatten().find(|f| f.name == name);
+    let found = tables.into_iter().flatten().find(|f| f.name.eq_ignore_ascii_case(name));
     let Some(function) = found else {
-        if KNOWN_TO_MYSQL.contains(&name) {
+        if KNOWN_TO_MYSQL.iter().any(|known| known.eq_ignore_ascii_case(name)) {
             return Err(crate::error::unsupported(format_args!("function {}", name.to_uppercase())));
         }
         return Err(match schema {

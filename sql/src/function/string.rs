@@ -14,8 +14,8 @@ use crate::expr::ty::derivation;
 use crate::expr::{Eval, Ty, Typed};
 use shape::{
     ascii, base64_width, binary, concat_ws_type, cut_type, hex_width, joined, joined_of, kind_of, octets_of,
-    padded, quoted_type, repeated, same, sha2_type, sounded_type, space_type, substring_type,
-    system, whole, widest, width, widths,
+    padded, quoted_type, repeated, same, sha2_type, sounded_type, space_type, substring_type, system, whole,
+    widest, width, widths,
 };
 use values::collation::{case, char_length, uca};
 use values::{Blob, Collation, Condition, Level, Text, Value};
@@ -132,7 +132,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     ),
     function("trim", 1, 2, same, |args, ty, e| cut::trim(args, ty, (true, true), e)),
     function("ucase", 1, 1, same, upper),
-    function("unhex", 1, 1, |args, _| Ok(binary((octets_of(&args[0]) + 1) / 2)), code::unhex),
+    function("unhex", 1, 1, |args, _| Ok(binary(octets_of(&args[0]).div_ceil(2))), code::unhex),
     function("upper", 1, 1, same, upper),
 ];
 

@@ -259,7 +259,7 @@ impl Lexer<'_> {
         let mut token = self.quoted(at, kind);
         let body = &self.text[token.start as usize..token.end as usize];
         let good = match kind {
-            Kind::Hex => body.len() % 2 == 0 && body.iter().all(u8::is_ascii_hexdigit),
+            Kind::Hex => body.len().is_multiple_of(2) && body.iter().all(u8::is_ascii_hexdigit),
             _ => body.iter().all(|b| matches!(b, b'0' | b'1')),
         };
         if token.kind == kind && !good {
@@ -333,7 +333,8 @@ pub(crate) fn unquote(text: &[u8], token: &Token, mode: LexMode) -> Vec<u8> {
     let body = &text[token.start as usize..token.end as usize];
     let quote = text[token.end as usize];
     let escapes = matches!(token.kind, Kind::Str | Kind::NationalStr) && !mode.no_backslash_escapes;
-    if !body.contains(&quote) && !(escapes && body.contains(&b'\\')) {
+    let special = |b: &u8| *b == quote || (escapes && *b == b'\\');
+    if !body.iter().any(special) {
         return body.to_vec();
     }
     let mut out = Vec::with_capacity(body.len());

@@ -138,7 +138,7 @@ impl Parser<'_> {
             out.base,
             TinyInt | SmallInt | MediumInt | BaseType::Int | BigInt | Decimal | Float | Double
         );
-        while number {
+        while number && self.peek().kind == Kind::Word {
             match self.eat_any(&["UNSIGNED", "ZEROFILL", "SIGNED"]) {
                 Some("UNSIGNED") => out.unsigned = true,
                 Some("ZEROFILL") => return Err(unsupported("ZEROFILL")),

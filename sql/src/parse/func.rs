@@ -74,7 +74,7 @@ impl Parser<'_> {
         if is_reserved(upper) && !is_reserved_function(upper) {
             return Ok(None);
         }
-        let name = self.text_of(self.peek())?.to_lowercase();
+        let name = self.text_of(self.peek())?;
         self.bump();
         if bare {
             return Ok(Some(Expr::Func { name, args: Vec::new() }));

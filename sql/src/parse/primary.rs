@@ -211,10 +211,10 @@ impl Parser<'_> {
             }
             _ => {}
         }
-        if next.kind == Kind::Op(Op::LParen) || super::func::is_bare_function(&upper) {
-            if let Some(call) = self.call(&upper)? {
-                return Ok(call);
-            }
+        if (next.kind == Kind::Op(Op::LParen) || super::func::is_bare_function(&upper))
+            && let Some(call) = self.call(&upper)?
+        {
+            return Ok(call);
         }
         if is_reserved(&upper) {
             return Err(self.unexpected());

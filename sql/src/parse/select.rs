@@ -38,7 +38,7 @@ impl Parser<'_> {
             items.push(self.select_item()?); // a bare star may only come first
         }
         self.refuse_into()?;
-        let from = if self.eat_kw("FROM") { self.from_clause()? } else { None };
+        let from = if self.eat_kw("FROM") { self.table_source()? } else { None };
         let filter = self.where_clause()?;
         let mut group_by = Vec::new();
         if self.eat_kw("GROUP") {
@@ -80,10 +80,12 @@ impl Parser<'_> {
         let name = match &expr {
             Expr::Column(column) => column.name.clone(),
             Expr::Literal(crate::ast::Literal::Str { .. })
-                if matches!(first.kind, Kind::Str | Kind::NationalStr) =>
+                if matches!(first.kind, Kind::Str | Kind::NationalStr)
+                    || (first.kind == Kind::Introducer && self.tokens[start + 1].kind == Kind::Str) =>
             {
-                // Only the first of adjacent strings names the column.
-                let bytes = crate::lex::unquote(self.text, &first, self.mode);
+                // Only the first of adjacent strings names the column, without its introducer.
+                let quoted = if first.kind == Kind::Introducer { self.tokens[start + 1] } else { first };
+                let bytes = crate::lex::unquote(self.text, &quoted, self.mode);
                 let end = bytes.iter().position(|b| *b == 0).unwrap_or(bytes.len());
                 String::from_utf8_lossy(&bytes[..end]).into_owned()
             }
@@ -136,7 +138,7 @@ impl Parser<'_> {
         Ok(None)
     }
 
-    fn from_clause(&mut self) -> Result<Option<TableRef>> {
+    fn table_source(&mut self) -> Result<Option<TableRef>> {
         if self.eat_kw("DUAL") {
             return Ok(None);
         }

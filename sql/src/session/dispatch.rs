@@ -232,10 +232,10 @@ impl Session {
         };
         let Err(error) = outcome else { return Ok(()) };
         self.context.strictness = Strictness::Lenient;
-        if let Err(worse) = self.abandon_statement().await {
-            if error.code != CLIENT_GONE {
-                return Err(worse);
-            }
+        if let Err(worse) = self.abandon_statement().await
+            && error.code != CLIENT_GONE
+        {
+            return Err(worse);
         }
         Err(error)
     }
@@ -278,10 +278,11 @@ impl Session {
             self.context.last_insert_id = id;
         }
         let mut done = self.done(0, 0, String::new(), more);
-        if let crate::plan::Source::Table(access) = &plan.source {
-            if access.parts.is_empty() && access.index == 0 {
-                done.status |= status::NO_INDEX_USED;
-            }
+        if let crate::plan::Source::Table(access) = &plan.source
+            && access.parts.is_empty()
+            && access.index == 0
+        {
+            done.status |= status::NO_INDEX_USED;
         }
         sink.end(&done);
         Ok(())

@@ -158,10 +158,10 @@ impl Session {
     }
 
     async fn cached_plan(&mut self, id: u32, statement: &Statement, params: &[Value]) -> Result<Arc<Plan>> {
-        if let Some(cached) = self.prepared.get(&id).and_then(|p| p.cached.as_ref()) {
-            if cached.fits(self, params) {
-                return Ok(cached.plan.clone());
-            }
+        if let Some(cached) = self.prepared.get(&id).and_then(|p| p.cached.as_ref())
+            && cached.fits(self, params)
+        {
+            return Ok(cached.plan.clone());
         }
         let version = self.server.engine.dictionary().version();
         let plan = Arc::new(self.plan(statement, params).await?);

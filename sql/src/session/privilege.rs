@@ -58,7 +58,7 @@ impl Session {
             Ddl::CreateDatabase { name, .. } | Ddl::DropDatabase { name, .. } => self.may_use(name),
             Ddl::CreateTable(create) => self.may_use(&self.schema_of(&create.table)?),
             Ddl::DropTable { tables, .. } | Ddl::AnalyzeTable(tables) | Ddl::CheckTable(tables) => {
-                tables.iter().try_for_each(|t| self.may_use(&*self.schema_of(t)?))
+                tables.iter().try_for_each(|t| self.may_use(&self.schema_of(t)?))
             }
             Ddl::Truncate(table) | Ddl::CreateIndex { table, .. } | Ddl::AlterTable { table, .. } => {
                 self.may_use(&self.schema_of(table)?)

@@ -70,10 +70,10 @@ impl ShowTable {
                 if ty.is_integer() && ty.length > 1 {
                     column.length = ty.length;
                 }
-                if let Some((schema, view, odd)) = &self.like_mysql {
-                    if let Some(odd) = odd.get(i) {
-                        be_odd(&mut column, schema, view, odd, context);
-                    }
+                if let Some((schema, view, odd)) = &self.like_mysql
+                    && let Some(odd) = odd.get(i)
+                {
+                    be_odd(&mut column, schema, view, odd, context);
                 }
                 column
             })

@@ -24,12 +24,11 @@ impl Values {
             },
             Kind::Enum(words) => one_of(name, value, words),
             Kind::Charset => charset(name, value),
-            Kind::Collation => match text(name, value)? {
-                given => match Collation::from_name(&given) {
-                    Some(collation) => Ok(collation.name().to_owned()),
-                    None => Err(unknown_collation(&given)),
-                },
-            },
+            Kind::Collation => {
+                let given = text(name, value)?;
+                let collation = Collation::from_name(&given).ok_or_else(|| unknown_collation(&given))?;
+                Ok(collation.name().to_owned())
+            }
             Kind::SqlMode => sql_mode(name, value),
             Kind::TimeZone => {
                 let given = text(name, value)?;

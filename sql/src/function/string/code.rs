@@ -230,7 +230,7 @@ pub(super) fn from_base64(args: &[Typed], ty: &Ty, e: &mut Eval<'_>) -> Result<V
     let Some(s) = args[0].bytes(e)? else { return Ok(Value::Null) };
     let kept: Vec<u8> = s.as_bytes().iter().copied().filter(|b| !b.is_ascii_whitespace()).collect();
     let body = kept.strip_suffix(b"==").or_else(|| kept.strip_suffix(b"=")).unwrap_or(&kept);
-    if kept.len() % 4 != 0 {
+    if !kept.len().is_multiple_of(4) {
         return Ok(Value::Null);
     }
     let mut out = Vec::with_capacity(kept.len() * 3 / 4);

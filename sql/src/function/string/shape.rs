@@ -135,10 +135,13 @@ pub(super) fn octets_of(arg: &Typed) -> u32 {
 
 /// HEX of text has two digits a byte, of a number at most sixteen.
 pub(super) fn hex_width(arg: &Typed) -> u32 {
-    if arg.ty.is_text() || arg.ty.null || arg.ty.col.is_temporal() {
-        octets_of(arg).saturating_mul(2)
-    } else {
-        16
+    match arg.ty.class() {
+        // A BLOB counts as if each byte were a character.
+        Class::Text if arg.ty.col.is_lob() && arg.ty.col.is_binary() => octets_of(arg).saturating_mul(8),
+        Class::Text | Class::Null | Class::Date | Class::Time | Class::DateTime => {
+            octets_of(arg).saturating_mul(2)
+        }
+        _ => 16,
     }
 }
 

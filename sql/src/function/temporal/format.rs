@@ -265,7 +265,7 @@ impl Reader<'_> {
             }
             'y' => self.year = century(self.number(2, 99)?),
             'm' | 'c' => self.month = self.number(2, 12)?,
-            'M' => self.month = self.name(|i| month_name(i), 12)? + 1,
+            'M' => self.month = self.name(month_name, 12)? + 1,
             'b' => self.month = self.name(|i| &month_name(i)[..3], 12)? + 1,
             'd' | 'e' => self.day = self.number(2, 31)?,
             'D' => {

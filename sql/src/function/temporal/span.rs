@@ -92,7 +92,11 @@ pub(super) fn addtime(args: &[Typed], ty: &Ty, negate: bool, e: &mut Eval<'_>) -
         Moment::Time(time) => {
             let (sum, outside) = time.plus(micros);
             if outside {
-                out_of_range("TIME", name, args, e)?;
+                // A text is clamped, a TIME is NULL.
+                let null = out_of_range("TIME", name, args, e)?;
+                if !ty.is_text() {
+                    return Ok(null);
+                }
             }
             Value::Time(sum)
         }

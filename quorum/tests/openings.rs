@@ -5,7 +5,9 @@
 
 use protocol::contract::MtrRecord;
 use protocol::head::Head;
-use protocol::message::{Acked, Created, Envelope, LogSlice, Message, Peer, Refused, RefusedReason, SegmentState};
+use protocol::message::{
+    Acked, Created, Envelope, LogSlice, Message, Peer, Refused, RefusedReason, SegmentState,
+};
 use protocol::page::PageKind;
 use protocol::record::frame_len;
 use protocol::redo::{Op, OpsBuf};
@@ -184,9 +186,11 @@ impl Cluster {
                 let Peer::Segment(id) = to else { continue };
                 let segment = self.segments.entry(id).or_default();
                 let answer = if segment.down { None } else { segment.answer(message) };
-                events.extend(answer.map(|message| {
-                    Event::Message(Envelope { from: Peer::Segment(id), to: from, message })
-                }));
+                events.extend(
+                    answer.map(|message| {
+                        Event::Message(Envelope { from: Peer::Segment(id), to: from, message })
+                    }),
+                );
             }
         }
         outcome
@@ -433,7 +437,10 @@ fn a_claim_that_may_have_been_at_quorum_waits_for_the_silent() {
     let mut core = Core::Recoverer(cluster.attempt());
     for _ in 0..100 {
         cluster.now_us += 10_000;
-        assert!(cluster.settle(&mut core, &mut Vec::new()).is_none(), "two silent and two claimants are four");
+        assert!(
+            cluster.settle(&mut core, &mut Vec::new()).is_none(),
+            "two silent and two claimants are four"
+        );
     }
     cluster.at(1, 0).down = false;
     cluster.now_us += 200_000;

@@ -19,10 +19,23 @@ impl Director {
             return self.fail(format!("node {node} speaks as {:?}", envelope.from));
         };
         match &envelope.message {
-            Message::Acked(acked) => self.hosts[node].promised(id, acked),
+            Message::Acked(acked) => {
+                self.check_fence(node, id, envelope.to);
+                self.hosts[node].promised(id, acked);
+            }
             Message::Gossip(gossip) => self.hosts[node].gossiped(id, gossip),
             Message::LogSlice(slice) => self.check_slice(node, id, &slice.frames),
             _ => {}
+        }
+    }
+
+    /// I8: no writer of an epoch below the one granted is acknowledged.
+    fn check_fence(&mut self, node: usize, id: SegmentId, to: Peer) {
+        let Peer::Compute(writer) = to else { return };
+        let Some(epoch) = self.epochs.get(&writer).copied() else { return };
+        let granted = self.hosts[node].serving().and_then(|n| n.inspect(id)).map(|s| s.epoch);
+        if let Some(granted) = granted.filter(|granted| *granted > epoch) {
+            self.fail(format!("I8: node {node} {id} granted {granted:?} and acknowledges {epoch:?}"));
         }
     }
 
@@ -141,6 +154,10 @@ impl Director {
 
     fn check_opening(&mut self, compute: usize, epoch: VolumeEpoch, vdl: Lsn, head: &Head) {
         self.report.openings += 1;
+        self.epochs.insert(self.computes[compute].writer, epoch);
+        if let Err(why) = self.check_quorum_kept(epoch, vdl) {
+            return self.fail(why);
+        }
         match self.history.opened(epoch, vdl, &head.truncations) {
             Ok(added) => added.iter().for_each(|record| self.model.add(record)),
             Err(why) => return self.fail(why),
@@ -168,6 +185,28 @@ impl Director {
         self.computes[compute].learn(&self.model);
         self.after(1, Next::Write(compute));
         self.after(2, Next::Read(compute));
+    }
+
+    /// R6: whatever the last writer could have published, with the acknowledgements that left segments, is kept.
+    fn check_quorum_kept(&self, epoch: VolumeEpoch, vdl: Lsn) -> Result<(), String> {
+        let Some((before, _)) = self.ceilings.range(..epoch).next_back() else { return Ok(()) };
+        let quorum = |pg: PgId| {
+            let mut promised: Vec<Lsn> = (0..6)
+                .map(|position| {
+                    let id = SegmentId { pg, position };
+                    let lives = self.hosts[self.node_of(id)].promises.iter();
+                    let spoke = lives.filter(|((of, _), p)| *of == id && p.head.epoch == *before);
+                    spoke.map(|(_, p)| p.scl).max().unwrap_or_default()
+                })
+                .collect();
+            promised.sort_unstable();
+            promised[6 - WRITE_QUORUM]
+        };
+        let durable = self.history.durable_end(*before, quorum);
+        if vdl < durable {
+            return Err(format!("R6: {epoch:?} opened at {vdl}, and {before:?} had {durable} at quorum"));
+        }
+        Ok(())
     }
 
     /// I3, I5, I6.
@@ -276,9 +315,11 @@ impl Director {
                 promise.page_point, state.page_point
             ));
         }
-        let later = head.truncations.entries.iter().filter(|t| t.epoch > promise.head.epoch);
-        let bound = later.map(|t| t.lo).fold(promise.scl, Lsn::min);
-        let last = self.history.last_of(id.pg, bound);
+        if head.version.epoch != promise.head.epoch {
+            // It adopted another list since, maybe of an opening that died half-way, and has not spoken under it.
+            return Ok(());
+        }
+        let last = self.history.last_of(id.pg, promise.scl);
         if state.scl.max(state.claim) < last {
             return Err(format!(
                 "I4: node {node} {id} acknowledged {}, holds {} and claims {}, but {last} was durable",
@@ -304,9 +345,7 @@ impl Director {
             {
                 return Err(format!(
                     "R11: node {node} {id} dropped log through {floor}, full member {peer} has pages through {} (log {}..{})",
-                    state.page_point,
-                    state.floor,
-                    state.scl
+                    state.page_point, state.floor, state.scl
                 ));
             }
         }

@@ -13,7 +13,9 @@ use protocol::page::PageKind;
 use protocol::record::frame_len;
 use protocol::redo::{Op, OpsBuf};
 use protocol::{Head, Lsn, PageId, PgId, SegmentId, VolumeEpoch, VolumeId, WriterId};
-use quorum::{Actions, Creator, Event, NewVolume, Notice, Outcome, RecoverSettings, Recoverer, Settings, WriterLog};
+use quorum::{
+    Actions, Creator, Event, NewVolume, Notice, Outcome, RecoverSettings, Recoverer, Settings, WriterLog,
+};
 use std::collections::{BTreeMap, VecDeque};
 
 /// What a process tells the world, in order.
@@ -169,13 +171,7 @@ impl Compute {
     }
 
     /// One event: a message, or time.
-    pub fn step(
-        &mut self,
-        now_us: u64,
-        message: Option<Envelope>,
-        rng: &mut Rng,
-        told: &mut Vec<Told>,
-    ) {
+    pub fn step(&mut self, now_us: u64, message: Option<Envelope>, rng: &mut Rng, told: &mut Vec<Told>) {
         if let Stage::Waiting { until_us, create } = self.stage
             && now_us >= until_us
         {
@@ -296,9 +292,10 @@ impl Compute {
     }
 
     /// Writes one mini-transaction of one to four records over random pages, of all groups or, in idle phases, of one.
-    pub fn write(&mut self, now_us: u64, rng: &mut Rng, busy: Option<PgId>) {
+    /// Returns the commit's LSN if it was one.
+    pub fn write(&mut self, now_us: u64, rng: &mut Rng, busy: Option<PgId>) -> Option<Lsn> {
         let (groups, per_group) = (self.groups, self.pages);
-        let Stage::Open(log) = &mut self.stage else { return };
+        let Stage::Open(log) = &mut self.stage else { return None };
         let count = if rng.chance(3_000) { rng.range(2, 5) } else { 1 };
         let mut pages = Vec::new();
         for _ in 0..count {
@@ -312,7 +309,7 @@ impl Compute {
             }
         }
         if pages.is_empty() {
-            return;
+            return None;
         }
         let ops: Vec<(PageId, Lsn, OpsBuf)> = pages
             .into_iter()
@@ -322,18 +319,17 @@ impl Compute {
             })
             .collect();
         let bytes: u64 = ops.iter().map(|(_, _, ops)| frame_len(ops.bytes(), false) as u64).sum();
-        if log.try_reserve(bytes + 64) != Ok(true) {
+        if log.try_reserve(bytes) != Ok(true) {
             log.poll_send(now_us, &mut self.actions);
-            return;
+            return None;
         }
-        log.give_back(64);
         let mut records: Vec<MtrRecord<'_>> = ops
             .iter()
             .map(|(page, prev, ops)| MtrRecord { page: *page, prev_page: *prev, ops, lsn: Lsn::ZERO })
             .collect();
         let commit = rng.chance(5_000);
         let appended: Result<Lsn, LogError> = log.append(now_us, &mut records, commit);
-        let Ok(cpl) = appended else { return };
+        let cpl = appended.ok()?;
         for record in &records {
             self.page_lsns.insert(record.page, record.lsn);
         }
@@ -341,6 +337,7 @@ impl Compute {
             self.commits.push_back(cpl);
         }
         log.poll_send(now_us, &mut self.actions);
+        commit.then_some(cpl)
     }
 
     /// Starts a read of a random page as of the present VDL.

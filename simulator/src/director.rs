@@ -15,6 +15,7 @@ use crate::net::{Net, Place};
 use crate::oracle::{History, PageModel};
 use crate::plan::{Class, Plan};
 use crate::rng::Rng;
+use crate::trace::Tracer;
 use bytes::Bytes;
 use protocol::head::HeadVersion;
 use protocol::message::{Envelope, Message, Peer};
@@ -96,7 +97,10 @@ pub struct Director {
     pub(crate) listed: BTreeMap<PgId, HeadVersion>,
     /// The ceiling of each opening, and the newest epoch opened.
     pub(crate) ceilings: BTreeMap<VolumeEpoch, Lsn>,
+    /// The epoch each writer opened with.
+    pub(crate) epochs: BTreeMap<WriterId, VolumeEpoch>,
     pub(crate) created: bool,
+    pub(crate) tracer: Option<Tracer>,
     pub(crate) healing: bool,
     pub(crate) writes_stopped: bool,
     pub(crate) act: u32,
@@ -115,7 +119,7 @@ impl Director {
         let volume = VolumeId(rng.nonce());
         let hosts = (0..plan.sets * 6).map(|_| Host::new(volume, &mut rng)).collect();
         let net = Net::new(&plan, &mut rng);
-        let rot_victim = rng.index(plan.sets * 6);
+        let rot_victim = plan.drill.unwrap_or_else(|| rng.index(plan.sets * 6));
         let first = Compute::start(&plan, volume, true, 1_000, &mut rng);
         Director {
             rng,
@@ -132,7 +136,9 @@ impl Director {
             model: PageModel::default(),
             listed: BTreeMap::new(),
             ceilings: BTreeMap::new(),
+            epochs: BTreeMap::new(),
             created: false,
+            tracer: None,
             healing: false,
             writes_stopped: false,
             act: 0,
@@ -164,6 +170,16 @@ impl Director {
         self.report.time_us = self.now_us;
         self.report.commits = self.history.acked;
         self.report
+    }
+
+    /// Traces one commit from append to OK; the lines in the order they happened.
+    #[must_use]
+    pub fn trace_commit(mut self) -> (Vec<String>, Report) {
+        let lines = Tracer::default();
+        let shared = lines.lines();
+        self.tracer = Some(lines);
+        let report = self.run();
+        (shared.take(), report)
     }
 
     pub(crate) fn after(&mut self, delay_us: u64, next: Next) {
@@ -222,9 +238,10 @@ impl Director {
     }
 
     fn arrive(&mut self, place: Place, bytes: &Bytes) {
-        let crc = bytes.len().checked_sub(4).map_or(0, |at| {
-            bytes[at..].iter().fold(0_u64, |word, byte| word << 8 | u64::from(*byte))
-        });
+        let crc = bytes
+            .len()
+            .checked_sub(4)
+            .map_or(0, |at| bytes[at..].iter().fold(0_u64, |word, byte| word << 8 | u64::from(*byte)));
         self.trace(1, crc);
         let envelope = match Envelope::decode(bytes) {
             Ok(envelope) => envelope,
@@ -232,6 +249,9 @@ impl Director {
         };
         match place {
             Place::Node(node) => {
+                if let Some(tracer) = &mut self.tracer {
+                    tracer.node_hears(node, &envelope);
+                }
                 if self.hosts[node].node.is_some() {
                     self.node_step(node, NodeEvent::Message(envelope));
                 }
@@ -283,6 +303,9 @@ impl Director {
             match action {
                 Action::Send(envelope) => {
                     self.saw_from_node(node, &envelope);
+                    if let Some(tracer) = &mut self.tracer {
+                        tracer.node_says(node, &envelope);
+                    }
                     self.send(Place::Node(node), &envelope);
                 }
                 Action::Disk { token, file, op } => {
@@ -293,6 +316,9 @@ impl Director {
                     };
                     let delay = self.rng.exponential(mean);
                     let life = self.hosts[node].life;
+                    if let Some(tracer) = &mut self.tracer {
+                        tracer.issues(node, token, file, &op);
+                    }
                     self.hosts[node].disk.issue(token, file, op);
                     self.after(delay, Next::Disk(node, life, token));
                 }
@@ -317,6 +343,9 @@ impl Director {
         let result = self.hosts[node].disk.complete(token, fails, &mut self.rng);
         self.hosts[node].hurt |= fails;
         self.trace(2, node as u64 ^ token.0 << 8);
+        if let Some(tracer) = &mut self.tracer {
+            tracer.completes(node, token);
+        }
         self.node_step(node, NodeEvent::Done { token, result });
     }
 
@@ -367,6 +396,9 @@ impl Director {
             self.saw_from_compute(compute, envelope);
         }
         for fact in told {
+            if self.tracer.as_mut().is_some_and(|t| t.told(&fact)) {
+                self.finish();
+            }
             self.told(compute, fact);
         }
         for envelope in sends {
@@ -388,7 +420,10 @@ impl Director {
             return;
         }
         let busy = self.busy;
-        self.computes[compute].write(self.now_us, &mut self.rng, busy);
+        let commit = self.computes[compute].write(self.now_us, &mut self.rng, busy);
+        if let (Some(tracer), Some(lsn)) = (&mut self.tracer, commit) {
+            tracer.appended(self.now_us, lsn);
+        }
         self.after_compute(compute, Vec::new());
         let delay = self.rng.exponential(self.plan.mtr_us);
         self.after(delay, Next::Write(compute));

@@ -125,10 +125,16 @@ impl Director {
 
     /// Three nodes of one set stop for a while: a zone and one more.
     fn az_plus_one(&mut self) {
-        let set = self.rng.index(self.plan.sets) * 6;
-        let zone = self.rng.index(3);
-        let one = (zone * 2 + 2 + self.rng.index(4)) % 6;
-        for position in [zone * 2, zone * 2 + 1, one] {
+        let (set, down) = match self.plan.drill {
+            // Any three but the one whose disk rots.
+            Some(victim) => (victim / 6 * 6, (1..4).map(|i| (victim + i) % 6).collect()),
+            None => {
+                let zone = self.rng.index(3);
+                let one = (zone * 2 + 2 + self.rng.index(4)) % 6;
+                (self.rng.index(self.plan.sets) * 6, vec![zone * 2, zone * 2 + 1, one])
+            }
+        };
+        for position in down {
             let down = self.rng.range(100_000, 500_000);
             let crash = if self.rng.chance(5_000) { Crash::Machine } else { Crash::Process };
             self.crash_node(set + position, crash, down);
@@ -146,7 +152,8 @@ impl Director {
         let node = self.rng.index(self.hosts.len());
         let set = node / 6 * 6;
         let lost = (set..set + 6).filter(|n| *n != node && !self.whole(*n)).count();
-        let rot_here = self.plan.has(Class::Rot) && self.rot_victim / 6 == node / 6 && node != self.rot_victim;
+        let rot_here =
+            self.plan.has(Class::Rot) && self.rot_victim / 6 == node / 6 && node != self.rot_victim;
         let rots = usize::from(rot_here && self.whole(self.rot_victim));
         if !self.whole(node) || lost + rots + 1 > self.plan.lost_folders.max(1 + rots) {
             return;
@@ -208,7 +215,10 @@ impl Director {
             .filter(|n| self.hosts[*n].serving().is_none())
             .map(|n| format!("node {n} {:?}", self.hosts[n].node.as_ref().map(|node| node.phase().clone())))
             .collect();
-        self.fail(format!("P1-P3: act {} of healing never ended: {rest}; writer {state}; not serving {asleep:?}", self.act));
+        self.fail(format!(
+            "P1-P3: act {} of healing never ended: {rest}; writer {state}; not serving {asleep:?}",
+            self.act
+        ));
     }
 
     /// Moves through the acts of healing; called with every check.
@@ -263,7 +273,8 @@ impl Director {
     pub(crate) fn rest(&self) -> Result<(), String> {
         let writer: &Compute = &self.computes[self.current()];
         let Some(log) = writer.log() else { return Err("no writer is open".to_owned()) };
-        if log.vdl() != self.history.end() || (log.last_lsn() != log.vdl() && log.last_lsn() != log.ceiling()) {
+        if log.vdl() != self.history.end() || (log.last_lsn() != log.vdl() && log.last_lsn() != log.ceiling())
+        {
             return Err(format!("VDL {} behind {}", log.vdl(), log.last_lsn()));
         }
         if log.settled() != log.head().version || writer.reading() > 0 {
@@ -271,7 +282,10 @@ impl Director {
         }
         for group in &log.head().groups {
             if let Some(joint) = &group.joint {
-                return Err(format!("{} is still being joined by {:?}", group.pg, joint.newcomer.incarnation));
+                return Err(format!(
+                    "{} is still being joined by {:?}",
+                    group.pg, joint.newcomer.incarnation
+                ));
             }
             let last = self.history.last_of(group.pg, Lsn::MAX);
             for (position, member) in group.members.iter().enumerate() {
@@ -279,8 +293,13 @@ impl Director {
                 let state = self.hosts[self.node_of(id)].serving().and_then(|n| n.inspect(id));
                 let Some(state) = state else { return Err(format!("{id} is not there")) };
                 let head = state.head.as_ref().map_or(HeadVersion::default(), |h| h.version);
-                if state.incarnation != member.incarnation || state.scl != last || head != log.head().version {
-                    return Err(format!("{id} of node {} stands at {} of {last}, head {head:?}", self.node_of(id), state.scl));
+                if state.incarnation != member.incarnation || state.scl != last || head != log.head().version
+                {
+                    return Err(format!(
+                        "{id} of node {} stands at {} of {last}, head {head:?}",
+                        self.node_of(id),
+                        state.scl
+                    ));
                 }
             }
         }
@@ -295,7 +314,9 @@ impl Director {
                 for record in core.records(id) {
                     let known = self.history.at(record.lsn).map(protocol::Record::crc);
                     if known != Some(record.crc()) {
-                        return Err(format!("I26: node {node} {id} holds {record:?}, unknown to the history"));
+                        return Err(format!(
+                            "I26: node {node} {id} holds {record:?}, unknown to the history"
+                        ));
                     }
                 }
             }

@@ -105,9 +105,11 @@ impl Host {
     /// An acknowledgement leaves.
     pub fn promised(&mut self, id: SegmentId, acked: &Acked) {
         let promise = self.promises.entry((id, acked.incarnation)).or_default();
-        if acked.head_version > promise.head {
-            promise.head = acked.head_version;
+        if acked.head_version.epoch > promise.head.epoch {
+            // A new list may have shortened its chain: what it said before is no promise under this one.
+            promise.scl = Lsn::ZERO;
         }
+        promise.head = promise.head.max(acked.head_version);
         promise.scl = promise.scl.max(acked.scl);
     }
 

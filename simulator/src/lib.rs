@@ -11,12 +11,14 @@
 //! | `net`, [`disk`], `host`, `compute` | links, disks, machines, processes |
 //! | `faults` | when faults strike, healing, the last audit |
 //! | [`oracle`], `check` | the one history, and what must be true of it |
+//! | [`crash_points`] | engine and trees: a crash at every CPL of a recorded trace |
 //! | [`run`], [`shrink`] | a seed as a test: panics are failures; fewer faults, same failure |
 //!
 //! The same plan gives the same run, byte for byte: nothing here reads a clock, draws from elsewhere, or walks an unordered map.
 
 mod check;
 mod compute;
+pub mod crash_points;
 mod director;
 pub mod disk;
 mod faults;
@@ -26,6 +28,7 @@ pub mod oracle;
 pub mod plan;
 mod rng;
 mod run;
+mod trace;
 
 pub use director::{Director, Report};
 pub use plan::{Class, Plan};

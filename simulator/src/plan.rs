@@ -104,6 +104,9 @@ pub struct Plan {
     pub rot_us: u64,
     /// Folders lost at a time.
     pub lost_folders: usize,
+    /// A degraded drill: this node's disk rots, and three others of its set, which is not that of group 0, are down again and
+    /// again while writers come and go. So the opening with three copies and claims (R5, R6) is not left to luck.
+    pub drill: Option<usize>,
 }
 
 impl Plan {
@@ -115,10 +118,17 @@ impl Plan {
         if rng.chance(8_000) && !classes.contains(&Class::WriterCrashes) {
             classes.push(Class::WriterCrashes);
         }
-        let sets = 1 + usize::from(rng.chance(4_000));
+        let drill = rng.chance(600).then(|| rng.range(6, 11) as usize);
+        if drill.is_some() {
+            let needed =
+                [Class::Loss, Class::MachineCrashes, Class::WriterCrashes, Class::Rot, Class::AzPlusOne];
+            classes.retain(|c| !needed.contains(c) && *c != Class::LostFolders);
+            classes.extend(needed);
+        }
+        let sets = if drill.is_some() { 2 } else { 1 + usize::from(rng.chance(4_000)) };
         let rots = classes.contains(&Class::Rot);
         classes.sort_unstable();
-        Plan {
+        let plan = Plan {
             seed,
             classes,
             faults_us: 2_000_000,
@@ -140,6 +150,35 @@ impl Plan {
             partition_us: rng.range(200_000, 1_000_000),
             rot_us: rng.range(40_000, 500_000),
             lost_folders: if rots { 1 } else { rng.range(1, 2) as usize },
+            drill,
+        };
+        match drill {
+            Some(_) => Plan {
+                writer_crash_us: 120_000,
+                partition_us: 250_000,
+                rot_us: 25_000,
+                node_crash_us: 60_000,
+                loss: plan.loss.max(800),
+                ..plan
+            },
+            None => plan,
+        }
+    }
+
+    /// Nothing goes wrong: one group, no faults; for the order of things in one commit.
+    #[must_use]
+    pub fn calm(seed: u64) -> Plan {
+        let plan = Plan::draw(seed);
+        Plan {
+            classes: Vec::new(),
+            sets: 1,
+            groups: 1,
+            drill: None,
+            lal_bytes: 100_000,
+            delay_us: 300,
+            mtr_us: 20_000,
+            read_us: 1_000_000,
+            ..plan
         }
     }
 

@@ -296,6 +296,11 @@ impl Recoverer {
     }
 
     fn on_refused(&mut self, id: SegmentId, refused: &Refused) -> Option<Outcome> {
+        // Whoever refuses hands out the newest head it knows; with that one the fence goes on (R9, R12).
+        let volume = self.head.as_ref().map(|h| h.volume);
+        if let Some(head) = refused.head.as_ref().filter(|h| Some(h.volume) == volume && h.check().is_ok()) {
+            self.adopt(head);
+        }
         match refused.reason {
             RefusedReason::StaleEpoch | RefusedReason::Promised | RefusedReason::StaleMembership => {
                 let later = refused.epoch >= self.epoch && self.phase != Phase::Asking;

@@ -108,6 +108,22 @@ impl History {
         Ok(added)
     }
 
+    /// The last end of a mini-transaction of `epoch`, beyond what was published, that is at `quorum` of its groups.
+    #[must_use]
+    pub fn durable_end(&self, epoch: VolumeEpoch, quorum: impl Fn(PgId) -> Lsn) -> Lsn {
+        let from = (epoch, Lsn(self.end.0 + 1));
+        let next: BTreeMap<Lsn, &Record> =
+            self.written.range(from..=(epoch, Lsn::MAX)).map(|(_, r)| (r.prev_volume, r)).collect();
+        let (mut at, mut durable) = (self.end, self.end);
+        while let Some(record) = next.get(&at).filter(|r| r.lsn <= quorum(r.pg)) {
+            at = record.lsn;
+            if record.flags.has(RecordFlags::CPL) {
+                durable = at;
+            }
+        }
+        durable
+    }
+
     fn extend(&mut self, vdl: Lsn, alive: impl Fn(&Record) -> bool) -> Result<Vec<Record>, String> {
         if vdl <= self.end {
             return Ok(Vec::new());

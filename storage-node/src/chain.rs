@@ -2,8 +2,11 @@
 //!
 //! ```text
 //!   base ──► 120 ──► 180 ──► 260      300 ──► 340        every record names the one before it in its group
-//!  (dropped)               ▲ SCL   gap               ▲ highest
+//!  (dropped)   linked       ▲ SCL  gap  ahead  ▲ highest
 //! ```
+//!
+//! What is linked lies in one queue in chain order: an append that follows the end costs a push. What lies beyond a gap waits
+//! in a map. The pages of a full segment find their records by position in the queue.
 //!
 //! Invariants
 //! 1. I4: SCL is exactly the end of the chain that starts at `base` and follows the `prev_pg` links; nothing else moves it but
@@ -17,8 +20,8 @@ use protocol::head::TruncationList;
 use protocol::lsn::Lsn;
 use protocol::page::PageId;
 use protocol::record::Record;
-use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Bound::{Excluded, Included, Unbounded};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Bound::{Excluded, Unbounded};
 
 /// What a record is to a chain.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -38,62 +41,38 @@ pub enum Standing {
 pub struct Chain {
     base: Lsn,
     scl: Lsn,
-    records: BTreeMap<Lsn, Record>,
+    linked: VecDeque<Record>,
+    /// Number of the first linked record since the chain began: positions stay valid while the front is dropped.
+    first: u64,
+    ahead: BTreeMap<Lsn, Record>,
     bytes: usize,
-    by_page: Option<BTreeMap<PageId, Vec<Lsn>>>,
+    ahead_bytes: usize,
+    by_page: Option<BTreeMap<PageId, Vec<u64>>>,
     mark: Lsn,
-    longest: usize,
+    /// Number of the first linked record above the mark.
+    marked: u64,
     unapplied: usize,
-    beyond: usize,
+    longest: usize,
 }
 
 impl Chain {
     /// An empty chain above `base`. With `pages`, records can be found by page (full segments).
     #[must_use]
     pub fn new(base: Lsn, pages: bool) -> Chain {
-        let by_page = pages.then(BTreeMap::new);
         Chain {
             base,
             scl: base,
-            records: BTreeMap::new(),
+            linked: VecDeque::new(),
+            first: 0,
+            ahead: BTreeMap::new(),
             bytes: 0,
-            by_page,
+            ahead_bytes: 0,
+            by_page: pages.then(BTreeMap::new),
             mark: base,
-            longest: 0,
+            marked: 0,
             unapplied: 0,
-            beyond: 0,
+            longest: 0,
         }
-    }
-
-    /// Pages are complete through `point`: chains of unapplied records are counted from there.
-    pub fn set_mark(&mut self, point: Lsn) {
-        self.mark = point;
-        self.longest = 0;
-        self.count();
-    }
-
-    /// Counts anew what lies above the mark, and beyond a gap.
-    fn count(&mut self) {
-        let bytes = |from: Lsn| self.records.range((Excluded(from), Unbounded)).map(|(_, r)| r.len()).sum();
-        (self.unapplied, self.beyond) = (bytes(self.mark), bytes(self.scl));
-    }
-
-    /// Bytes of records above the mark: what restart and coalescing have to do.
-    #[must_use]
-    pub fn unapplied_bytes(&self) -> usize {
-        self.unapplied
-    }
-
-    /// Bytes of records held beyond a gap.
-    #[must_use]
-    pub fn beyond_gap_bytes(&self) -> usize {
-        self.beyond
-    }
-
-    /// The longest chain of unapplied records any page has grown since the mark was set.
-    #[must_use]
-    pub fn longest(&self) -> usize {
-        self.longest
     }
 
     /// End of the gap-free chain.
@@ -114,7 +93,7 @@ impl Chain {
     /// The highest LSN held, gaps or not.
     #[must_use]
     pub fn highest(&self) -> Lsn {
-        self.records.last_key_value().map_or(self.base, |(lsn, _)| *lsn)
+        self.ahead.last_key_value().map_or(self.scl, |(lsn, _)| *lsn)
     }
 
     /// Bytes of frames held.
@@ -123,22 +102,45 @@ impl Chain {
         self.bytes
     }
 
+    /// Bytes of chain records above the mark: what coalescing has to do.
+    #[must_use]
+    pub fn unapplied_bytes(&self) -> usize {
+        self.unapplied
+    }
+
+    /// Bytes of records held beyond a gap.
+    #[must_use]
+    pub fn beyond_gap_bytes(&self) -> usize {
+        self.ahead_bytes
+    }
+
+    /// The longest chain of unapplied records any page has grown since the mark was set.
+    #[must_use]
+    pub fn longest(&self) -> usize {
+        self.longest
+    }
+
     /// Records held.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.records.len()
+        self.linked.len() + self.ahead.len()
     }
 
     /// True when nothing is held.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.records.is_empty()
+        self.len() == 0
     }
 
     /// True when something is held beyond a gap.
     #[must_use]
     pub fn has_gap(&self) -> bool {
-        self.highest() > self.scl
+        !self.ahead.is_empty()
+    }
+
+    /// Position in the queue of the first linked record above `lsn`.
+    fn above(&self, lsn: Lsn) -> usize {
+        if lsn >= self.scl { self.linked.len() } else { self.linked.partition_point(|r| r.lsn <= lsn) }
     }
 
     /// What `record` is to this chain.
@@ -147,7 +149,15 @@ impl Chain {
         if record.lsn <= self.base {
             return Standing::Old;
         }
-        match self.records.get(&record.lsn) {
+        let held = if record.lsn > self.scl {
+            self.ahead.get(&record.lsn)
+        } else {
+            let at = self.linked.partition_point(|r| r.lsn < record.lsn);
+            self.linked.get(at).filter(|r| r.lsn == record.lsn)
+        };
+        match held {
+            // Below the end of the chain there is no room for a record the chain does not know.
+            None if record.lsn <= self.scl => Standing::Conflict,
             None => Standing::New,
             Some(held) if held.epoch == record.epoch && held.crc() == record.crc() => Standing::Held,
             Some(_) => Standing::Conflict,
@@ -160,42 +170,68 @@ impl Chain {
             return false;
         }
         self.bytes += record.len();
-        self.unapplied += if record.lsn > self.mark { record.len() } else { 0 };
-        self.beyond += if record.lsn > self.scl { record.len() } else { 0 };
-        if let Some(by_page) = &mut self.by_page {
-            let lsns = by_page.entry(record.page).or_default();
-            let at = lsns.partition_point(|l| *l < record.lsn);
-            lsns.insert(at, record.lsn);
-            let mark = self.mark;
-            self.longest = self.longest.max(lsns.len() - lsns.partition_point(|l| *l <= mark));
-        }
-        let follows = record.prev_pg == self.scl && record.lsn > self.scl;
-        self.records.insert(record.lsn, record);
-        if follows {
+        let next = self.ahead.first_key_value().is_none_or(|(lsn, _)| *lsn > record.lsn);
+        if record.prev_pg == self.scl && next {
+            self.link(record);
             self.advance();
+        } else {
+            self.ahead_bytes += record.len();
+            self.ahead.insert(record.lsn, record);
         }
         true
     }
 
+    /// Links what now follows the end.
     fn advance(&mut self) {
-        let before = self.scl;
-        let mut scl = self.scl;
-        for (lsn, record) in self.records.range((Excluded(scl), Unbounded)) {
-            if record.prev_pg != scl {
-                break;
-            }
-            scl = *lsn;
-            self.beyond -= record.len();
+        while let Some(entry) = self.ahead.first_entry()
+            && entry.get().prev_pg == self.scl
+        {
+            let record = entry.remove();
+            self.ahead_bytes -= record.len();
+            self.link(record);
         }
-        assert!(scl >= before, "chain invariant 1: SCL falls from {before:?} to {scl:?} by a new record");
-        self.scl = scl;
+    }
+
+    fn link(&mut self, record: Record) {
+        assert!(
+            record.prev_pg == self.scl && record.lsn > self.scl,
+            "chain invariant 1: {record:?} linked behind {:?}",
+            self.scl
+        );
+        let number = self.first + self.linked.len() as u64;
+        if let Some(by_page) = &mut self.by_page {
+            let numbers = by_page.entry(record.page).or_default();
+            numbers.push(number);
+            let marked = self.marked;
+            let applied = if numbers[0] >= marked { 0 } else { numbers.partition_point(|n| *n < marked) };
+            self.longest = self.longest.max(numbers.len() - applied);
+        }
+        if record.lsn > self.mark {
+            self.unapplied += record.len();
+        } else {
+            self.marked = number + 1;
+        }
+        self.scl = record.lsn;
+        self.linked.push_back(record);
+    }
+
+    /// Pages are complete through `point`: chains of unapplied records are counted from there.
+    pub fn set_mark(&mut self, point: Lsn) {
+        let at = self.above(point);
+        self.mark = point;
+        self.marked = self.first + at as u64;
+        self.unapplied = self.linked.range(at..).map(Record::len).sum();
+        self.longest = 0;
     }
 
     /// Where the chain would end if it reached `from`: what is held beyond a gap may have been acknowledged too.
     #[must_use]
     pub fn continued_from(&self, from: Lsn) -> Lsn {
+        if from <= self.scl {
+            return self.scl;
+        }
         let mut end = from;
-        for (lsn, record) in self.records.range((Excluded(from), Unbounded)) {
+        for (lsn, record) in self.ahead.range((Excluded(from), Unbounded)) {
             if record.prev_pg != end {
                 break;
             }
@@ -206,28 +242,34 @@ impl Chain {
 
     /// R3: removes every record the list kills and finds the SCL anew. Returns how many went.
     pub fn truncate(&mut self, list: &TruncationList) -> usize {
-        let dead: Vec<Lsn> = self.records.values().filter(|r| list.kills(r)).map(|r| r.lsn).collect();
-        for lsn in &dead {
-            self.remove(*lsn);
+        let before = self.len();
+        if let Some(first_dead) = self.linked.iter().position(|r| list.kills(r)) {
+            // What followed a dead record is off the chain; should any of it live, it waits beyond the gap.
+            let tail = self.linked.split_off(first_dead);
+            self.scl = self.linked.back().map_or(self.base, |r| r.lsn);
+            for record in tail {
+                self.unindex_last(record.page);
+                self.ahead_bytes += record.len();
+                self.ahead.insert(record.lsn, record);
+            }
+            self.set_mark(self.mark);
         }
-        if !dead.is_empty() {
-            self.scl = self.base;
-            self.count();
-            self.advance();
-        }
-        dead.len()
+        self.ahead.retain(|_, r| !list.kills(r));
+        let ahead_bytes = self.ahead.values().map(Record::len).sum();
+        let gone = before - self.len();
+        self.bytes = self.linked.iter().map(Record::len).sum::<usize>() + ahead_bytes;
+        self.ahead_bytes = ahead_bytes;
+        self.advance();
+        gone
     }
 
-    fn remove(&mut self, lsn: Lsn) {
-        let Some(record) = self.records.remove(&lsn) else { return };
-        self.bytes -= record.len();
-        if let Some(by_page) = &mut self.by_page
-            && let Some(lsns) = by_page.get_mut(&record.page)
-        {
-            lsns.retain(|l| *l != lsn);
-            if lsns.is_empty() {
-                by_page.remove(&record.page);
-            }
+    /// The last linked records of pages leave the queue, from its end.
+    fn unindex_last(&mut self, page: PageId) {
+        let Some(by_page) = &mut self.by_page else { return };
+        let Some(numbers) = by_page.get_mut(&page) else { return };
+        numbers.pop();
+        if numbers.is_empty() {
+            by_page.remove(&page);
         }
     }
 
@@ -246,66 +288,79 @@ impl Chain {
         if base <= self.base {
             return;
         }
-        let keep = self.records.split_off(&base.advance(1));
-        let gone = std::mem::replace(&mut self.records, keep);
-        self.bytes -= gone.values().map(Record::len).sum::<usize>();
+        let count = self.above(base);
+        self.first += count as u64;
+        let (mut pages, mut unapplied) = (BTreeSet::new(), 0);
+        for record in self.linked.drain(..count) {
+            self.bytes -= record.len();
+            unapplied += if record.lsn > self.mark { record.len() } else { 0 };
+            pages.insert(record.page);
+        }
+        self.unapplied -= unapplied;
+        self.marked = self.marked.max(self.first);
+        self.mark = self.mark.max(base);
         if let Some(by_page) = &mut self.by_page {
-            let pages: BTreeSet<PageId> = gone.values().map(|r| r.page).collect();
             for page in pages {
-                let Some(lsns) = by_page.get_mut(&page) else { continue };
-                lsns.drain(..lsns.partition_point(|l| *l <= base));
-                if lsns.is_empty() {
+                let Some(numbers) = by_page.get_mut(&page) else { continue };
+                numbers.drain(..numbers.partition_point(|n| *n < self.first));
+                if numbers.is_empty() {
                     by_page.remove(&page);
                 }
             }
         }
+        while let Some(entry) = self.ahead.first_entry()
+            && *entry.key() <= base
+        {
+            let record = entry.remove();
+            self.bytes -= record.len();
+            self.ahead_bytes -= record.len();
+        }
         self.base = base;
         self.scl = self.scl.max(base);
-        self.mark = self.mark.max(base);
-        self.count();
         self.advance();
     }
 
     /// The last LSN of the chain at or below `at` (the base when nothing else is).
     #[must_use]
     pub fn point_at(&self, at: Lsn) -> Lsn {
-        let at = at.min(self.scl);
-        if at <= self.base {
-            return self.base;
-        }
-        self.records.range((Excluded(self.base), Included(at))).next_back().map_or(self.base, |(lsn, _)| *lsn)
+        self.above(at).checked_sub(1).map_or(self.base, |i| self.linked[i].lsn)
     }
 
-    /// Chain records in (after, through], oldest first, gaps left out: nothing above the SCL.
+    /// Chain records in (after, through], oldest first; nothing above the SCL.
     pub fn range(&self, after: Lsn, through: Lsn) -> impl Iterator<Item = &Record> {
-        let through = through.min(self.scl());
-        let after = after.max(self.base).min(through);
-        self.records
-            .range((Excluded(after), Included(through.max(Lsn(after.0 + 1)))))
-            .map(|(_, r)| r)
-            .filter(move |r| r.lsn <= through)
+        let from = self.above(after);
+        let to = self.above(through).max(from);
+        self.linked.range(from..to)
     }
 
     /// Every record held, gaps or not.
     pub fn all(&self) -> impl Iterator<Item = &Record> {
-        self.records.values()
+        self.linked.iter().chain(self.ahead.values())
     }
 
-    /// Pages with records in (after, through], in order of id.
+    /// Pages with chain records in (after, through], in order of id.
     pub fn pages_in(&self, after: Lsn, through: Lsn) -> impl Iterator<Item = PageId> {
-        let touched = move |lsns: &Vec<Lsn>| {
-            lsns.get(lsns.partition_point(|l| *l <= after)).is_some_and(|next| *next <= through)
+        let (from, to) = self.numbers(after, through);
+        let touched = move |numbers: &[u64]| {
+            // Mostly all of a page's records lie above, or none: look at the ends before searching.
+            let at = if numbers[0] >= from { 0 } else { numbers.partition_point(|n| *n < from) };
+            numbers.get(at).is_some_and(|n| *n < to)
         };
-        self.by_page.iter().flatten().filter(move |(_, lsns)| touched(lsns)).map(|(page, _)| *page)
+        self.by_page.iter().flatten().filter(move |(_, numbers)| touched(numbers)).map(|(page, _)| *page)
     }
 
-    /// Records of one page in (after, through], oldest first.
+    /// Numbers of the linked records in (after, through]: first, and one past the last.
+    fn numbers(&self, after: Lsn, through: Lsn) -> (u64, u64) {
+        (self.first + self.above(after) as u64, self.first + self.above(through) as u64)
+    }
+
+    /// Chain records of one page in (after, through], oldest first.
     #[must_use]
     pub fn of_page(&self, page: PageId, after: Lsn, through: Lsn) -> Vec<Record> {
-        let Some(lsns) = self.by_page.as_ref().and_then(|p| p.get(&page)) else { return Vec::new() };
-        let from = lsns.partition_point(|l| *l <= after);
-        let wanted = lsns[from..].iter().take_while(|l| **l <= through);
-        wanted.filter_map(|l| self.records.get(l)).cloned().collect()
+        let Some(numbers) = self.by_page.as_ref().and_then(|p| p.get(&page)) else { return Vec::new() };
+        let (from, to) = self.numbers(after, through);
+        let wanted = &numbers[numbers.partition_point(|n| *n < from)..numbers.partition_point(|n| *n < to)];
+        wanted.iter().map(|n| self.linked[(n - self.first) as usize].clone()).collect()
     }
 
     /// Frames of the chain in (after, through], at most `max_bytes` but at least one; true when that is all there is.

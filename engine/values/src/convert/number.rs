@@ -23,7 +23,8 @@ pub fn to_double(value: &Value, cx: &Context, warnings: &mut Warnings) -> Option
         Value::Text(_) | Value::Bytes(_) => {
             let bytes = value.as_bytes().unwrap_or_default();
             let (number, used) = parse_double(bytes);
-            if used == 0 || !blank(&bytes[used..]) || number.is_infinite() {
+            // Blanks alone are 0 without a word.
+            if !blank(&bytes[used..]) || number.is_infinite() {
                 warnings.push(truncated("DOUBLE", value));
             }
             number.clamp(f64::MIN, f64::MAX)

@@ -11,11 +11,10 @@ use crate::engine::Engine;
 use crate::error::Result;
 use crate::format::row;
 use crate::format::secondary::Entry;
-use crate::format::undo::Before;
 use crate::rows::entries;
 use crate::sync::KillSwitch;
 use crate::txn::registry::Newest;
-use crate::undo::read;
+use crate::undo::read::{self, Below};
 use btree::{Batch, Direction, OverflowRef};
 use protocol::page::PageId;
 use std::collections::BTreeSet;
@@ -149,7 +148,7 @@ impl Check<'_> {
                 self.find(format!("row {pk:02x?}: its undo record at {:?} is of another row", header.undo));
                 return Ok(());
             }
-            if record.before == Before::Nothing || !read::step_down(&mut version, &record.before)? {
+            if read::step_down(self.engine, &mut version).await? != Below::Version {
                 return Ok(());
             }
             self.report.versions += 1;

@@ -12,6 +12,7 @@ use crate::error::{EngineError, Result};
 use crate::format::{TxId, row};
 use crate::lock::LockMode;
 use crate::rows::{RowBatch, entries};
+use crate::sync::yield_now;
 use crate::txn::Txn;
 use btree::{Batch, Direction, Tree};
 use std::ops::Bound;
@@ -121,6 +122,7 @@ impl Dictionary {
                 self.build_row(txn, def, first, pk, version).await?;
             }
             self.kill().check(self.engine.env.now_us())?;
+            yield_now().await;
         }
         Ok(())
     }

@@ -22,6 +22,7 @@
 //! 1. Space is never reused while the page belongs to the transaction: a pointer to a record stays true to the end.
 //! 2. A page whose TxId is not the one looked for has been given up: that transaction is settled.
 
+use super::row::ROW_HEADER_BYTES;
 use super::{Damaged, Reader, TxId, UndoPtr, damaged, put_bytes, put_varint, u16_at, u64_at};
 use protocol::lsn::Lsn;
 use protocol::page::{PAGE_BYTES, PageId};
@@ -222,6 +223,32 @@ impl UndoRecord {
         }
         Ok(UndoRecord { flags, table, key, before, old_entries, old_overflow })
     }
+}
+
+/// Rebuilds in `row` (a whole version) the one that the record at `offset` says was below; false when there was none. Allocates nothing
+/// but what `row` grows by.
+pub(crate) fn step_down(page: &[u8; PAGE_BYTES], offset: u16, row: &mut Vec<u8>) -> Result<bool, Damaged> {
+    let bytes = raw(page, offset)?;
+    let mut r = Reader::new(&bytes[3..bytes.len() - 2], WHAT);
+    if r.u8()? != CHANGE {
+        return Ok(false);
+    }
+    r.varint()?;
+    r.bytes()?;
+    let (deleted, row_flags) = (r.u8()? != 0, r.u8()?);
+    let schema_version = r.varint()? as u16;
+    let (txid, undo) = (TxId(r.varint()?), UndoPtr(r.varint()?));
+    let (prefix, suffix) = (r.varint()?, r.varint()?);
+    let body = row.len().saturating_sub(ROW_HEADER_BYTES) as u64;
+    if prefix.checked_add(suffix).is_none_or(|both| both > body) {
+        return Err(damaged("undo record: the difference is longer than the row"));
+    }
+    let (start, end) = (ROW_HEADER_BYTES + prefix as usize, row.len() - suffix as usize);
+    row.splice(start..end, r.bytes()?.iter().copied());
+    row[1] = row_flags;
+    row[2..4].copy_from_slice(&schema_version.to_le_bytes());
+    super::row::set_header(row, txid, undo, deleted);
+    Ok(true)
 }
 
 /// The bytes of the record at `offset`, both lengths included and checked.

@@ -6,6 +6,7 @@ use crate::error::{EngineError, Result};
 use crate::format::slots::{self, Slot, SlotState};
 use crate::format::undo::UndoHeader;
 use crate::rows::revert;
+use crate::sync::yield_now;
 use crate::txn::registry::State;
 use btree::Decision;
 use protocol::page::PageId;
@@ -29,6 +30,8 @@ pub(super) async fn clean(engine: &Arc<Engine>, gone: &Abandoned) -> Result<()> 
             revert::revert_record(engine, gone.txid, ptr).await?;
             drop(pass);
             end = ptr.offset();
+            // Between any two records somebody else's turn: the dead are in no hurry.
+            yield_now().await;
             if engine.closing.load(Ordering::SeqCst) {
                 return Err(EngineError::Closed);
             }

@@ -9,6 +9,7 @@ use crate::format::undo::{
 };
 use crate::format::{UndoPtr, row};
 use crate::rows::{chains, entries};
+use crate::sync::yield_now;
 use btree::{Decision, Room};
 use protocol::page::PageId;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ pub(super) async fn purge(engine: &Arc<Engine>, committed: &Committed) -> Result
                 purge_record(engine, committed, &record, UndoPtr::new(*page, at)).await?;
             }
             at = next;
+            yield_now().await;
         }
     }
     Ok(())

@@ -13,6 +13,7 @@ use crate::rows::keys::{self, FromRow};
 use crate::rows::scan::successor;
 use crate::txn::Txn;
 use crate::txn::registry::Newest;
+use crate::undo::read::{self, Below};
 use btree::{Batch, Decision, Direction, Room};
 use protocol::lsn::Lsn;
 use protocol::mutant;
@@ -273,9 +274,9 @@ pub(crate) async fn settle_below(
             break;
         }
         upper = (h.txid, h.undo);
-        below = match crate::undo::read::record(engine, h.undo, h.txid).await? {
-            Some(record) if crate::undo::read::step_down(&mut version, &record.before)? => Some(version),
-            _ => None,
+        below = match read::step_down(engine, &mut version).await? {
+            Below::Version => Some(version),
+            Below::Nothing | Below::Gone => None,
         };
     }
     remove(table, no, key).await

@@ -12,7 +12,7 @@ use crate::error::{EngineError, Result};
 use crate::format::undo::{Before, REVERTED, UndoHeader, UndoRecord, record_before as before_in_page};
 use crate::format::{TxId, UndoPtr, row};
 use crate::rows::{chains, change, entries};
-use crate::undo::read;
+use crate::undo::read::{self, Below};
 use btree::{Decision, Room};
 use protocol::page::PageId;
 use std::sync::Arc;
@@ -67,7 +67,7 @@ pub(crate) async fn revert_record(engine: &Arc<Engine>, txid: TxId, ptr: UndoPtr
         return read::set_flag(engine, ptr, txid, REVERTED).await;
     };
     let mut below = current.clone();
-    let below = read::step_down(&mut below, &record.before)?.then_some(below);
+    let below = (read::step_down(engine, &mut below).await? == Below::Version).then_some(below);
     restore_entries(engine, &table, &record, &current, below.as_ref()).await?;
     restore_row(engine, &table, &record, below, txid, ptr).await?;
     engine.counts.reverted.fetch_add(1, Ordering::Relaxed);

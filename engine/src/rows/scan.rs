@@ -6,6 +6,7 @@ use crate::format::secondary::Entry;
 use crate::lock::LockMode;
 use crate::rows::batch::{ColumnSet, RowBatch};
 use crate::rows::seen::{self, Look};
+use crate::sync::yield_now;
 use crate::txn::Txn;
 use btree::{Batch, Cursor, Direction};
 use std::ops::Bound;
@@ -60,6 +61,7 @@ pub struct Scan {
     columns: ColumnSet,
     batch_rows: usize,
     wanted: usize,
+    refills: u32,
 }
 
 impl Txn {
@@ -96,6 +98,7 @@ impl Txn {
             columns,
             batch_rows: BATCH_ROWS,
             wanted: FIRST_ENTRIES,
+            refills: 0,
         }
     }
 }
@@ -134,6 +137,10 @@ impl Scan {
     /// Copies the next entries; false at the end.
     async fn refill(&mut self, txn: &mut Txn) -> Result<bool> {
         txn.check_killed()?;
+        self.refills += 1;
+        if self.refills.is_multiple_of(4) {
+            yield_now().await;
+        }
         // The view is open before anything is copied.
         txn.check_index(&self.table, self.index_no, self.lock)?;
         self.entries.clear();

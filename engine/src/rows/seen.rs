@@ -2,10 +2,9 @@
 
 use crate::engine::Engine;
 use crate::error::Result;
-use crate::format::undo::Before;
 use crate::format::{TxId, row};
 use crate::txn::registry::Sight;
-use crate::undo::read;
+use crate::undo::read::{self, Below};
 use protocol::lsn::Lsn;
 
 /// Whose eyes.
@@ -59,12 +58,10 @@ pub(crate) async fn walk(engine: &Engine, eyes: Eyes, version: &mut Vec<u8>) -> 
             Look::Gone => return Ok(Walk::Nothing),
             Look::Below => {}
         }
-        let header = row::header(version)?;
-        let Some(record) = read::record(engine, header.undo, header.txid).await? else {
-            return Ok(Walk::Again);
-        };
-        if record.before == Before::Nothing || !read::step_down(version, &record.before)? {
-            return Ok(Walk::Nothing);
+        match read::step_down(engine, version).await? {
+            Below::Version => {}
+            Below::Nothing => return Ok(Walk::Nothing),
+            Below::Gone => return Ok(Walk::Again),
         }
     }
 }

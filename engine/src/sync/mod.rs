@@ -9,4 +9,4 @@ mod parker;
 
 pub(crate) use gate::Gate;
 pub use kill::KillSwitch;
-pub(crate) use parker::{Event, Parker, WaitEnd, wait};
+pub(crate) use parker::{Event, Parker, WaitEnd, wait, yield_now};

@@ -135,3 +135,16 @@ impl Event {
         .await;
     }
 }
+
+/// Lets other tasks run: long loops over pages in memory never wait otherwise.
+pub(crate) async fn yield_now() {
+    let mut yielded = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}

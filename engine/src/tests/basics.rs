@@ -136,7 +136,7 @@ fn rows_are_found_again_after_a_crash() {
         assert_eq!(batch.len(), (0..300).filter(|i| i % 7 == 3).count());
         assert!(batch.iter().all(|r| r.value(1) == Value::Int(3)));
         txn.rollback().await.unwrap();
-        executor.settle().await;
+        engine.env.sleep(1_000_000).await;
         let report = whole(&engine, &t).await;
         assert_eq!((report.rows, report.entries), (300, 300));
     });

@@ -5,11 +5,11 @@
 
 use crate::engine::Engine;
 use crate::error::Result;
-use crate::format::UndoPtr;
 use crate::format::slots::{self, SlotState};
 use crate::format::undo::OFF_COMMIT;
 use crate::history::Committed;
 use crate::rows::revert;
+use crate::sync::yield_now;
 use crate::txn::Txn;
 use crate::txn::registry::State;
 use crate::undo::log::{Mark, UndoLog};
@@ -105,6 +105,7 @@ impl Txn {
         }
         let engine = Arc::clone(&self.engine);
         let txid = log.txid;
+        let mut done = 0_u64;
         for page in log.pages.iter().rev() {
             let mut end = revert::page_end(&engine, *page, txid).await?;
             while let Some(ptr) = revert::record_before(&engine, *page, txid, end).await? {
@@ -113,12 +114,15 @@ impl Txn {
                 }
                 revert::revert_record(&engine, txid, ptr).await?;
                 end = ptr.offset();
+                done += 1;
+                if done.is_multiple_of(16) {
+                    yield_now().await;
+                }
             }
             if *page == mark.page {
                 break;
             }
         }
-        debug_assert_ne!(txid.0, 0, "{:?}", UndoPtr::NONE);
         Ok(())
     }
 

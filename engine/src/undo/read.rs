@@ -2,8 +2,8 @@
 
 use crate::engine::Engine;
 use crate::error::{EngineError, Result};
-use crate::format::undo::{Before, OFF_FLAGS, UndoHeader, UndoRecord};
-use crate::format::{TxId, UndoPtr, row};
+use crate::format::undo::{self, OFF_FLAGS, UndoHeader, UndoRecord};
+use crate::format::{TxId, UndoPtr, damaged, row};
 use btree::Decision;
 use buffer_pool::{Mtr, PageNo};
 use protocol::redo::Op;
@@ -26,23 +26,34 @@ pub(crate) async fn record(engine: &Engine, ptr: UndoPtr, txid: TxId) -> Result<
     .map_err(|d| EngineError::corrupt(ptr.page(), d.what))
 }
 
-/// Rebuilds in `row` the version below it; false when there is none. `row` is the whole newer version.
-pub(crate) fn step_down(row: &mut Vec<u8>, before: &Before) -> Result<bool> {
-    let Before::Version { deleted, schema_version, txid, undo, row_flags, prefix, suffix, middle } = before
-    else {
-        return Ok(false);
-    };
-    let body = row.len() - row::ROW_HEADER_BYTES;
-    if prefix + suffix > body {
-        return Err(crate::format::damaged("undo record: the difference is longer than the row").into());
+/// What lies below a version.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Below {
+    /// The buffer holds it now.
+    Version,
+    /// There was no row.
+    Nothing,
+    /// The undo page is no longer the transaction's: it was rolled back, or purged.
+    Gone,
+}
+
+/// Rebuilds in `row`, a whole version, the one below it.
+pub(crate) async fn step_down(engine: &Engine, row: &mut Vec<u8>) -> Result<Below> {
+    let header = row::header(row)?;
+    let (ptr, txid) = (header.undo, header.txid);
+    if ptr == UndoPtr::NONE {
+        return Ok(Below::Gone);
     }
-    let start = row::ROW_HEADER_BYTES + prefix;
-    let end = row.len() - suffix;
-    row.splice(start..end, middle.iter().copied());
-    row[1] = *row_flags;
-    row[2..4].copy_from_slice(&schema_version.to_le_bytes());
-    row::set_header(row, *txid, *undo, *deleted);
-    Ok(true)
+    let pin = engine.pool.pin(ptr.page()).await?;
+    pin.read(|bytes| match UndoHeader::decode(bytes) {
+        Some(header) if header.txid == txid && ptr.offset() < header.used => {
+            let found = undo::step_down(bytes, ptr.offset(), row)?;
+            Ok(if found { Below::Version } else { Below::Nothing })
+        }
+        Some(header) if header.txid == txid => Err(damaged("undo pointer beyond the end of its page")),
+        _ => Ok(Below::Gone),
+    })?
+    .map_err(|d| EngineError::corrupt(ptr.page(), d.what))
 }
 
 /// Sets a flag of a record, if its page is still the transaction's.

@@ -1,4 +1,4 @@
-//! What a connection asks of SQL, as two traits: the product's are [`sql::session`]'s types, the connection's own tests have a small one.
+//! What a connection asks of SQL, as two traits: the product's are SQL's own types, the connection's own tests have a small one.
 //!
 //! The seam exists so that packets, authentication, TLS, time limits and shutdown are tested without a volume underneath. It costs
 //! nothing: everything is generic, no future is boxed.

@@ -93,7 +93,7 @@ mod tests {
     #[test]
     fn the_parts_make_the_whole() {
         let bounds = Bounds { pool: 128 << 20, nodes: 600 << 20, queries: 256 << 20, sessions: 1 };
-        assert_eq!(bounds.total(), (128 + 600 + 256 + 64 << 20) + 1);
+        assert_eq!(bounds.total(), ((128 + 600 + 256 + 64) << 20) + 1);
         assert!(bounds.to_string().starts_with("at most 1049 MiB: pages 128, storage nodes 600,"));
         assert!(resident_bytes().is_some_and(|bytes| bytes > 1 << 20));
         assert!(

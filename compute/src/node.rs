@@ -10,8 +10,12 @@ use engine::Engine;
 use protocol::env::Env;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::runtime::Runtime;
 use volume::Volume;
+
+/// How long the engine may take to settle when the process ends; a stalled quorum must not hold it up.
+const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 
 /// Why the node did not open. Displays as one line.
 #[derive(Debug, thiserror::Error)]
@@ -92,7 +96,10 @@ impl Node {
 
     /// Closes in reverse order; what was acknowledged is durable already.
     pub fn close(&self, runtime: &Runtime) {
-        runtime.block_on(self.engine.shutdown());
+        let orderly = async { tokio::time::timeout(CLOSE_LIMIT, self.engine.shutdown()).await };
+        if runtime.block_on(orderly).is_err() {
+            tracing::warn!("the log did not settle in time; nothing acknowledged is lost");
+        }
         self.volume.close();
     }
 }

@@ -33,10 +33,12 @@ pub enum StartError {
     #[error("{0}: not an address")]
     Address(String),
     /// A port that cannot be had.
-    #[error("cannot listen on {address}: {}", listen_problem(source))]
+    #[error("cannot listen on {address}{what}: {}", listen_problem(source))]
     Listen {
         /// The address.
         address: SocketAddr,
+        /// What for, if not for clients.
+        what: &'static str,
         /// What the system says.
         source: io::Error,
     },
@@ -112,7 +114,7 @@ fn run_until_stopped(invocation: &Invocation) -> Result<(), StartError> {
     let started = Instant::now();
     let settings = &invocation.settings;
     let runtime = build_runtime(settings).map_err(StartError::Runtime)?;
-    let (listener, address) = bind(&runtime, &settings.bind_address, settings.port)?;
+    let (listener, address) = bind(&runtime, &settings.bind_address, settings.port, "")?;
     let metrics_listener = bind_metrics(&runtime, settings)?;
     let env: Arc<dyn Env> = Arc::new(TokioEnv::new(runtime.handle().clone()));
     let registry = Arc::new(Registry::new(settings.max_connections as usize));
@@ -171,13 +173,18 @@ fn build_runtime(settings: &Settings) -> io::Result<Runtime> {
         .build()
 }
 
-fn bind(runtime: &Runtime, host: &str, port: u64) -> Result<(TcpListener, SocketAddr), StartError> {
+fn bind(
+    runtime: &Runtime,
+    host: &str,
+    port: u64,
+    what: &'static str,
+) -> Result<(TcpListener, SocketAddr), StartError> {
     let name = format!("{host}:{port}");
     let resolved = (host, port as u16).to_socket_addrs().ok().and_then(|mut all| all.next());
     let address = resolved.ok_or(StartError::Address(name))?;
     let _context = runtime.enter();
-    let listener = server::listen(address).map_err(|source| StartError::Listen { address, source })?;
-    let bound = listener.local_addr().map_err(|source| StartError::Listen { address, source })?;
+    let listener = server::listen(address).map_err(|source| StartError::Listen { address, what, source })?;
+    let bound = listener.local_addr().map_err(|source| StartError::Listen { address, what, source })?;
     Ok((listener, bound))
 }
 
@@ -191,7 +198,7 @@ fn bind_metrics(
     }
     let (host, port) = text.rsplit_once(':').ok_or_else(|| StartError::Address(text.clone()))?;
     let port = port.parse().map_err(|_| StartError::Address(text.clone()))?;
-    bind(runtime, host, port).map(Some)
+    bind(runtime, host, port, " for metrics (--sextant-metrics-address)").map(Some)
 }
 
 /// A non-loopback address is refused while any account has an empty password.

@@ -21,10 +21,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// User and host of an account.
+type AccountName = (String, String);
+/// The stored string a digest belongs to, and the digest.
+type Learnt = (Vec<u8>, FastDigest);
+
 /// What full authentications have taught: the fast digest of an account's stored string. Bounded by the number of accounts.
 #[derive(Debug, Default)]
 pub(crate) struct FastDigests {
-    known: RwLock<HashMap<(String, String), (Vec<u8>, FastDigest)>>,
+    known: RwLock<HashMap<AccountName, Learnt>>,
 }
 
 impl FastDigests {

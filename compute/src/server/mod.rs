@@ -55,6 +55,18 @@ pub struct Shared<B> {
     stop: Notify,
 }
 
+/// A connection's place in the registry, given back however its task ends.
+struct Place {
+    registry: Arc<Registry>,
+    entry: Arc<Entry>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.registry.leave(&self.entry);
+    }
+}
+
 impl<B> std::fmt::Debug for Shared<B> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "server with {:?}", self.registry.counts())
@@ -157,10 +169,10 @@ impl<B: Backend> Shared<B> {
             let _ = socket.try_write(&out);
             return;
         };
+        let place = Place { registry: self.registry.clone(), entry: entry.clone() };
         tokio::spawn(async move {
-            let registry = self.registry.clone();
-            connection::serve(self, socket, entry.clone()).await;
-            registry.leave(&entry);
+            connection::serve(self, socket, entry).await;
+            drop(place);
         });
     }
 

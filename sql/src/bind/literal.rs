@@ -147,9 +147,15 @@ pub(crate) fn type_of(value: &Value, connection: Collation) -> Ty {
     }
 }
 
+/// Is a text, read as a number, without decimals?
+pub(crate) fn is_whole(text: &[u8]) -> bool {
+    Decimal::parse(text).value.scale() == 0
+}
+
 /// Do two parameter values bind alike?
 pub(crate) fn same_class(a: &Value, b: &Value) -> bool {
     match (a, b) {
+        (Value::Text(x), Value::Text(y)) => is_whole(x.as_bytes()) == is_whole(y.as_bytes()),
         (Value::DateTime(_), Value::DateTime(_)) => true,
         (Value::Decimal(x), Value::Decimal(y)) => x.scale() == y.scale() && x.precision() == y.precision(),
         _ => std::mem::discriminant(a) == std::mem::discriminant(b),

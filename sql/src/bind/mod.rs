@@ -108,9 +108,11 @@ impl<'a> Binder<'a> {
     }
 
     fn param(&self, n: u16) -> Typed {
+        // Text is as wide as any VARCHAR, whatever this execution's value: the metadata must stand for all.
+        let collation = self.context.settings.collation_connection;
         let ty = match self.params.get(usize::from(n)) {
-            Some(value) => literal::type_of(value, self.context.settings.collation_connection),
-            None => Ty::text(16_383, self.context.settings.collation_connection, derivation::COERCIBLE),
+            None | Some(Value::Text(_)) => Ty::text(16_383, collation, derivation::COERCIBLE),
+            Some(value) => literal::type_of(value, collation).or_null(true),
         };
         Typed::new(Node::Param(n), ty)
     }

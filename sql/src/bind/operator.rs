@@ -127,9 +127,28 @@ fn binary(b: &mut Binder<'_>, op: BinaryOp, left: &Expr, right: &Expr) -> Result
         let ty = if bytes { l.ty } else { Ty::uint(21) };
         return Ok(Typed::new(Node::Bits { op, left: l, right: r }, ty.or_null(nullable)));
     }
+    let (lt, rt) = (l.ty, r.ty);
+    let (l, r) = (Box::new(number_param(b, *l, &rt)), Box::new(number_param(b, *r, &lt)));
     let ty = arithmetic_type(b, op, &l.ty, &r.ty);
     let nullable = nullable || matches!(op, Div | IntDiv | Mod);
     Ok(Typed::new(Node::Arith { op, left: l, right: r }, ty.or_null(nullable)))
+}
+
+/// A parameter sent as text beside an exact number is an exact number too, as MySQL has it: whole beside a whole one unless its text has
+/// decimals ([`super::literal::same_class`] binds again when that changes).
+fn number_param(b: &Binder<'_>, operand: Typed, other: &Ty) -> Typed {
+    use crate::ast::CastType;
+    let Node::Param(n) = operand.node else { return operand };
+    let Some(Value::Text(text)) = b.params.get(usize::from(n)) else { return operand };
+    let whole = super::literal::is_whole(text.as_bytes());
+    let (to, ty) = match other.class() {
+        Class::Int if whole => (CastType::Signed, Ty::int(21)),
+        Class::Int | Class::Decimal => {
+            (CastType::Decimal { precision: 65, scale: 30 }, Ty::decimal(65, 30, false))
+        }
+        _ => return operand,
+    };
+    Typed::new(Node::Cast { expr: Box::new(operand), to }, ty.or_null(true))
 }
 
 fn arithmetic_type(b: &Binder<'_>, op: BinaryOp, l: &Ty, r: &Ty) -> Ty {

@@ -22,7 +22,7 @@
 //! | [`device`] | the contract: operations, completions, errors, counters, the waker, the choice of back-end |
 //! | [`aligned`] | 4096-aligned owned buffers and their pool |
 //! | [`ring`] | io_uring: one ring, one thread, registered files |
-//! | [`file`] | opening, preallocating, the thread back-end, folder locks, free space, directory syncs |
+//! | [`mod@file`] | opening, preallocating, the thread back-end, folder locks, free space, directory syncs |
 //!
 //! The second-level page cache (a victim cache of the buffer pool on this device) will sit beside these modules as
 //! `cache`, `index`, `admission`, `eviction` and `layout`; it is a later wave and nothing here stands in for it.

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Records MySQL's answers to the conversions of this crate: oracle.py HOST PORT tests/golden
 
-Each golden line is tab-separated: the case, then what MySQL said. Values are written KIND:TEXT (see tests/golden.rs):
-i integer, u unsigned, n decimal, f double, s text, b hex bytes, D date, T time, P datetime. Durability is switched off for the session's
-server variables it may set; the server should be one made for this.
+Each golden line is tab-separated: the case, then what MySQL said. Values are written KIND:TEXT (see tests/store.rs):
+i integer, u unsigned, n decimal, f double, s text, b hex bytes, D date, T time, P datetime. It creates a schema values_oracle and temporary tables in it;
+the server should be one made for this.
 """
 import sys
 
@@ -140,23 +140,6 @@ def record_orders(server, folder):
     with open(folder + "/orders.txt", "w") as out:
         for row in rows:
             out.write(" ".join(x.decode() if isinstance(x, bytes) else str(x) for x in row) + "\n")
-
-
-def record_expressions(server, folder):
-    import os
-    out = open(folder + "/expressions.txt", "w", encoding="utf-8")
-    server.run("set sql_mode = '%s'" % STRICT)
-    for line in open(folder + "/expressions.in", encoding="utf-8"):
-        line = line.strip()
-        if not line or line.startswith("#"):
-            continue
-        try:
-            got = quote(server.run("select " + line)[0][0])
-            said = server.warnings()
-        except pymysql.err.MySQLError as e:
-            got, said = "ERR", "Error %d %s" % e.args
-        out.write("\t".join((line, got, said)) + "\n")
-    out.close()
 
 
 def main():

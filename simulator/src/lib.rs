@@ -9,7 +9,7 @@
 //! | [`plan`] | what one seed draws: sizes, rates, classes of faults |
 //! | [`director`] | the heap of events, and who is called next |
 //! | `net`, [`disk`], `host`, `compute` | links, disks, machines, processes |
-//! | `faults` | when faults strike, healing, the last audit |
+//! | `faults`, `drill` | when faults strike, healing, the last audit; scripted disasters |
 //! | [`oracle`], `check` | the one history, and what must be true of it |
 //! | [`crash_points`] | engine and trees: a crash at every CPL of a recorded trace |
 //! | [`run`], [`shrink`] | a seed as a test: panics are failures; fewer faults, same failure |
@@ -21,6 +21,7 @@ mod compute;
 pub mod crash_points;
 mod director;
 pub mod disk;
+mod drill;
 mod faults;
 mod host;
 mod net;
@@ -31,7 +32,7 @@ mod run;
 mod trace;
 
 pub use director::{Director, Report};
-pub use plan::{Class, Plan};
+pub use plan::{Class, Drill, Plan};
 pub use rng::Rng;
 pub use run::{run, shrink};
 

@@ -10,7 +10,9 @@ use protocol::env::BoxFuture;
 use std::sync::Arc;
 use values::{ColumnType, TypeKind, Value};
 
+mod access;
 mod ddl;
+mod limits;
 mod rows;
 mod transactions;
 

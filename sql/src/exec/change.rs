@@ -59,6 +59,7 @@ pub(crate) async fn run(plan: &ChangePlan, run: &mut Run<'_>) -> Result<Changed>
             }
         }
         if !more || enough {
+            cursor.close(run);
             return Ok(out);
         }
     }

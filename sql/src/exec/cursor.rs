@@ -4,7 +4,17 @@ use super::Run;
 use crate::error::Result;
 use crate::plan::access::Access;
 use crate::plan::interval::Interval;
-use engine::{ColumnSet, Direction, KeyRange, LockMode, RowBatch, RowRef, RowView, Scan};
+use engine::{Direction, KeyRange, LockMode, RowBatch, RowRef, RowView, Scan};
+
+/// Buffers that a session keeps between statements, so that a point read allocates nothing.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    batch: RowBatch,
+    key: Vec<u8>,
+}
+
+/// A kept batch is at most so large: a parked session stays small.
+const KEEP_BYTES: usize = 8 << 10;
 
 /// A position in the rows of an access path.
 pub(crate) struct Cursor {
@@ -31,22 +41,26 @@ impl Cursor {
         let mut cursor = Cursor {
             ranges: Vec::new(),
             scan: None,
-            batch: batch_for(access),
+            batch: std::mem::take(&mut run.scratch.batch),
             at: 0,
             started: false,
             lock,
             batch_rows: few.filter(|n| *n < 64).map(|n| n.max(1) as usize),
         };
+        cursor.batch.clear();
+        cursor.batch.set_columns(access.column_set.clone());
         if access.impossible {
             return Ok(cursor);
         }
         if access.unique_point {
-            let mut key = Vec::with_capacity(32);
+            let mut key = std::mem::take(&mut run.scratch.key);
+            key.clear();
             let usable = access.point_key(&mut run.constant(), &mut key)?;
             match usable {
                 Some(false) => return Ok(cursor),
                 Some(true) => {
                     run.txn.get(&access.table, access.index, &key, lock, &mut cursor.batch).await?;
+                    run.scratch.key = key;
                     return Ok(cursor);
                 }
                 None => {}
@@ -84,7 +98,7 @@ impl Cursor {
     fn start(&self, run: &mut Run<'_>, access: &Access, range: Interval) -> Result<Scan> {
         let range = KeyRange { lower: range.lower, upper: range.upper };
         let direction = if access.backward { Direction::Backward } else { Direction::Forward };
-        let columns = ColumnSet::of(access.columns.iter().copied());
+        let columns = access.column_set.clone();
         let mut scan = run.txn.scan(&access.table, access.index, &range, direction, self.lock, columns);
         if let Some(rows) = self.batch_rows {
             scan.batch_rows(rows);
@@ -97,14 +111,16 @@ impl Cursor {
         self.batch.row(self.at)
     }
 
+    /// Gives the buffers back to the session.
+    pub(crate) fn close(mut self, run: &mut Run<'_>) {
+        if self.batch.bytes() <= KEEP_BYTES {
+            self.batch.clear();
+            run.scratch.batch = self.batch;
+        }
+    }
+
     /// The same, to keep.
     pub(crate) fn row_ref(&self) -> RowRef {
         self.batch.row_ref(self.at)
     }
-}
-
-fn batch_for(access: &Access) -> RowBatch {
-    let mut batch = RowBatch::new();
-    batch.set_columns(ColumnSet::of(access.columns.iter().copied()));
-    batch
 }

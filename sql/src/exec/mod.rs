@@ -41,6 +41,7 @@ pub(crate) struct Run<'a> {
     pub(crate) context: &'a mut Context,
     pub(crate) params: &'a [Value],
     pub(crate) memory: Memory,
+    pub(crate) scratch: &'a mut cursor::Scratch,
     /// Rows since the last look at KILL.
     pub(crate) ticks: u32,
 }

@@ -99,8 +99,8 @@ async fn stream_table(
         (access.filter.is_none() && plan.having.is_none()).then(|| window.skip.saturating_add(window.take));
     let mut cursor = Cursor::open(run, access, plan.lock, few).await?;
     let format = Format::of(run);
-    let mut computed = vec![Value::Null; plan.items.len()];
     let plain = plan.items.iter().all(|i| matches!(i.node, Node::Column(_)));
+    let mut computed = if plain { Vec::new() } else { vec![Value::Null; plan.items.len()] };
     let mut found = 0u64;
     while cursor.next(run, access).await? {
         let full = {
@@ -135,6 +135,7 @@ async fn stream_table(
             break;
         }
     }
+    cursor.close(run);
     Ok(found)
 }
 
@@ -255,7 +256,7 @@ async fn collect_table(
             }
         }
     }
-    drop(cursor);
+    cursor.close(run);
     if let (Some(groups), Some(spec)) = (groups, &plan.group) {
         let rows = groups.finish(spec, run)?;
         collect_groups(plan, rows, &mut collector, run).await?;

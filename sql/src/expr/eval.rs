@@ -159,8 +159,10 @@ impl Typed {
             Node::InRows { left, rows, not } => truth(in_rows(left, rows, e)?.map(|b| b != *not)),
             Node::Like { .. } => self.like(e)?,
             Node::Case { operand, whens, otherwise } => {
-                let value = case(operand.as_deref(), whens, otherwise.as_deref(), e)?;
-                numeric::coerce(value, &self.ty, e)?
+                match case(operand.as_deref(), whens, otherwise.as_deref(), e)? {
+                    Some(chosen) => crate::function::control::coerced(chosen, &self.ty, e)?,
+                    None => Value::Null,
+                }
             }
             Node::Cast { expr, to } => super::cast::cast(expr, to, &self.ty, e)?,
             Node::Same(inner) => inner.eval(e)?,
@@ -351,12 +353,13 @@ fn in_rows(left: &[Typed], rows: &[Vec<(Rule, Typed)>], e: &mut Eval<'_>) -> Res
     Ok(out)
 }
 
-fn case(
+/// The branch that is taken; `None`: none, and so NULL.
+fn case<'a>(
     operand: Option<&Typed>,
-    whens: &[(Rule, Typed, Typed)],
-    otherwise: Option<&Typed>,
+    whens: &'a [(Rule, Typed, Typed)],
+    otherwise: Option<&'a Typed>,
     e: &mut Eval<'_>,
-) -> Result<Value> {
+) -> Result<Option<&'a Typed>> {
     let value = operand.map(|o| o.eval(e)).transpose()?;
     for (rule, when, then) in whens {
         let hit = match &value {
@@ -367,8 +370,8 @@ fn case(
             None => when.holds(e)?,
         };
         if hit {
-            return then.eval(e);
+            return Ok(Some(then));
         }
     }
-    otherwise.map_or(Ok(Value::Null), |o| o.eval(e))
+    Ok(otherwise)
 }

@@ -17,6 +17,16 @@ fn number(operand: &Typed, e: &mut Eval<'_>) -> Result<Value> {
     as_number(value, &operand.ty, e)
 }
 
+/// The operand of DIV: text is an exact number there.
+fn exact_number(operand: &Typed, e: &mut Eval<'_>) -> Result<Value> {
+    let value = operand.eval(e)?;
+    if value.as_bytes().is_some() && !operand.ty.hex {
+        let decimal = e.with(|cx, warnings| values::convert::number::to_decimal(&value, cx, warnings))?;
+        return Ok(decimal.map_or(Value::Null, Value::Decimal));
+    }
+    as_number(value, &operand.ty, e)
+}
+
 pub(crate) fn as_number(value: Value, ty: &Ty, e: &mut Eval<'_>) -> Result<Value> {
     match value {
         Value::Int(_) | Value::UInt(_) | Value::Decimal(_) | Value::Double(_) | Value::Null => Ok(value),
@@ -37,7 +47,10 @@ pub(crate) fn arithmetic(
     ty: &Ty,
     e: &mut Eval<'_>,
 ) -> Result<Value> {
-    let (l, r) = (number(left, e)?, number(right, e)?);
+    let (l, r) = match op {
+        BinaryOp::IntDiv => (exact_number(left, e)?, exact_number(right, e)?),
+        _ => (number(left, e)?, number(right, e)?),
+    };
     let op = match op {
         BinaryOp::Add => Op::Add,
         BinaryOp::Sub => Op::Sub,
@@ -110,7 +123,15 @@ pub(crate) fn negate(inner: &Typed, ty: &Ty, e: &mut Eval<'_>) -> Result<Value> 
 /// The operand as 64 bits.
 fn operand_bits(operand: &Typed, e: &mut Eval<'_>) -> Result<Option<u64>> {
     let value = operand.eval(e)?;
-    let value = as_number(value, &operand.ty, e)?;
+    let value = match value {
+        Value::Bytes(_) if operand.ty.hex => as_number(value, &operand.ty, e)?,
+        // Decimals and doubles are read as BIGINT: what is larger is the largest.
+        Value::Decimal(_) | Value::Double(_) | Value::Float(_) => {
+            let bigint = Ty::int(21);
+            e.with(|cx, warnings| values::convert::cast::cast(&value, &operand.ty.col, &bigint.col, cx, warnings))?
+        }
+        other => other,
+    };
     let wide = match value {
         Value::Null => return Ok(None),
         other => e.with(|cx, warnings| values::convert::number::to_integer(&other, cx, warnings))?,

@@ -137,7 +137,8 @@ fn coalesced(args: &mut [Typed], infer: &Infer<'_>) -> Ty {
     common(args, infer).or_null(args.iter().all(|a| a.ty.nullable))
 }
 
-fn coerced(arg: &Typed, ty: &Ty, e: &mut Eval<'_>) -> Result<Value> {
+/// The value of `arg` as the type that holds all of several arguments.
+pub(crate) fn coerced(arg: &Typed, ty: &Ty, e: &mut Eval<'_>) -> Result<Value> {
     let value = arg.eval(e)?;
     if ty.is_text() && !value.is_null() && value.as_bytes().is_none() {
         // The text of a number or temporal is its own type's (its scale counts).

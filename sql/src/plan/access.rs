@@ -13,7 +13,7 @@ use super::interval::Interval;
 use crate::ast::{BinaryOp, HintKind, IndexHint};
 use crate::error::{Result, SqlError};
 use crate::expr::{Eval, Node, Typed};
-use engine::{IndexDef, TableDef};
+use engine::{ColumnSet, IndexDef, TableDef};
 use std::ops::Bound;
 use std::sync::Arc;
 use values::KeyPart;
@@ -44,6 +44,8 @@ pub(crate) struct Access {
     pub(crate) ordered: bool,
     /// Columns that somebody reads.
     pub(crate) columns: Vec<usize>,
+    /// The same for the engine.
+    pub(crate) column_set: ColumnSet,
     pub(crate) filter: Option<Typed>,
     /// Names of indexes that could have been used.
     pub(crate) possible: Vec<usize>,
@@ -110,10 +112,19 @@ pub(crate) fn choose(table: &Arc<TableDef>, wanted: Wanted<'_>) -> Result<Access
         sorted: best.sorted.is_some() || (wanted.order.is_empty()) || best.unique_point,
         covering: best.covering,
         ordered: best.sorted.is_some() && !wanted.order.is_empty(),
+        column_set: column_set(table, best.index, &wanted.columns),
         columns: wanted.columns,
         filter,
         possible,
     })
+}
+
+/// Rows of the clustered index that always fit their page need no list of columns: nothing of them lies elsewhere. A secondary index
+/// needs it to tell whether its entries cover the read.
+fn column_set(table: &TableDef, index: usize, columns: &[usize]) -> ColumnSet {
+    const SHORT_ROW: u64 = 3000;
+    let longest: u64 = table.columns.iter().map(|c| c.ty.max_bytes()).sum();
+    if index == 0 && longest <= SHORT_ROW { ColumnSet::All } else { ColumnSet::of(columns.iter().copied()) }
 }
 
 /// The conjuncts of a WHERE clause.

@@ -243,7 +243,7 @@ impl Session {
     /// The pieces an executor works with.
     fn start_run<'a>(&'a mut self, params: &'a [Value], wait: LockWait) -> Run<'a> {
         self.transaction();
-        let Session { server, context, txn, kill, .. } = self;
+        let Session { server, context, txn, kill, scratch, .. } = self;
         let txn = txn.as_mut().expect("invariant: begun above");
         txn.start_statement();
         txn.set_lock_wait(wait);
@@ -255,6 +255,7 @@ impl Session {
             context,
             params,
             memory: Memory::new(server.memory.clone()),
+            scratch,
             ticks: 0,
         }
     }

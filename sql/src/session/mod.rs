@@ -99,6 +99,7 @@ impl Server {
             privileges: None,
             globals_seen: 0,
             deprecated: Vec::new(),
+            scratch: crate::exec::cursor::Scratch::default(),
             multi_statements: info.multi_statements,
             closing: false,
             schema_changed: false,
@@ -173,6 +174,7 @@ pub struct Session {
     privileges: Option<(u64, Option<Account>)>,
     /// Warnings of the parser for the statement about to run.
     deprecated: Vec<&'static str>,
+    scratch: crate::exec::cursor::Scratch,
     /// The version of the global values that `context.globals` holds.
     globals_seen: u64,
     multi_statements: bool,

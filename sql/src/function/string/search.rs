@@ -83,7 +83,7 @@ pub(super) fn strcmp(args: &[Typed], _: &Ty, e: &mut Eval<'_>) -> Result<Value> 
 /// FIELD compares as strings if all are, as numbers otherwise; NULL equals nothing.
 pub(super) fn field(args: &[Typed], _: &Ty, e: &mut Eval<'_>) -> Result<Value> {
     let first = args[0].eval(e)?;
-    let strings = args.iter().all(|a| a.ty.is_text());
+    let strings = args.iter().all(|a| a.ty.is_text() || a.ty.null);
     for (i, arg) in args.iter().enumerate().skip(1) {
         let value = arg.eval(e)?;
         let rule = if strings { rule_of(&args[0].ty, &arg.ty)? } else { Rule::Double };

@@ -92,6 +92,7 @@ impl Node {
             let before = segment.claim();
             let rotted = before > segment.chain.scl();
             self.metrics.dead += segment.chain.truncate(&head.truncations) as u64;
+            segment.reach = segment.chain.scl();
             let lowest = new.iter().map(|t| t.lo).min();
             segment.claimed = match lowest {
                 Some(lo) if rotted => before.min(lo).max(segment.chain.scl()),

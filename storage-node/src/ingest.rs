@@ -140,13 +140,15 @@ impl Node {
                 return false;
             }
         }
-        let follows = record.prev_pg <= segment.chain.scl() || segment.staged.contains(&record.prev_pg);
+        let reach = segment.reach.max(segment.chain.scl());
+        let follows = record.prev_pg <= reach;
         let within = follows || segment.chain.beyond_gap_bytes() + record.len() <= settings.gap_bytes;
         let fits = queued + record.len() <= settings.ingest_bytes;
         if !within || !fits {
             self.metrics.dropped += 1;
             return false;
         }
+        segment.reach = if record.prev_pg == reach { record.lsn } else { reach };
         segment.staged.insert(record.lsn);
         let incarnation = segment.incarnation;
         self.lane.push_record(id, incarnation, record);

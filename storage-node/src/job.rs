@@ -4,6 +4,8 @@
 //!   images: read base, apply, write slot (several at once) ─► sync ─► read back and check ─► journal, durable ─► named
 //! ```
 //!
+//! Pages come in order of id and slots are given out in order, so neighbours travel together: up to [`RUN`] images an operation.
+//!
 //! Rounds of coalescing, collection of old versions, healing and copying are all jobs; they differ in where images come from.
 //!
 //! Invariants
@@ -21,7 +23,10 @@ use cache_nvme::aligned::AlignedBuf;
 use protocol::geometry::SegmentId;
 use protocol::lsn::Lsn;
 use protocol::page::{self, PAGE_BYTES, PageBuf, PageId};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+
+/// Images in one operation of the page file, at most.
+const RUN: usize = 16;
 
 /// What a job is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -59,6 +64,11 @@ pub(crate) struct Job {
     pub(crate) kind: JobKind,
     todo: VecDeque<Todo>,
     in_flight: usize,
+    /// Base images being read: the pages of each run, with the LSN expected.
+    bases: BTreeMap<u32, Vec<(PageId, Lsn)>>,
+    next_base: u32,
+    /// Images for neighbouring slots, not issued yet: first slot and bytes.
+    run: Option<(u32, AlignedBuf)>,
     stage: Stage,
     checked: usize,
     written: Vec<(PageId, Lsn, Option<u32>)>,
@@ -74,6 +84,9 @@ impl Job {
             kind,
             todo,
             in_flight: 0,
+            bases: BTreeMap::new(),
+            next_base: 0,
+            run: None,
             stage: Stage::Images,
             checked: 0,
             written: Vec::new(),
@@ -92,10 +105,10 @@ impl Job {
 enum Next {
     Wait,
     Again,
-    Read(PageId, u32),
+    Read(u32, u32, usize),
     Write(u32, AlignedBuf),
     Sync,
-    Check(usize, u32),
+    Check(usize, usize, u32),
     Journal(u8, u64, AlignedBuf),
     Abort,
 }
@@ -107,21 +120,21 @@ impl Node {
             match self.next_of_job(id) {
                 Next::Wait => return,
                 Next::Again => {}
-                Next::Read(page, slot) => {
-                    let op = DiskOp::Read { offset: PageStore::offset(slot), len: PAGE_BYTES };
-                    self.disk(Pending::Job(id, JobPart::Base(page)), DiskFile::Pages(id), op, out);
+                Next::Read(run, slot, count) => {
+                    let op = DiskOp::Read { offset: PageStore::offset(slot), len: count * PAGE_BYTES };
+                    self.disk(Pending::Job(id, JobPart::Base(run)), DiskFile::Pages(id), op, out);
                 }
                 Next::Write(slot, bytes) => {
-                    self.metrics.page_writes += 1;
+                    self.metrics.page_writes += (bytes.len() / PAGE_BYTES) as u64;
                     let op = DiskOp::Write { offset: PageStore::offset(slot), bytes, durable: false };
                     self.disk(Pending::Job(id, JobPart::Image), DiskFile::Pages(id), op, out);
                 }
                 Next::Sync => {
                     self.disk(Pending::Job(id, JobPart::Sync), DiskFile::Pages(id), DiskOp::Sync, out);
                 }
-                Next::Check(n, slot) => {
-                    let op = DiskOp::Read { offset: PageStore::offset(slot), len: PAGE_BYTES };
-                    self.disk(Pending::Job(id, JobPart::Check(n)), DiskFile::Pages(id), op, out);
+                Next::Check(first, count, slot) => {
+                    let op = DiskOp::Read { offset: PageStore::offset(slot), len: count * PAGE_BYTES };
+                    self.disk(Pending::Job(id, JobPart::Check(first, count)), DiskFile::Pages(id), op, out);
                 }
                 Next::Journal(half, offset, bytes) => {
                     let op = DiskOp::Write { offset, bytes, durable: true };
@@ -149,6 +162,10 @@ impl Node {
                 if let Some(todo) = job.todo.pop_front() {
                     return next_image(segment, todo);
                 }
+                if let Some((slot, bytes)) = job.run.take() {
+                    job.in_flight += 1;
+                    return Next::Write(slot, bytes);
+                }
                 if job.in_flight > 0 {
                     return Next::Wait;
                 }
@@ -170,12 +187,18 @@ impl Node {
                 if job.in_flight >= settings.coalesce_depth {
                     return Next::Wait;
                 }
-                while let Some((_, _, slot)) = job.written.get(job.checked) {
-                    job.checked += 1;
-                    if let Some(slot) = slot {
-                        job.in_flight += 1;
-                        return Next::Check(job.checked - 1, *slot);
-                    }
+                while let Some((_, _, slot)) = job.written.get(job.checked).copied() {
+                    let first = job.checked;
+                    let Some(slot) = slot else {
+                        job.checked += 1;
+                        continue;
+                    };
+                    let neighbour =
+                        |i: &usize| job.written.get(first + i).is_some_and(|w| w.2 == Some(slot + *i as u32));
+                    let count = 1 + (1..RUN).take_while(neighbour).count();
+                    job.checked += count;
+                    job.in_flight += 1;
+                    return Next::Check(first, count, slot);
                 }
                 if job.in_flight > 0 { Next::Wait } else { next_journal(segment, vdl) }
             }
@@ -194,16 +217,17 @@ impl Node {
         let Some(job) = segment.pages.as_mut().and_then(|p| p.job.as_mut()) else { return };
         job.in_flight = job.in_flight.saturating_sub(1);
         match (part, result) {
-            (JobPart::Base(page), Ok(bytes)) => base_read(segment, page, &bytes),
-            (JobPart::Base(page), Err(_)) => base_read(segment, page, &AlignedBuf::new()),
+            (JobPart::Base(run), Ok(bytes)) => bases_read(segment, run, &bytes),
+            (JobPart::Base(run), Err(_)) => bases_read(segment, run, &AlignedBuf::new()),
             (JobPart::Image, Ok(_)) => {}
             (JobPart::Sync, Ok(_)) if verify => job.stage = Stage::Check,
             (JobPart::Sync, Ok(_)) => (job.stage, job.checked) = (Stage::Check, job.written.len()),
-            (JobPart::Check(n), Ok(bytes)) => {
-                let (page, lsn, _) = job.written[n];
-                job.failed |= image::checked(&bytes, page, lsn).is_none();
+            (JobPart::Check(first, count), Ok(bytes)) => {
+                for (n, (page, lsn, _)) in job.written[first..first + count].iter().enumerate() {
+                    job.failed |= image_of_run(&bytes, n, *page, *lsn).is_none();
+                }
             }
-            (JobPart::Check(_), Err(DiskError::Unreadable)) => job.failed = true,
+            (JobPart::Check(..), Err(DiskError::Unreadable)) => job.failed = true,
             (JobPart::Journal, Ok(_)) => return self.job_named(id, out),
             (JobPart::Image | JobPart::Sync | JobPart::Journal, Err(DiskError::NoSpace)) => {
                 job.failed = true;
@@ -277,22 +301,49 @@ fn next_image(segment: &mut Segment, todo: Todo) -> Next {
     if let Some(slot) = base.and_then(|v| v.slot)
         && !image::stands_alone(&records)
     {
-        job.in_flight += 1;
-        return Next::Read(page, slot);
+        return read_bases(segment, page, from, slot);
     }
     coalesce(segment, page, None);
     Next::Again
 }
 
-/// The base image of a page was read (or not: no bytes).
-fn base_read(segment: &mut Segment, page: PageId, bytes: &[u8]) {
-    let Some(pages) = segment.pages.as_ref() else { return };
-    let Some(JobKind::Round { target }) = pages.job.as_ref().map(|j| j.kind) else { return };
-    let Some(version) = pages.store.version_at(page, target) else { return };
-    match image::checked(bytes, page, version.lsn).and_then(|image| PageBuf::from_slice(image)) {
-        Some(base) => coalesce(segment, page, Some(base)),
-        None => trouble(segment, page, version.lsn),
+/// Reads the base of `page`, and those of the next pages in line while they lie in neighbouring slots.
+fn read_bases(segment: &mut Segment, page: PageId, lsn: Lsn, slot: u32) -> Next {
+    let Some(pages) = segment.pages.as_mut() else { return Next::Wait };
+    let Some(job) = pages.job.as_mut() else { return Next::Wait };
+    let JobKind::Round { target } = job.kind else { return Next::Wait };
+    let mut run = vec![(page, lsn)];
+    while run.len() < RUN
+        && let Some(Todo::Coalesce(next)) = job.todo.front()
+        && let Some(version) = pages.store.newest(*next)
+        && version.slot == Some(slot + run.len() as u32)
+        && version.lsn <= target
+    {
+        run.push((*next, version.lsn));
+        job.todo.pop_front();
     }
+    let (number, count) = (job.next_base, run.len());
+    job.next_base += 1;
+    job.in_flight += 1;
+    job.bases.insert(number, run);
+    Next::Read(number, slot, count)
+}
+
+/// The base images of a run were read (or not: no bytes). The last goes first in line, so that the order stays.
+fn bases_read(segment: &mut Segment, number: u32, bytes: &[u8]) {
+    let Some(job) = segment.pages.as_mut().and_then(|p| p.job.as_mut()) else { return };
+    let Some(run) = job.bases.remove(&number) else { return };
+    for (n, (page, lsn)) in run.into_iter().enumerate().rev() {
+        match image_of_run(bytes, n, page, lsn).and_then(|image| PageBuf::from_slice(image)) {
+            Some(base) => coalesce(segment, page, Some(base)),
+            None => trouble(segment, page, lsn),
+        }
+    }
+}
+
+/// The `n`th image of a run, if it is what it should be.
+fn image_of_run(bytes: &[u8], n: usize, page: PageId, lsn: Lsn) -> Option<&[u8; PAGE_BYTES]> {
+    image::checked(bytes.get(n * PAGE_BYTES..(n + 1) * PAGE_BYTES)?, page, lsn)
 }
 
 /// Makes a page's new version and puts it first in line to be written.
@@ -301,7 +352,11 @@ fn coalesce(segment: &mut Segment, page: PageId, base: Option<PageBuf>) {
     let Some(job) = pages.job.as_mut() else { return };
     let JobKind::Round { target } = job.kind else { return };
     let from = pages.store.version_at(page, target).map_or(Lsn::ZERO, |v| v.lsn);
-    match image::build(page, base, &segment.chain.of_page(page, from, target)) {
+    let records = segment.chain.of_page(page, from, target);
+    if records.is_empty() {
+        return;
+    }
+    match image::build(page, base, &records) {
         Ok(image) => {
             let lsn = page::lsn(image.bytes());
             assert!(
@@ -334,8 +389,22 @@ fn write_image(store: &mut PageStore, job: &mut Job, page: PageId, lsn: Lsn, mut
     page::seal(image.bytes_mut());
     let slot = store.take_slot();
     job.written.push((page, lsn, Some(slot)));
-    job.in_flight += 1;
-    Next::Write(slot, AlignedBuf::padded(image.bytes()))
+    if let Some((first, bytes)) = &mut job.run
+        && *first + (bytes.len() / PAGE_BYTES) as u32 == slot
+        && bytes.len() < RUN * PAGE_BYTES
+    {
+        bytes.extend_from_slice(image.bytes());
+        return Next::Again;
+    }
+    let mut bytes = AlignedBuf::with_capacity(RUN * PAGE_BYTES);
+    bytes.extend_from_slice(image.bytes());
+    match job.run.replace((slot, bytes)) {
+        Some((slot, bytes)) => {
+            job.in_flight += 1;
+            Next::Write(slot, bytes)
+        }
+        None => Next::Again,
+    }
 }
 
 /// Everything is durable and checked: the batch that names it.

@@ -74,14 +74,14 @@ pub(crate) enum Pending {
 /// Which part of a page job.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum JobPart {
-    /// The base image of a page was read.
-    Base(PageId),
-    /// An image was written.
+    /// The base images of a run of pages were read; the number of the run.
+    Base(u32),
+    /// A run of images was written.
     Image,
     /// The page file was synced.
     Sync,
-    /// An image was read back.
-    Check(usize),
+    /// A run of images was read back: first, how many.
+    Check(usize, usize),
     /// The journal batch is durable.
     Journal,
 }

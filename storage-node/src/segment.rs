@@ -40,6 +40,8 @@ pub(crate) struct Segment {
     pub(crate) newcomer: bool,
     /// Records queued or in the log write in flight.
     pub(crate) staged: BTreeSet<Lsn>,
+    /// Where the chain will end once what is staged is durable.
+    pub(crate) reach: Lsn,
     pub(crate) peers: BTreeMap<Incarnation, PeerView>,
     /// The highest SCL any listed peer had at the last round of gossip, to tell a gap from a batch still in flight.
     pub(crate) seen_ahead: Lsn,
@@ -68,6 +70,7 @@ impl Segment {
             doubtful: entry.doubtful,
             newcomer: entry.newcomer,
             staged: BTreeSet::new(),
+            reach: Lsn::ZERO,
             peers: BTreeMap::new(),
             seen_ahead: Lsn::ZERO,
             asked_us: None,

@@ -60,7 +60,7 @@ impl Default for Settings {
         Settings {
             log_file_bytes: 8 << 20,
             log_block_bytes: 1 << 20,
-            uncoalesced_bytes: 256 << 20,
+            uncoalesced_bytes: 64 << 20,
             log_max_bytes: 512 << 20,
             ingest_bytes: 16 << 20,
             gap_bytes: 32 << 20,

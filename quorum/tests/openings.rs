@@ -474,6 +474,44 @@ fn a_group_other_than_0_opens_with_three_and_waits_for_a_fourth() {
     }
 }
 
+/// Found by the director's drill: the claim lay below the VDL told, and was taken for met by it.
+#[test]
+fn three_copies_wait_when_one_claims_what_was_told_as_durable() {
+    let (mut cluster, log, cpl) = written();
+    let scl = cluster.at(1, 3).scl();
+    drop(log);
+    for position in [0, 1, 2] {
+        cluster.at(1, position).down = true;
+    }
+    for position in [3, 4, 5] {
+        cluster.at(1, position).records.clear();
+    }
+    cluster.at(1, 3).claim = scl;
+    let mut core = Core::Recoverer(cluster.attempt());
+    for _ in 0..100 {
+        cluster.now_us += 10_000;
+        assert!(
+            cluster.settle(&mut core, &mut Vec::new()).is_none(),
+            "three silent and one claimant are four"
+        );
+    }
+    cluster.at(1, 1).down = false;
+    cluster.now_us += 200_000;
+    for _ in 0..50 {
+        cluster.now_us += 10_000;
+        if let Some(Outcome::Opened(log)) = cluster.settle(&mut core, &mut Vec::new()) {
+            assert_eq!((log.vdl(), log.pgcl(PgId(1))), (cpl, Some(scl)));
+            return;
+        }
+        // What gossip would do.
+        let whole = cluster.at(1, 1).records.clone();
+        for position in [3, 4, 5] {
+            cluster.at(1, position).records.extend(whole.clone());
+        }
+    }
+    panic!("the fourth answer settles it");
+}
+
 #[test]
 fn an_old_writer_is_fenced() {
     let (mut cluster, log, _) = written();

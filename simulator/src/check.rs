@@ -118,7 +118,7 @@ impl Director {
     /// A compute process tells something.
     pub(crate) fn told(&mut self, compute: usize, fact: Told) {
         match fact {
-            Told::Created(_) => self.created = true,
+            Told::Created => self.created = true,
             Told::Opened { epoch, vdl, head } => self.check_opening(compute, epoch, vdl, &head),
             Told::Vdl(epoch, vdl) => self.check_vdl(epoch, vdl),
             Told::Committed(lsn) => {
@@ -127,7 +127,6 @@ impl Director {
                     self.fail(format!("I1: commit {lsn} answered, and it is not in the history"));
                 }
             }
-            Told::Failed(_) => {}
             Told::Halted(why) => self.fail(format!("I9: halted within the promised faults: {why}")),
             Told::Read(page, at, image) => {
                 self.report.reads += 1;
@@ -148,7 +147,7 @@ impl Director {
                     self.fail(format!("P1: page {page} at {at} unread for {us} us without faults"));
                 }
             }
-            Told::Replaced(_) => self.report.replaced += 1,
+            Told::Replaced => self.report.replaced += 1,
         }
     }
 

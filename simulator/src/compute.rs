@@ -20,9 +20,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 /// What a process tells the world, in order.
 #[derive(Debug)]
-pub enum Told {
-    /// The volume was created with this head.
-    Created(Box<Head>),
+pub(crate) enum Told {
+    /// The volume was created.
+    Created,
     /// Open for writing.
     Opened {
         /// The epoch.
@@ -36,8 +36,6 @@ pub enum Told {
     Vdl(VolumeEpoch, Lsn),
     /// A client got its OK.
     Committed(Lsn),
-    /// The attempt failed; the process will try again.
-    Failed(String),
     /// Halted: acknowledged log cannot be shown.
     Halted(String),
     /// A page arrived: page, the volume's read point, image.
@@ -47,13 +45,13 @@ pub enum Told {
     /// A read took this long without an answer.
     ReadStuck(PageId, Lsn, u64),
     /// A copy was replaced by a newcomer.
-    Replaced(SegmentId),
+    Replaced,
 }
 
 enum Stage {
     Waiting { until_us: u64, create: bool },
     Creating(Creator),
-    Opening(Recoverer),
+    Opening(Box<Recoverer>),
     Open(Box<WriterLog>),
     Dead,
 }
@@ -70,9 +68,9 @@ struct Read {
 }
 
 /// See the module.
-pub struct Compute {
+pub(crate) struct Compute {
     /// The nonce of the present attempt.
-    pub writer: WriterId,
+    pub(crate) writer: WriterId,
     volume: VolumeId,
     stage: Stage,
     actions: Actions,
@@ -92,7 +90,7 @@ const STUCK_US: u64 = 1_500_000;
 
 impl Compute {
     /// A process that first creates the volume, or opens the one that is there.
-    pub fn start(plan: &Plan, volume: VolumeId, create: bool, now_us: u64, rng: &mut Rng) -> Compute {
+    pub(crate) fn start(plan: &Plan, volume: VolumeId, create: bool, now_us: u64, rng: &mut Rng) -> Compute {
         Compute {
             writer: WriterId(rng.nonce()),
             volume,
@@ -110,7 +108,7 @@ impl Compute {
 
     /// The settings of the write path in simulations: small and impatient.
     #[must_use]
-    pub fn settings(&self) -> Settings {
+    pub(crate) fn settings(&self) -> Settings {
         Settings {
             lal_bytes: self.lal_bytes,
             window_bytes: 16 << 10,
@@ -123,13 +121,13 @@ impl Compute {
     }
 
     /// The process is gone; nothing of it answers any more.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.stage = Stage::Dead;
     }
 
     /// The writer's log while it is open.
     #[must_use]
-    pub fn log(&self) -> Option<&WriterLog> {
+    pub(crate) fn log(&self) -> Option<&WriterLog> {
         match &self.stage {
             Stage::Open(log) => Some(log),
             _ => None,
@@ -138,19 +136,19 @@ impl Compute {
 
     /// True once the process is dead.
     #[must_use]
-    pub fn dead(&self) -> bool {
+    pub(crate) fn dead(&self) -> bool {
         matches!(self.stage, Stage::Dead)
     }
 
     /// The lowest volume read point in use.
     #[must_use]
-    pub fn lowest_read(&self) -> Option<Lsn> {
+    pub(crate) fn lowest_read(&self) -> Option<Lsn> {
         self.reads.values().map(|r| r.at).min()
     }
 
     /// What the process waits for, when it is not open.
     #[must_use]
-    pub fn state(&self) -> String {
+    pub(crate) fn state(&self) -> String {
         match &self.stage {
             Stage::Waiting { .. } => "waits to stand".to_owned(),
             Stage::Creating(creator) => format!("creates, waits for {:?}", creator.waiting()),
@@ -171,7 +169,13 @@ impl Compute {
     }
 
     /// One event: a message, or time.
-    pub fn step(&mut self, now_us: u64, message: Option<Envelope>, rng: &mut Rng, told: &mut Vec<Told>) {
+    pub(crate) fn step(
+        &mut self,
+        now_us: u64,
+        message: Option<Envelope>,
+        rng: &mut Rng,
+        told: &mut Vec<Told>,
+    ) {
         if let Stage::Waiting { until_us, create } = self.stage
             && now_us >= until_us
         {
@@ -187,8 +191,8 @@ impl Compute {
         match &mut self.stage {
             Stage::Waiting { .. } | Stage::Dead => {}
             Stage::Creating(creator) => {
-                if let Some(head) = creator.step(now_us, message, &mut self.actions) {
-                    told.push(Told::Created(Box::new(head)));
+                if creator.step(now_us, message, &mut self.actions).is_some() {
+                    told.push(Told::Created);
                     self.stage = Stage::Waiting { until_us: now_us, create: false };
                 }
             }
@@ -215,12 +219,12 @@ impl Compute {
                 ask_us: 20_000,
             }))
         } else {
-            Stage::Opening(Recoverer::new(RecoverSettings {
+            Stage::Opening(Box::new(Recoverer::new(RecoverSettings {
                 settings: self.settings(),
                 volume: Some(self.volume),
                 writer: self.writer,
                 nonce: rng.nonce(),
-            }))
+            })))
         };
     }
 
@@ -233,9 +237,8 @@ impl Compute {
                 told.push(Told::Opened { epoch, vdl, head });
                 self.stage = Stage::Open(log);
             }
-            Outcome::Superseded { epoch } => told.push(Told::Failed(format!("superseded by {epoch:?}"))),
-            Outcome::NoVolume => told.push(Told::Failed("no volume".to_owned())),
-            Outcome::Refused { missing } => told.push(Told::Failed(format!("refused: {missing:?}"))),
+            // It stands again after the pause.
+            Outcome::Superseded { .. } | Outcome::NoVolume | Outcome::Refused { .. } => {}
             Outcome::Halted { pg, claimed, shown } => {
                 told.push(Told::Halted(format!("{pg} claims {claimed}, shows {shown}")));
             }
@@ -254,7 +257,7 @@ impl Compute {
                         }
                     }
                 }
-                Notice::Replaced(id) => told.push(Told::Replaced(id)),
+                Notice::Replaced(_) => told.push(Told::Replaced),
                 Notice::GroupOpened(_) | Notice::Replacing(_) | Notice::Ended(_) => {}
             }
         }
@@ -268,18 +271,18 @@ impl Compute {
     }
 
     /// It opened: a real process would read these pages first.
-    pub fn learn(&mut self, model: &PageModel) {
+    pub(crate) fn learn(&mut self, model: &PageModel) {
         self.page_lsns = model.ids().into_iter().map(|id| (id, model.lsn(id))).collect();
     }
 
     /// Takes what is to be sent.
-    pub fn sends(&mut self) -> Vec<Envelope> {
+    pub(crate) fn sends(&mut self) -> Vec<Envelope> {
         std::mem::take(&mut self.actions.sends)
     }
 
     /// When it wants to be woken.
     #[must_use]
-    pub fn wake_us(&self, now_us: u64) -> u64 {
+    pub(crate) fn wake_us(&self, now_us: u64) -> u64 {
         let reads = if self.reads.is_empty() { u64::MAX } else { now_us + HEDGE_US / 2 };
         match &self.stage {
             Stage::Waiting { until_us, .. } => *until_us,
@@ -293,7 +296,7 @@ impl Compute {
 
     /// Writes one mini-transaction of one to four records over random pages, of all groups or, in idle phases, of one.
     /// Returns the commit's LSN if it was one.
-    pub fn write(&mut self, now_us: u64, rng: &mut Rng, busy: Option<PgId>) -> Option<Lsn> {
+    pub(crate) fn write(&mut self, now_us: u64, rng: &mut Rng, busy: Option<PgId>) -> Option<Lsn> {
         let (groups, per_group) = (self.groups, self.pages);
         let Stage::Open(log) = &mut self.stage else { return None };
         let count = if rng.chance(3_000) { rng.range(2, 5) } else { 1 };
@@ -341,7 +344,7 @@ impl Compute {
     }
 
     /// Starts a read of a random page as of the present VDL.
-    pub fn read(&mut self, now_us: u64, model: &PageModel, rng: &mut Rng) {
+    pub(crate) fn read(&mut self, now_us: u64, model: &PageModel, rng: &mut Rng) {
         let ids = model.ids();
         if self.log().is_none() || ids.is_empty() || self.reads.len() >= 8 {
             return;
@@ -351,7 +354,7 @@ impl Compute {
     }
 
     /// Starts a read of `page`.
-    pub fn start_read(&mut self, now_us: u64, page: PageId) {
+    pub(crate) fn start_read(&mut self, now_us: u64, page: PageId) {
         let Stage::Open(log) = &mut self.stage else { return };
         let at = log.vdl();
         let pg = log.head().geometry().pg_of(page);
@@ -366,7 +369,7 @@ impl Compute {
 
     /// Reads under way.
     #[must_use]
-    pub fn reading(&self) -> usize {
+    pub(crate) fn reading(&self) -> usize {
         self.reads.len()
     }
 

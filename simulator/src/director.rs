@@ -13,7 +13,7 @@ use crate::disk::Crash;
 use crate::host::Host;
 use crate::net::{Net, Place};
 use crate::oracle::{History, PageModel};
-use crate::plan::{Class, Plan};
+use crate::plan::{Class, Drill, Plan};
 use crate::rng::Rng;
 use crate::trace::Tracer;
 use bytes::Bytes;
@@ -41,6 +41,8 @@ pub(crate) enum Next {
     Read(usize),
     /// A fault of this class, and the next one of it.
     Fault(Class),
+    /// The degraded drill begins, or strikes.
+    Drill(bool),
     /// A node that is down starts.
     NodeUp(usize),
     /// A new compute process starts.
@@ -119,7 +121,7 @@ impl Director {
         let volume = VolumeId(rng.nonce());
         let hosts = (0..plan.sets * 6).map(|_| Host::new(volume, &mut rng)).collect();
         let net = Net::new(&plan, &mut rng);
-        let rot_victim = plan.drill.unwrap_or_else(|| rng.index(plan.sets * 6));
+        let rot_victim = plan.drill.map_or_else(|| rng.index(plan.sets * 6), Drill::node);
         let first = Compute::start(&plan, volume, true, 1_000, &mut rng);
         Director {
             rng,
@@ -223,6 +225,7 @@ impl Director {
             Next::Write(compute) => self.write(compute),
             Next::Read(compute) => self.read(compute),
             Next::Fault(class) => self.fault(class),
+            Next::Drill(strike) => self.drill(strike),
             Next::NodeUp(node) => {
                 if self.hosts[node].node.is_none() {
                     self.start_node(node);

@@ -10,7 +10,7 @@
 use crate::rng::Rng;
 use bytes::Bytes;
 use cache_nvme::aligned::AlignedBuf;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use storage_node::{DiskError, DiskFile, DiskOp, SECTOR_BYTES, Token};
 
 /// Whether the machine dies, or only the process.
@@ -45,6 +45,8 @@ pub struct SimDisk {
     files: BTreeMap<DiskFile, SimFile>,
     flying: BTreeMap<Token, Flying>,
     graveyard: Vec<(DiskFile, SimFile)>,
+    /// Where the last few log writes went.
+    recent: VecDeque<(DiskFile, u64)>,
     writes: u64,
     failed: bool,
 }
@@ -129,6 +131,12 @@ impl SimDisk {
         );
         self.writes += 1;
         let number = self.writes;
+        if matches!(file, DiskFile::Log(_)) {
+            self.recent.push_back((file, offset / SECTOR_BYTES as u64));
+            if self.recent.len() > 6 {
+                self.recent.pop_front();
+            }
+        }
         let file = self.files.entry(file).or_default();
         for part in 0..bytes.len() / SECTOR_BYTES {
             let sector = offset / SECTOR_BYTES as u64 + part as u64;
@@ -232,6 +240,20 @@ impl SimDisk {
         bytes[at] ^= 1 << rng.index(8);
         file.sectors.insert(sector, Bytes::from(bytes));
         Some((name, sector))
+    }
+
+    /// Flips one byte of a log block written a moment ago. False when there is none.
+    pub fn rot_recent(&mut self, rng: &mut Rng) -> bool {
+        let Some((name, sector)) = self.recent.get(rng.index(self.recent.len().max(1))).copied() else {
+            return false;
+        };
+        let Some(bytes) = self.files.get_mut(&name).and_then(|f| f.sectors.get_mut(&sector)) else {
+            return false;
+        };
+        let mut rotten = bytes.to_vec();
+        rotten[200] ^= 0x10;
+        *bytes = Bytes::from(rotten);
+        true
     }
 
     /// Bytes in all files, holes not counted.

@@ -23,6 +23,9 @@ impl Director {
                 self.after(delay, Next::Fault(class));
             }
         }
+        if self.plan.drill.is_some() {
+            self.after(300_000, Next::Drill(false));
+        }
         self.after(self.plan.faults_us, Next::Heal);
     }
 
@@ -125,16 +128,10 @@ impl Director {
 
     /// Three nodes of one set stop for a while: a zone and one more.
     fn az_plus_one(&mut self) {
-        let (set, down) = match self.plan.drill {
-            // Any three but the one whose disk rots.
-            Some(victim) => (victim / 6 * 6, (1..4).map(|i| (victim + i) % 6).collect()),
-            None => {
-                let zone = self.rng.index(3);
-                let one = (zone * 2 + 2 + self.rng.index(4)) % 6;
-                (self.rng.index(self.plan.sets) * 6, vec![zone * 2, zone * 2 + 1, one])
-            }
-        };
-        for position in down {
+        let set = self.rng.index(self.plan.sets) * 6;
+        let zone = self.rng.index(3);
+        let one = (zone * 2 + 2 + self.rng.index(4)) % 6;
+        for position in [zone * 2, zone * 2 + 1, one] {
             let down = self.rng.range(100_000, 500_000);
             let crash = if self.rng.chance(5_000) { Crash::Machine } else { Crash::Process };
             self.crash_node(set + position, crash, down);

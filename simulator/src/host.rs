@@ -10,31 +10,31 @@ use storage_node::{Action, Event, Node, NodeConfig, Phase, Settings};
 
 /// What a life of a segment acknowledged.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Promise {
+pub(crate) struct Promise {
     /// Highest SCL, under the head below.
-    pub scl: Lsn,
+    pub(crate) scl: Lsn,
     /// The newest head it said to hold.
-    pub head: HeadVersion,
+    pub(crate) head: HeadVersion,
     /// The highest page point it told its peers: they may drop log because of it (R11).
-    pub page_point: Lsn,
+    pub(crate) page_point: Lsn,
 }
 
 /// See the module.
-pub struct Host {
+pub(crate) struct Host {
     /// The process, when it runs.
-    pub node: Option<Node>,
+    pub(crate) node: Option<Node>,
     /// Survives the process.
-    pub disk: SimDisk,
+    pub(crate) disk: SimDisk,
     /// Counts processes; what belongs to an older one is dropped.
-    pub life: u64,
+    pub(crate) life: u64,
     /// When the next tick is scheduled.
-    pub tick_us: u64,
+    pub(crate) tick_us: u64,
     /// Every acknowledgement that left, by segment and life.
-    pub promises: BTreeMap<(SegmentId, Incarnation), Promise>,
+    pub(crate) promises: BTreeMap<(SegmentId, Incarnation), Promise>,
     /// A device error was injected into this life of the process.
-    pub hurt: bool,
+    pub(crate) hurt: bool,
     /// The device is said to be full.
-    pub full: bool,
+    pub(crate) full: bool,
     id: NodeId,
     volume: VolumeId,
 }
@@ -42,7 +42,7 @@ pub struct Host {
 impl Host {
     /// A machine with an empty folder, its process not started.
     #[must_use]
-    pub fn new(volume: VolumeId, rng: &mut Rng) -> Host {
+    pub(crate) fn new(volume: VolumeId, rng: &mut Rng) -> Host {
         Host {
             node: None,
             disk: SimDisk::default(),
@@ -57,7 +57,7 @@ impl Host {
     }
 
     /// Starts the process on what the disk holds.
-    pub fn start(&mut self, now_us: u64, out: &mut Vec<Action>) {
+    pub(crate) fn start(&mut self, now_us: u64, out: &mut Vec<Action>) {
         self.life += 1;
         self.tick_us = u64::MAX;
         self.hurt = false;
@@ -68,14 +68,14 @@ impl Host {
     }
 
     /// The process dies, maybe with its machine.
-    pub fn crash(&mut self, crash: Crash, rng: &mut Rng) {
+    pub(crate) fn crash(&mut self, crash: Crash, rng: &mut Rng) {
         self.node = None;
         self.life += 1;
         self.disk.crash(crash, rng);
     }
 
     /// The folder is deleted; what starts next is another node.
-    pub fn wipe(&mut self, rng: &mut Rng) {
+    pub(crate) fn wipe(&mut self, rng: &mut Rng) {
         self.crash(Crash::Process, rng);
         self.disk.wipe();
         self.id = NodeId(rng.nonce());
@@ -83,19 +83,19 @@ impl Host {
 
     /// The volume its folder belongs to.
     #[must_use]
-    pub fn volume(&self) -> VolumeId {
+    pub(crate) fn volume(&self) -> VolumeId {
         self.volume
     }
 
     /// The process, when it answers.
     #[must_use]
-    pub fn serving(&self) -> Option<&Node> {
+    pub(crate) fn serving(&self) -> Option<&Node> {
         self.node.as_ref().filter(|n| *n.phase() == Phase::Serving)
     }
 
     /// Why the process gave up, if it did.
     #[must_use]
-    pub fn failed(&self) -> Option<&str> {
+    pub(crate) fn failed(&self) -> Option<&str> {
         match self.node.as_ref()?.phase() {
             Phase::Failed(why) => Some(why),
             _ => None,
@@ -103,7 +103,7 @@ impl Host {
     }
 
     /// An acknowledgement leaves.
-    pub fn promised(&mut self, id: SegmentId, acked: &Acked) {
+    pub(crate) fn promised(&mut self, id: SegmentId, acked: &Acked) {
         let promise = self.promises.entry((id, acked.incarnation)).or_default();
         if acked.head_version.epoch > promise.head.epoch {
             // A new list may have shortened its chain: what it said before is no promise under this one.
@@ -114,7 +114,7 @@ impl Host {
     }
 
     /// A page point leaves for the peers.
-    pub fn gossiped(&mut self, id: SegmentId, gossip: &Gossip) {
+    pub(crate) fn gossiped(&mut self, id: SegmentId, gossip: &Gossip) {
         let promise = self.promises.entry((id, gossip.incarnation)).or_default();
         promise.page_point = promise.page_point.max(gossip.page_point.unwrap_or(Lsn::ZERO));
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 /// An end of a link.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Place {
+pub(crate) enum Place {
     /// A storage node by index.
     Node(usize),
     /// A compute process by index.
@@ -17,7 +17,7 @@ pub enum Place {
 
 /// See the module.
 #[derive(Debug)]
-pub struct Net {
+pub(crate) struct Net {
     delay_us: u64,
     loss: u64,
     duplicates: u64,
@@ -31,7 +31,7 @@ pub struct Net {
 impl Net {
     /// The links of a plan, all whole.
     #[must_use]
-    pub fn new(plan: &Plan, rng: &mut Rng) -> Net {
+    pub(crate) fn new(plan: &Plan, rng: &mut Rng) -> Net {
         let rate = |class, rate| if plan.has(class) { rate } else { 0 };
         Net {
             delay_us: plan.delay_us,
@@ -52,7 +52,7 @@ impl Net {
     }
 
     /// Delays after which copies of one message arrive: none when it is lost.
-    pub fn route(&self, from: Place, to: Place, rng: &mut Rng) -> Vec<u64> {
+    pub(crate) fn route(&self, from: Place, to: Place, rng: &mut Rng) -> Vec<u64> {
         let (a, b) = (self.zone(from), self.zone(to));
         let cut = a != b && (self.cut_zones[usize::from(a)] || self.cut_zones[usize::from(b)]);
         if cut || self.clogged.contains(&(from, to)) || rng.chance(self.loss) {
@@ -68,7 +68,7 @@ impl Net {
     }
 
     /// Cuts a zone off, or clogs one direction of some links.
-    pub fn break_something(&mut self, nodes: usize, computes: usize, rng: &mut Rng) {
+    pub(crate) fn break_something(&mut self, nodes: usize, computes: usize, rng: &mut Rng) {
         if rng.chance(5_000) {
             self.cut_zones[rng.index(3)] = true;
             return;
@@ -84,14 +84,20 @@ impl Net {
         }
     }
 
+    /// Nothing passes between these two, in either direction.
+    pub(crate) fn clog(&mut self, a: Place, b: Place) {
+        self.clogged.insert((a, b));
+        self.clogged.insert((b, a));
+    }
+
     /// All links are whole again.
-    pub fn mend(&mut self) {
+    pub(crate) fn mend(&mut self) {
         self.cut_zones = [false; 3];
         self.clogged.clear();
     }
 
     /// From now on nothing is lost, repeated or late.
-    pub fn calm(&mut self) {
+    pub(crate) fn calm(&mut self) {
         self.mend();
         (self.loss, self.duplicates, self.long_tail) = (0, 0, 0);
         self.delay_us = self.delay_us.min(1_000);

@@ -59,6 +59,27 @@ impl Class {
     ];
 }
 
+/// Scripted disasters (`drill`): log is brought to exactly four copies, then the writer dies.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Drill {
+    /// Three of the four stop; the fourth, this node of a set that does not hold group 0, comes back with a rotten block. The
+    /// opening sees three copies: two never had the log, one cannot show it. Only its claim keeps it (R5, R6).
+    Rot(usize),
+    /// This node and another of the four stop; the folders of the other two are deleted. Two empty folders and two copies that never
+    /// had the log answer: only four lives that the head names may open (R5).
+    Folders(usize),
+}
+
+impl Drill {
+    /// The node it is about.
+    #[must_use]
+    pub fn node(self) -> usize {
+        match self {
+            Drill::Rot(node) | Drill::Folders(node) => node,
+        }
+    }
+}
+
 /// Everything a run needs to know; the same plan runs the same way for ever.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Plan {
@@ -104,9 +125,8 @@ pub struct Plan {
     pub rot_us: u64,
     /// Folders lost at a time.
     pub lost_folders: usize,
-    /// A degraded drill: this node's disk rots, and three others of its set, which is not that of group 0, are down again and
-    /// again while writers come and go. So the opening with three copies and claims (R5, R6) is not left to luck.
-    pub drill: Option<usize>,
+    /// A scripted disaster that chance would need thousands of seeds for.
+    pub drill: Option<Drill>,
 }
 
 impl Plan {
@@ -118,16 +138,23 @@ impl Plan {
         if rng.chance(8_000) && !classes.contains(&Class::WriterCrashes) {
             classes.push(Class::WriterCrashes);
         }
-        let drill = rng.chance(600).then(|| rng.range(6, 11) as usize);
+        let drill = match rng.range(0, 59) {
+            0 | 1 => Some(Drill::Rot(rng.range(6, 11) as usize)),
+            2 => Some(Drill::Folders(rng.range(0, 11) as usize)),
+            _ => None,
+        };
         if drill.is_some() {
-            let needed =
-                [Class::Loss, Class::MachineCrashes, Class::WriterCrashes, Class::Rot, Class::AzPlusOne];
-            classes.retain(|c| !needed.contains(c) && *c != Class::LostFolders);
-            classes.extend(needed);
+            classes.retain(|c| matches!(c, Class::Loss | Class::Duplicates | Class::Rot));
+            if matches!(drill, Some(Drill::Rot(_))) {
+                classes.push(Class::Rot);
+            } else {
+                classes.retain(|c| *c != Class::Rot);
+            }
         }
         let sets = if drill.is_some() { 2 } else { 1 + usize::from(rng.chance(4_000)) };
         let rots = classes.contains(&Class::Rot);
         classes.sort_unstable();
+        classes.dedup();
         let plan = Plan {
             seed,
             classes,
@@ -153,14 +180,9 @@ impl Plan {
             drill,
         };
         match drill {
-            Some(_) => Plan {
-                writer_crash_us: 120_000,
-                partition_us: 250_000,
-                rot_us: 25_000,
-                node_crash_us: 60_000,
-                loss: plan.loss.max(800),
-                ..plan
-            },
+            Some(_) => {
+                Plan { loss: plan.loss.min(100), mtr_us: plan.mtr_us.min(3_000), rot_us: 1_000_000, ..plan }
+            }
             None => plan,
         }
     }

@@ -14,12 +14,12 @@ const FROM_US: u64 = 500_000;
 
 /// Lines shared with whoever asked for the trace.
 #[derive(Clone, Debug, Default)]
-pub struct Lines(Rc<RefCell<Vec<String>>>);
+pub(crate) struct Lines(Rc<RefCell<Vec<String>>>);
 
 impl Lines {
     /// What happened, in order.
     #[must_use]
-    pub fn take(&self) -> Vec<String> {
+    pub(crate) fn take(&self) -> Vec<String> {
         self.0.take()
     }
 
@@ -30,7 +30,7 @@ impl Lines {
 
 /// See the module.
 #[derive(Debug, Default)]
-pub struct Tracer {
+pub(crate) struct Tracer {
     lines: Lines,
     commit: Option<Lsn>,
     heard: BTreeSet<usize>,
@@ -43,12 +43,12 @@ pub struct Tracer {
 impl Tracer {
     /// Where the lines will be.
     #[must_use]
-    pub fn lines(&self) -> Lines {
+    pub(crate) fn lines(&self) -> Lines {
         self.lines.clone()
     }
 
     /// A commit was appended.
-    pub fn appended(&mut self, now_us: u64, lsn: Lsn) {
+    pub(crate) fn appended(&mut self, now_us: u64, lsn: Lsn) {
         if self.commit.is_none() && now_us >= FROM_US {
             self.commit = Some(lsn);
             self.lines.push("writer: append".to_owned());
@@ -56,7 +56,7 @@ impl Tracer {
     }
 
     /// A message reaches a node.
-    pub fn node_hears(&mut self, node: usize, envelope: &Envelope) {
+    pub(crate) fn node_hears(&mut self, node: usize, envelope: &Envelope) {
         let (Some(commit), Message::Append(append)) = (self.commit, &envelope.message) else { return };
         let holds = Record::decode_all(&append.frames).is_ok_and(|rs| rs.iter().any(|r| r.lsn == commit));
         if holds && self.heard.insert(node) {
@@ -65,7 +65,7 @@ impl Tracer {
     }
 
     /// A node starts a disk operation.
-    pub fn issues(&mut self, node: usize, token: Token, file: DiskFile, op: &DiskOp) {
+    pub(crate) fn issues(&mut self, node: usize, token: Token, file: DiskFile, op: &DiskOp) {
         let write = matches!((file, op), (DiskFile::Log(_), DiskOp::Write { durable: true, .. }));
         if write && self.heard.contains(&node) && self.wrote.insert(node) {
             self.writes.insert((node, token));
@@ -74,14 +74,14 @@ impl Tracer {
     }
 
     /// A disk operation ended.
-    pub fn completes(&mut self, node: usize, token: Token) {
+    pub(crate) fn completes(&mut self, node: usize, token: Token) {
         if self.writes.remove(&(node, token)) {
             self.lines.push(format!("segment {node}: sync done"));
         }
     }
 
     /// A node says something.
-    pub fn node_says(&mut self, node: usize, envelope: &Envelope) {
+    pub(crate) fn node_says(&mut self, node: usize, envelope: &Envelope) {
         let (Some(commit), Message::Acked(acked)) = (self.commit, &envelope.message) else { return };
         if acked.scl >= commit && matches!(envelope.to, Peer::Compute(_)) && self.acked.insert(node) {
             self.lines.push(format!("segment {node}: ack"));
@@ -89,7 +89,7 @@ impl Tracer {
     }
 
     /// The writer's process tells something. True once the commit was answered and all six acknowledged it.
-    pub fn told(&mut self, fact: &Told) -> bool {
+    pub(crate) fn told(&mut self, fact: &Told) -> bool {
         let Some(commit) = self.commit else { return false };
         match fact {
             Told::Vdl(_, vdl) if *vdl >= commit && !self.answered => {

@@ -130,7 +130,9 @@ impl Recoverer {
         let mut unmet = None;
         for (i, group) in self.groups.iter().enumerate() {
             let Some(members) = head.group(group.pg) else { continue };
-            let shown = group.end().max(vcl);
+            // Where the volume's chain was walked, nothing of the group is missing; but below its start only the group's own
+            // records prove where the group stood.
+            let shown = if group.chain.is_empty() { group.end() } else { group.end().max(vcl) };
             let (mut suspects, mut claimed) = (0, None);
             for seat in &group.seats {
                 let state = seat.state.as_ref().filter(|_| Assembly::counted(head, members, seat));

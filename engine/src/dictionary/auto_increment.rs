@@ -153,9 +153,7 @@ impl Dictionary {
     /// # Errors
     /// [`EngineError::NoSuchTable`], 1205, and those of the volume.
     pub async fn set_auto_increment(&self, schema: &str, table: &str, next: u64) -> Result<()> {
-        let _pass = self.engine.catalog.ddl.enter().await;
-        let table = self.must(schema, table).await?;
-        let _alone = self.alone(&table).await?;
+        let (table, _alone, _pass) = self.must_alone(schema, table).await?;
         self.engine.restart_auto_increment(&table, next.max(1)).await?;
         self.engine.wait_durable(self.engine.log.last_lsn()).await?;
         Ok(())

@@ -7,6 +7,7 @@ use crate::dictionary::schema::{IndexId, NewTable, SchemaDef, SchemaId, TableDef
 use crate::dictionary::system::{FIRST_USER_ID, Sys, name, number};
 use crate::dictionary::trees::{self, TreeRef};
 use crate::error::{EngineError, Result};
+use crate::sync::Pass;
 use crate::txn::Txn;
 use btree::Tree;
 use protocol::lsn::Lsn;
@@ -101,6 +102,24 @@ impl Dictionary {
         }
     }
 
+    /// A table that must exist, alone with it: first the table's writers, then every other DDL. So a DDL that waits for writers holds up
+    /// nobody else.
+    pub(super) async fn must_alone(
+        &self,
+        schema: &str,
+        table: &str,
+    ) -> Result<(Arc<TableDef>, Alone, Pass<'_>)> {
+        loop {
+            let def = self.must(schema, table).await?;
+            let alone = self.alone(&def).await?;
+            let pass = self.engine.catalog.ddl.enter().await;
+            // Another DDL may have come between.
+            if def.runtime.shared.stamp.load(Ordering::Acquire) == def.stamp {
+                return Ok((def, alone, pass));
+            }
+        }
+    }
+
     /// Waits until no transaction has written to the table and is still open.
     pub(super) async fn alone(&self, table: &TableDef) -> Result<Alone> {
         let shared = Arc::clone(&table.runtime.shared);
@@ -148,15 +167,32 @@ impl Dictionary {
     /// # Errors
     /// [`EngineError::NoSuchSchema`], 1205 when a table's writers do not end in time, and those of the volume.
     pub async fn drop_schema(&self, schema: &str) -> Result<usize> {
-        let _pass = self.engine.catalog.ddl.enter().await;
-        let mut txn = self.begin().await?;
-        self.home(&mut txn, schema).await?;
-        let tables = self.tables(schema).await?;
-        let count = tables.len();
-        let mut txn = self.begin().await?;
-        let done = txn.sys_delete(Sys::Schemas, &[name(schema)]).await;
-        self.drop_all(txn, done, tables, Some(schema)).await?;
-        Ok(count)
+        loop {
+            let tables = self.tables(schema).await?;
+            let (alone, _pass) = self.all_alone(&tables).await?;
+            // Another DDL may have come between.
+            let current = |t: &Arc<TableDef>| t.runtime.shared.stamp.load(Ordering::Acquire) == t.stamp;
+            let names = self.table_names(schema).await?;
+            if !tables.iter().all(current) || names.len() != tables.len() {
+                continue;
+            }
+            let mut txn = self.begin().await?;
+            let done = txn.sys_delete(Sys::Schemas, &[name(schema)]).await;
+            self.drop_all(txn, done, &tables, alone, Some(schema)).await?;
+            return Ok(tables.len());
+        }
+    }
+
+    /// Alone with several tables (taken in the order of their ids), then with all DDL.
+    async fn all_alone(&self, tables: &[Arc<TableDef>]) -> Result<(Vec<Alone>, Pass<'_>)> {
+        let mut order: Vec<&Arc<TableDef>> = tables.iter().collect();
+        order.sort_by_key(|t| t.id);
+        order.dedup_by_key(|t| t.id);
+        let mut alone = Vec::new();
+        for table in order {
+            alone.push(self.alone(table).await?);
+        }
+        Ok((alone, self.engine.catalog.ddl.enter().await))
     }
 
     async fn home(&self, txn: &mut Txn, schema: &str) -> Result<SchemaDef> {
@@ -231,36 +267,38 @@ impl Dictionary {
     /// # Errors
     /// [`EngineError::NoSuchTable`] for the first that does not exist, 1205 when writers do not end in time, and those of the volume.
     pub async fn drop_tables(&self, names: &[(&str, &str)]) -> Result<()> {
-        let _pass = self.engine.catalog.ddl.enter().await;
-        let mut tables = Vec::new();
-        for (schema, table) in names {
-            tables.push(self.must(schema, table).await?);
+        loop {
+            let mut tables: Vec<Arc<TableDef>> = Vec::new();
+            for (schema, table) in names {
+                let def = self.must(schema, table).await?;
+                if !tables.iter().any(|t| t.id == def.id) {
+                    tables.push(def);
+                }
+            }
+            let (alone, _pass) = self.all_alone(&tables).await?;
+            // Another DDL may have come between.
+            if tables.iter().all(|t| t.runtime.shared.stamp.load(Ordering::Acquire) == t.stamp) {
+                return self.drop_all(self.begin().await?, Ok(()), &tables, alone, None).await;
+            }
         }
-        self.drop_all(self.begin().await?, Ok(()), tables, None).await
     }
 
     async fn drop_all(
         &self,
         mut txn: Txn,
         mut done: Result<()>,
-        tables: Vec<Arc<TableDef>>,
+        tables: &[Arc<TableDef>],
+        alone: Vec<Alone>,
         schema: Option<&str>,
     ) -> Result<()> {
         let catalog = &self.engine.catalog;
-        let mut alone = Vec::new();
-        for table in &tables {
-            if done.is_ok() {
-                match self.alone(table).await {
-                    Ok(lock) => alone.push(lock),
-                    Err(error) => done = Err(error),
-                }
-            }
+        for table in tables {
             if done.is_ok() {
                 done = txn.delete_table_rows(table).await;
             }
         }
         let lsn = self.end(txn, done).await?;
-        for table in &tables {
+        for table in tables {
             table.runtime.shared.stamp.store(u64::MAX, Ordering::Release);
         }
         catalog.dropped.lock().extend(tables.iter().map(|t| t.indexes[0].id.0));
@@ -290,9 +328,7 @@ impl Dictionary {
     /// [`EngineError::NoSuchTable`], 1205, and those of the volume.
     pub async fn truncate_table(&self, schema: &str, table: &str) -> Result<()> {
         let engine = &self.engine;
-        let _pass = engine.catalog.ddl.enter().await;
-        let old = self.must(schema, table).await?;
-        let _alone = self.alone(&old).await?;
+        let (old, _alone, _pass) = self.must_alone(schema, table).await?;
         let made = trees::make(engine, old.indexes.len()).await?;
         let mut def = (*old).clone();
         def.stamp += 1;
@@ -352,12 +388,10 @@ impl Dictionary {
     /// # Errors
     /// [`EngineError::NoSuchTable`], [`EngineError::NoSuchSchema`], [`EngineError::TableExists`], 1205, and those of the volume.
     pub async fn rename_table(&self, from: (&str, &str), to: (&str, &str)) -> Result<()> {
-        let _pass = self.engine.catalog.ddl.enter().await;
-        let old = self.must(from.0, from.1).await?;
+        let (old, _alone, _pass) = self.must_alone(from.0, from.1).await?;
         if self.table(to.0, to.1).await?.is_some() {
             return Err(EngineError::TableExists(to.1.to_owned()));
         }
-        let _alone = self.alone(&old).await?;
         let mut txn = self.begin().await?;
         let home = self.home(&mut txn, to.0).await?;
         let mut def = (*old).clone();
@@ -377,9 +411,7 @@ impl Dictionary {
     /// # Errors
     /// [`EngineError::NoSuchTable`], 1205, and those of the volume.
     pub async fn alter_options(&self, schema: &str, table: &str, comment: &str, options: &str) -> Result<()> {
-        let _pass = self.engine.catalog.ddl.enter().await;
-        let old = self.must(schema, table).await?;
-        let _alone = self.alone(&old).await?;
+        let (old, _alone, _pass) = self.must_alone(schema, table).await?;
         let mut def = (*old).clone();
         def.stamp += 1;
         (def.comment, def.options) = (comment.to_owned(), options.to_owned());

@@ -51,8 +51,7 @@ impl Dictionary {
         drop_names: Vec<String>,
     ) -> Result<()> {
         let engine = &self.engine;
-        let _pass = engine.catalog.ddl.enter().await;
-        let old = self.must(schema, table).await?;
+        let (old, _alone, _pass) = self.must_alone(schema, table).await?;
         let mut def = (*old).clone();
         let mut dropped = Vec::new();
         let (mut trees, mut since) = (old.runtime.trees.clone(), old.runtime.since.clone());
@@ -69,7 +68,6 @@ impl Dictionary {
                 return Err(EngineError::IndexExists(new.name.clone()));
             }
         }
-        let _alone = self.alone(&old).await?;
         let made = trees::make(engine, add.len()).await?;
         let first = def.indexes.len();
         for (new, tree) in add.iter().zip(&made) {

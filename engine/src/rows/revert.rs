@@ -69,8 +69,17 @@ pub(crate) async fn revert_record(engine: &Arc<Engine>, txid: TxId, ptr: UndoPtr
     let mut below = current.clone();
     let below = (read::step_down(engine, &mut below).await? == Below::Version).then_some(below);
     restore_entries(engine, &table, &record, &current, below.as_ref()).await?;
+    recount(&table, &current, below.as_ref())?;
     restore_row(engine, &table, &record, below, txid, ptr).await?;
     engine.counts.reverted.fetch_add(1, Ordering::Relaxed);
+    Ok(())
+}
+
+/// Keeps the row estimate honest.
+fn recount(table: &TableDef, current: &[u8], below: Option<&Vec<u8>>) -> Result<()> {
+    let live = |version: &[u8]| row::header(version).map(|h| i64::from(!h.deleted));
+    let before = below.map_or(Ok(0), |version| live(version))?;
+    table.runtime.shared.rows.fetch_add(before - live(current)?, Ordering::Relaxed);
     Ok(())
 }
 

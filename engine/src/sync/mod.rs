@@ -7,6 +7,6 @@ mod gate;
 mod kill;
 mod parker;
 
-pub(crate) use gate::Gate;
+pub(crate) use gate::{Gate, Pass};
 pub use kill::KillSwitch;
 pub(crate) use parker::{Event, Parker, WaitEnd, wait, yield_now};

@@ -289,7 +289,7 @@ impl Drop for Volume {
 /// Starts the storage thread; it makes the device queue itself, because a ring belongs to the thread that made it.
 fn spawn_storage(config: &Config, parts: Parts) -> std::io::Result<(JoinHandle<()>, &'static str)> {
     let (ready, started) = mpsc::channel();
-    let config = config.clone();
+    let (config, driver) = (config.clone(), Arc::clone(&parts.driver));
     let body = move || {
         let made = device::open(config.io).and_then(|device| {
             let backend = device.backend().name();
@@ -303,6 +303,10 @@ fn spawn_storage(config: &Config, parts: Parts) -> std::io::Result<(JoinHandle<(
                     && let Err(error) = hosts.run()
                 {
                     tracing::error!(%error, "the device queue has failed; the storage nodes have stopped");
+                    // Nobody may wait for six nodes that are gone.
+                    if let Some(open) = driver.volume() {
+                        open.close();
+                    }
                 }
             }
             Err(error) => drop(ready.send(Err(error))),

@@ -16,6 +16,8 @@ use crate::collation::Collation;
 use crate::convert::Context;
 use crate::convert::number::{Warnings, to_decimal, to_double, to_integer};
 use crate::convert::temporal::{to_datetime, to_time};
+use crate::convert::text::to_text;
+use crate::temporal::DateTime;
 use crate::temporal::parse::DateRules;
 use crate::types::ColumnType;
 use crate::value::Value;
@@ -71,7 +73,7 @@ pub fn collation_of(a: &ColumnType, b: &ColumnType) -> Collation {
     }
 }
 
-/// The order of two values under a rule; `None` if either is NULL or cannot be converted (a string that is no date).
+/// The order of two values under a rule; `None` if either is NULL.
 pub fn compare(rule: Rule, a: &Value, b: &Value, cx: &Context, warnings: &mut Warnings) -> Option<Ordering> {
     match (rule, a, b) {
         (_, Value::Null, _) | (_, _, Value::Null) => None,
@@ -89,11 +91,16 @@ pub fn compare(rule: Rule, a: &Value, b: &Value, cx: &Context, warnings: &mut Wa
             to_double(a, cx, warnings)?.partial_cmp(&to_double(b, cx, warnings)?)
         }
         (Rule::DateTime, _, _) => {
-            let any = DateRules::default();
-            let a = to_datetime(a, any, cx, warnings)?.value;
-            Some(a.cmp(&to_datetime(b, any, cx, warnings)?.value))
+            // What is no date compares as the zero date, with its warning.
+            let mut date =
+                |v| to_datetime(v, DateRules::default(), cx, warnings).map_or(DateTime::ZERO, |f| f.value);
+            Some(date(a).cmp(&date(b)))
         }
-        (Rule::Time, _, _) => Some(to_time(a, cx, warnings)?.0.cmp(&to_time(b, cx, warnings)?.0)),
+        (Rule::Time, _, _) => match (to_time(a, cx, warnings), to_time(b, cx, warnings)) {
+            (Some((a, _)), Some((b, _))) => Some(a.cmp(&b)),
+            // A text that is no time: as texts.
+            _ => Some(to_text(a, 0).as_bytes().cmp(to_text(b, 0).as_bytes())),
+        },
     }
 }
 

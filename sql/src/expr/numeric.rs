@@ -128,7 +128,9 @@ fn operand_bits(operand: &Typed, e: &mut Eval<'_>) -> Result<Option<u64>> {
         // Decimals and doubles are read as BIGINT: what is larger is the largest.
         Value::Decimal(_) | Value::Double(_) | Value::Float(_) => {
             let bigint = Ty::int(21);
-            e.with(|cx, warnings| values::convert::cast::cast(&value, &operand.ty.col, &bigint.col, cx, warnings))?
+            e.with(|cx, warnings| {
+                values::convert::cast::cast(&value, &operand.ty.col, &bigint.col, cx, warnings)
+            })?
         }
         other => other,
     };

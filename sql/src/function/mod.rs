@@ -104,5 +104,5 @@ const KNOWN_TO_MYSQL: &[&str] = &[
     "json_arrayagg", "json_objectagg", "load_file", "master_pos_wait", "source_pos_wait", "name_const", "random_bytes", "regexp_instr",
     "regexp_like", "regexp_replace", "regexp_substr", "roles_graphml", "current_role", "st_astext", "st_geomfromtext", "statement_digest",
     "statement_digest_text", "validate_password_strength", "weight_string",
-    "get_format", "interval", "row_number", "rank", "dense_rank", "lag", "lead", "benchmark", "format_pico_time",
+    "get_format", "sleep", "interval", "row_number", "rank", "dense_rank", "lag", "lead", "benchmark", "format_pico_time",
 ];

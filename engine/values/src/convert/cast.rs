@@ -102,7 +102,10 @@ fn dated(value: &Value, to: &ColumnType, cx: &Context, warnings: &mut Warnings) 
                 }
             }
             None => {
-                warnings.push(incorrect("date", value));
+                warnings.push(match to.kind {
+                    K::Date => incorrect("date", value),
+                    _ => Condition::IncorrectInExpression { kind: "datetime", value: quoted(value) },
+                });
                 return Value::Null;
             }
         },

@@ -213,6 +213,7 @@ fn time_of_text(value: &Value, fsp: u8, cut: bool, cx: &Context) -> Stored {
         Ok(p) if p.clamped => finish(Value::Time(p.rounded(fsp, cut)), with(Condition::OutOfRange)),
         Ok(p) if p.truncated => finish(Value::Time(p.rounded(fsp, cut)), with(Condition::Truncated)),
         Ok(p) => Stored::clean(Value::Time(p.rounded(fsp, cut))),
+        Err(Unreadable::Exponent) => Stored::clean(Value::Time(Time::ZERO)),
         Err(Unreadable::OutOfRange) => finish(Value::Time(Time::ZERO), with(Condition::OutOfRange)),
         Err(Unreadable::Malformed) if bytes.trim_ascii().is_empty() => Stored::clean(Value::Time(Time::ZERO)),
         Err(Unreadable::Malformed) => finish(Value::Time(Time::ZERO), with(Condition::Truncated)),

@@ -40,6 +40,8 @@ pub enum Unreadable {
     Malformed,
     /// A minute or second above 59.
     OutOfRange,
+    /// A number with an exponent: an assignment stores zero without a word.
+    Exponent,
 }
 
 /// Reads a TIME, if the text is one.
@@ -80,14 +82,7 @@ pub fn read(text: &[u8]) -> Result<ParsedTime, Unreadable> {
     }
     let (micros, fsp, round_up) = fraction(&mut rest);
     if let [b'e' | b'E', b'0'..=b'9', ..] | [b'e' | b'E', b'+' | b'-', b'0'..=b'9', ..] = rest {
-        // A number with an exponent is taken for no time, silently.
-        return Ok(ParsedTime {
-            value: Time::ZERO,
-            round_up: false,
-            fsp: 0,
-            truncated: false,
-            clamped: false,
-        });
+        return Err(Unreadable::Exponent);
     }
     let total = (i128::from(hours) * 3600 + i128::from(minutes * 60 + seconds)) * i128::from(SECOND)
         + i128::from(micros);

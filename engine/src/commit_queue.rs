@@ -62,6 +62,11 @@ impl CommitQueue {
         self.vdl.fetch_max(vdl.0, Ordering::SeqCst);
     }
 
+    /// The VDL that sessions were released by.
+    pub(crate) fn vdl(&self) -> Lsn {
+        Lsn(self.vdl.load(Ordering::SeqCst))
+    }
+
     /// Completes once VDL >= `lsn`.
     pub(crate) async fn wait(&self, lsn: Lsn) -> Result<()> {
         if self.reached(lsn) {

@@ -285,6 +285,11 @@ impl Engine {
         self.commits.close();
     }
 
+    /// VDL, never behind what a session was told: whoever got an OK sees his commit.
+    pub(crate) fn vdl(&self) -> Lsn {
+        self.log.vdl().max(self.commits.vdl())
+    }
+
     pub(crate) fn new_owner(&self) -> OwnerId {
         OwnerId(self.next_owner.fetch_add(1, Ordering::Relaxed))
     }

@@ -116,7 +116,7 @@ impl Catalog {
     /// Drops the trees whose last reader has left.
     pub(crate) async fn drop_due(&self, engine: &Arc<Engine>) -> Result<()> {
         loop {
-            let oldest = engine.views.oldest(engine.log.vdl());
+            let oldest = engine.views.oldest(engine.vdl());
             let due = {
                 let mut queue = self.drops.queue.lock();
                 if queue.front().is_some_and(|(tick, _)| *tick < oldest.tick) {

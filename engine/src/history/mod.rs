@@ -211,7 +211,7 @@ async fn round(weak: &Weak<Engine>) -> Result<()> {
 
 /// Forgets what every view sees; returns the committed ones for purge, in commit order.
 fn settle(engine: &Engine) -> Vec<(Lsn, Committed)> {
-    let vdl = engine.log.vdl();
+    let vdl = engine.vdl();
     let next = engine.next_txid();
     let oldest = engine.views.oldest(vdl);
     let settled = {

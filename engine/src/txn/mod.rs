@@ -196,7 +196,7 @@ impl Txn {
             Some(view) => view,
             None => {
                 let place = self.enter();
-                let view = self.engine.views.view(place, || self.engine.log.vdl());
+                let view = self.engine.views.view(place, || self.engine.vdl());
                 self.view = Some(view);
                 view
             }

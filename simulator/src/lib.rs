@@ -7,7 +7,7 @@
 //! | module | one idea |
 //! |---|---|
 //! | [`plan`] | what one seed draws: sizes, rates, classes of faults |
-//! | [`director`] | the heap of events, and who is called next |
+//! | [`Director`] | the heap of events, and who is called next |
 //! | `net`, [`disk`], `host`, `compute` | links, disks, machines, processes |
 //! | `faults`, `drill` | when faults strike, healing, the last audit; scripted disasters |
 //! | [`oracle`], `check` | the one history, and what must be true of it |

@@ -1,11 +1,15 @@
-//! The order of things in one commit: append, and at each of six segments receipt, log write, sync done, acknowledgement; then VDL,
-//! then the OK. Nothing may be acknowledged before its sync is done, and nothing answered before VDL (show 5).
+//! The order of things in one commit: append, and at each segment receipt, log write, sync done, acknowledgement; then VDL, then the OK.
+//! Nothing may be acknowledged before its sync is done, and nothing answered before VDL (show 5).
+//!
+//! Which segments are the first four is the chance of a seed; the order of things is not. So copies are named in the order in which
+//! they acknowledge, and the fifth and sixth are left out: the trace is the same for every seed.
 
 use crate::compute::Told;
+use protocol::geometry::WRITE_QUORUM;
 use protocol::message::{Envelope, Message, Peer};
 use protocol::{Lsn, Record};
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use storage_node::{DiskFile, DiskOp, Token};
 
@@ -37,6 +41,8 @@ pub(crate) struct Tracer {
     writes: BTreeSet<(usize, Token)>,
     wrote: BTreeSet<usize>,
     acked: BTreeSet<usize>,
+    /// What each node did so far.
+    done: BTreeMap<usize, Vec<&'static str>>,
     answered: bool,
 }
 
@@ -60,7 +66,7 @@ impl Tracer {
         let (Some(commit), Message::Append(append)) = (self.commit, &envelope.message) else { return };
         let holds = Record::decode_all(&append.frames).is_ok_and(|rs| rs.iter().any(|r| r.lsn == commit));
         if holds && self.heard.insert(node) {
-            self.lines.push(format!("segment {node}: append received"));
+            self.did(node, "append received");
         }
     }
 
@@ -69,14 +75,14 @@ impl Tracer {
         let write = matches!((file, op), (DiskFile::Log(_), DiskOp::Write { durable: true, .. }));
         if write && self.heard.contains(&node) && self.wrote.insert(node) {
             self.writes.insert((node, token));
-            self.lines.push(format!("segment {node}: log write and sync begin"));
+            self.did(node, "log write and sync begin");
         }
     }
 
     /// A disk operation ended.
     pub(crate) fn completes(&mut self, node: usize, token: Token) {
         if self.writes.remove(&(node, token)) {
-            self.lines.push(format!("segment {node}: sync done"));
+            self.did(node, "sync done");
         }
     }
 
@@ -84,8 +90,15 @@ impl Tracer {
     pub(crate) fn node_says(&mut self, node: usize, envelope: &Envelope) {
         let (Some(commit), Message::Acked(acked)) = (self.commit, &envelope.message) else { return };
         if acked.scl >= commit && matches!(envelope.to, Peer::Compute(_)) && self.acked.insert(node) {
-            self.lines.push(format!("segment {node}: ack"));
+            self.did(node, "ack");
+            if self.acked.len() <= WRITE_QUORUM {
+                self.lines.push(format!("copy {}: {}", self.acked.len(), self.done[&node].join(", ")));
+            }
         }
+    }
+
+    fn did(&mut self, node: usize, what: &'static str) {
+        self.done.entry(node).or_default().push(what);
     }
 
     /// The writer's process tells something. True once the commit was answered and all six acknowledged it.

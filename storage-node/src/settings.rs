@@ -58,16 +58,16 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Settings {
-            log_file_bytes: 8 << 20,
+            log_file_bytes: 4 << 20,
             log_block_bytes: 1 << 20,
             uncoalesced_bytes: 64 << 20,
             log_max_bytes: 512 << 20,
             ingest_bytes: 16 << 20,
             gap_bytes: 32 << 20,
             coalesce_bytes: 8 << 20,
-            coalesce_log_bytes: 32 << 20,
+            coalesce_log_bytes: 12 << 20,
             coalesce_chain: 4096,
-            coalesce_interval_us: 10_000_000,
+            coalesce_interval_us: 5_000_000,
             coalesce_pages: 4096,
             coalesce_depth: 16,
             verify_writes: true,

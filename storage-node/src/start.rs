@@ -28,7 +28,7 @@ use protocol::lsn::Lsn;
 use protocol::record::Record;
 use std::collections::{BTreeMap, VecDeque};
 
-const CHUNK_BYTES: usize = 1 << 20;
+const CHUNK_BYTES: usize = 512 << 10;
 
 /// A whole file being read, chunk by chunk; what cannot be read becomes bytes nothing decodes.
 #[derive(Debug)]
@@ -36,6 +36,9 @@ struct Reading {
     file: DiskFile,
     bytes: Vec<u8>,
     left: VecDeque<(u64, usize)>,
+    /// So many zero bytes in a row end the file: no block is that long, so none can lie behind them.
+    enough_zeroes: Option<usize>,
+    zeroes: usize,
 }
 
 #[derive(Debug)]
@@ -100,8 +103,12 @@ impl Node {
     fn read_whole(&mut self, file: DiskFile, len: u64, out: &mut Vec<Action>) {
         let chunks = (0..len).step_by(CHUNK_BYTES);
         let left = chunks.map(|at| (at, CHUNK_BYTES.min((len - at) as usize))).collect();
+        let settings = &self.config.settings;
         if let Some(opening) = &mut self.opening {
-            opening.reading = Some(Reading { file, bytes: Vec::with_capacity(len as usize), left });
+            // Most of the last log file and all of the one made ahead are zero: a start does not read them.
+            let longest = settings.log_block_bytes.max(protocol::record::MAX_RECORD_BYTES) + (64 << 10);
+            let enough_zeroes = matches!(file, DiskFile::Log(_)).then_some(longest);
+            opening.reading = Some(Reading { file, bytes: Vec::new(), left, enough_zeroes, zeroes: 0 });
         }
         self.read_on(out);
     }
@@ -230,7 +237,7 @@ impl Node {
         let Some(opening) = &mut self.opening else { return };
         let Some(scanner) = &mut opening.scanner else { return };
         let blocks = scanner.file(number, bytes);
-        if bytes.len() as u64 == self.config.settings.log_file_bytes {
+        if opening.files.get(&DiskFile::Log(number)) == Some(&self.config.settings.log_file_bytes) {
             self.log.add_ready(number);
         }
         if let Some(first) = blocks.first() {
@@ -287,7 +294,8 @@ fn take_chunk(reading: &mut Reading, result: Result<AlignedBuf, DiskError>) {
     match result {
         Ok(bytes) => {
             reading.bytes.extend_from_slice(&bytes);
-            if bytes.len() < len {
+            reading.zeroes = if bytes.iter().all(|b| *b == 0) { reading.zeroes + bytes.len() } else { 0 };
+            if bytes.len() < len || reading.enough_zeroes.is_some_and(|enough| reading.zeroes >= enough) {
                 reading.left.clear();
             }
         }
@@ -297,7 +305,10 @@ fn take_chunk(reading: &mut Reading, result: Result<AlignedBuf, DiskError>) {
                 reading.left.push_front((offset + at as u64, SECTOR_BYTES.min(len - at)));
             }
         }
-        Err(_) => reading.bytes.resize(reading.bytes.len() + len, 0xff),
+        Err(_) => {
+            reading.zeroes = 0;
+            reading.bytes.resize(reading.bytes.len() + len, 0xff);
+        }
     }
 }
 

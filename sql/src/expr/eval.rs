@@ -160,7 +160,7 @@ impl Typed {
             Node::Like { .. } => self.like(e)?,
             Node::Case { operand, whens, otherwise } => {
                 match case(operand.as_deref(), whens, otherwise.as_deref(), e)? {
-                    Some(chosen) => crate::function::control::coerced(chosen, &self.ty, e)?,
+                    Some(chosen) => crate::function::control::branch(chosen, &self.ty, e)?,
                     None => Value::Null,
                 }
             }

@@ -62,7 +62,7 @@ pub(crate) fn arithmetic(
     let settings = &e.context.settings;
     match arithmetic::apply(op, &l, &r, settings.sql_mode, settings.div_precision_increment) {
         Ok(Value::Decimal(d))
-            if op == Op::Div && d.scale() != ty.col.scale && ty.class() == Class::Decimal =>
+            if ty.class() == Class::Decimal && (d.scale() < ty.col.scale || op == Op::Div) =>
         {
             Ok(Value::Decimal(d.rescaled(ty.col.scale).unwrap_or(d)))
         }

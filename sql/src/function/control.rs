@@ -7,7 +7,7 @@ use crate::expr::numeric::coerce;
 use crate::expr::ty::{Class, derivation};
 use crate::expr::{Eval, Ty, Typed};
 use std::cmp::Ordering;
-use values::{Collation, ColumnType, TypeKind, Value};
+use values::{Collation, ColumnType, Decimal, TypeKind, Value};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     function(
@@ -17,7 +17,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         |args, infer| Ok(common(&args[1..], infer)),
         |args, ty, e| {
             let chosen = if args[0].holds(e)? { &args[1] } else { &args[2] };
-            coerced(chosen, ty, e)
+            branch(chosen, ty, e)
         },
     ),
     function("ifnull", 2, 2, |args, infer| Ok(coalesced(args, infer)), coalesce),
@@ -135,6 +135,19 @@ fn text_for(some: &[Ty], width: u32, connection: Collation) -> Ty {
 
 fn coalesced(args: &mut [Typed], infer: &Infer<'_>) -> Ty {
     common(args, infer).or_null(args.iter().all(|a| a.ty.nullable))
+}
+
+/// The branch that IF or CASE takes: as [`coerced`], but an exact number keeps its own decimals, as in MySQL.
+pub(crate) fn branch(chosen: &Typed, ty: &Ty, e: &mut Eval<'_>) -> Result<Value> {
+    if ty.class() == Class::Decimal {
+        return Ok(match chosen.eval(e)? {
+            Value::Int(v) => Value::Decimal(Decimal::from(v)),
+            Value::UInt(v) => Value::Decimal(Decimal::from(v)),
+            exact @ (Value::Decimal(_) | Value::Null) => exact,
+            other => coerce(other, ty, e)?,
+        });
+    }
+    coerced(chosen, ty, e)
 }
 
 /// The value of `arg` as the type that holds all of several arguments.

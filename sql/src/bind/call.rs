@@ -75,12 +75,13 @@ impl Binder<'_> {
                     if binary { Collation::BINARY } else { self.context.settings.collation_connection };
                 let length = self.context.settings.group_concat_max_len as u32;
                 let col = if binary {
-                    ColumnType::blob(TypeKind::Blob)
+                    ColumnType::blob(TypeKind::LongBlob)
                 } else {
-                    ColumnType::text(TypeKind::Text, collation)
+                    ColumnType::text(TypeKind::LongText, collation)
                 };
                 let ty = Ty::of(ColumnType { length, ..col }, true).with_derivation(derivation::COERCIBLE);
-                Ty { width: length, ..ty }
+                // As MySQL counts it: sixteen characters for each of group_concat_max_len.
+                Ty { width: length.saturating_mul(16), ..ty }
             }
         }
     }

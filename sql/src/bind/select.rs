@@ -57,6 +57,12 @@ pub(crate) fn bind(
         )?;
     }
     let group = grouped.then_some(Group { keys, aggregates });
+    let temporary = |g: &&Group| !g.keys.is_empty() && !meta::groups_by_index(g, &order, scope);
+    if let Some(group) = group.as_ref().filter(temporary) {
+        for (column, item) in columns.iter_mut().zip(&items) {
+            meta::through_temporary(column, item, group, scope);
+        }
+    }
     let (limit, offset) = limits(&mut b, select)?;
     let mut plan = SelectPlan {
         source: Source::One { filter: None },

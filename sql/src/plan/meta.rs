@@ -1,6 +1,8 @@
 //! Column metadata as MySQL sends it: type number, length in the client's bytes, flags, decimals.
 
+use super::Group;
 use crate::api::{ColumnMeta, flag};
+use crate::ast::AggKind;
 use crate::bind::Scope;
 use crate::expr::ty::Class;
 use crate::expr::{Node, Ty, Typed};
@@ -61,6 +63,9 @@ fn of_computed(meta: &mut ColumnMeta, ty: &Ty) {
     }
     meta.decimals = NOT_FIXED;
     meta.flags &= !flag::BLOB;
+    if matches!(ty.col.kind, TypeKind::LongText | TypeKind::LongBlob) {
+        meta.type_code = LONG_BLOB;
+    }
     if meta.type_code == type_code(&ColumnType::new(TypeKind::VarChar)) {
         meta.type_code = match meta.length {
             0..=65_535 => meta.type_code,
@@ -68,6 +73,53 @@ fn of_computed(meta: &mut ColumnMeta, ty: &Ty) {
             _ => LONG_BLOB,
         };
     }
+}
+
+/// MySQL groups in a temporary table unless an index delivers the groups in order; what comes out of it are that table's columns:
+/// they have lost their keys, numbers are not BINARY, and an expression is called by its alias.
+pub(crate) fn through_temporary(meta: &mut ColumnMeta, item: &Typed, group: &Group, scope: Option<&Scope>) {
+    const KEYS: u16 =
+        flag::PRI_KEY | flag::UNIQUE_KEY | flag::MULTIPLE_KEY | flag::PART_KEY | flag::AUTO_INCREMENT;
+    meta.flags &= !KEYS;
+    let number = matches!(item.ty.class(), Class::Int | Class::Decimal | Class::Real);
+    if number {
+        meta.flags &= !flag::BINARY;
+    }
+    match &item.node {
+        Node::Column(_) => {}
+        Node::Agg(at) => {
+            let aggregate = &group.aggregates[*at];
+            let of_column = match aggregate.args.first().map(|a| &a.node) {
+                Some(Node::Column(column)) => scope.map(|s| &s.table.columns[*column]),
+                _ => None,
+            };
+            let copies = matches!(aggregate.source.kind, AggKind::Min | AggKind::Max);
+            if copies && of_column.is_some_and(|c| !c.nullable && c.default.is_none()) {
+                meta.flags |= flag::NO_DEFAULT_VALUE;
+            }
+        }
+        _ => meta.org_name = meta.name.clone(),
+    }
+}
+
+/// Do the groups come in an index's order, and the result in the groups'?
+pub(crate) fn groups_by_index(group: &Group, order: &[(Typed, bool)], scope: Option<&Scope>) -> bool {
+    let columns: Option<Vec<usize>> = group
+        .keys
+        .iter()
+        .map(|key| match key.node {
+            Node::Column(column) => Some(column),
+            _ => None,
+        })
+        .collect();
+    let (Some(columns), Some(scope)) = (columns, scope) else { return false };
+    let led = scope.table.indexes.iter().any(|index| {
+        index.parts.len() >= columns.len()
+            && index.parts.iter().zip(&columns).all(|(part, column)| part.column == *column)
+    });
+    let ordered =
+        order.iter().zip(&group.keys).all(|((expr, _), key)| expr == key) && order.len() <= group.keys.len();
+    led && ordered
 }
 
 /// Metadata of an expression of this type.

@@ -159,6 +159,7 @@ struct Cluster {
     pages: BTreeMap<u64, Lsn>,
 }
 
+#[allow(clippy::large_enum_variant)] // a handful live at a time
 enum Core {
     Creator(Creator),
     Recoverer(Recoverer),

@@ -21,6 +21,7 @@ mod auto_increment;
 mod catalog;
 mod codec;
 mod ddl;
+mod drop;
 mod indexes;
 mod load;
 pub(crate) mod runtime;

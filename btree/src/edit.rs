@@ -166,12 +166,11 @@ pub(crate) fn replace(mtr: &mut Mtr<'_>, page: PageNo, index: usize, value: &[u8
     set_counts(mtr, page, count, top, garbage + garbage_of_old);
 }
 
-/// Overwrites bytes, logging only the stretch that differs.
+/// Overwrites bytes; the mini-transaction logs only the stretch that differs.
 pub(crate) fn patch(mtr: &mut Mtr<'_>, page: PageNo, offset: usize, bytes: &[u8]) {
-    let old = &mtr.page(page)[offset..offset + bytes.len()];
-    let Some(first) = old.iter().zip(bytes).position(|(a, b)| a != b) else { return };
-    let last = old.iter().zip(bytes).rposition(|(a, b)| a != b).unwrap_or(first);
-    write(mtr, page, offset + first, &bytes[first..=last]);
+    if !bytes.is_empty() {
+        write(mtr, page, offset, bytes);
+    }
 }
 
 /// A piece of the heap in use.

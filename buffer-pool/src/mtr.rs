@@ -150,12 +150,20 @@ impl<'p> Mtr<'p> {
         self.parts[usize::from(page.0)].guard.bytes()
     }
 
-    /// Runs one operation on a page and gathers it for the page's record.
+    /// Runs one operation on a page and gathers it for the page's record. Of a write only the stretch that differs from the page
+    /// is logged, and nothing when none does.
     ///
     /// # Panics
     /// When the operation reaches outside the page body.
     pub fn run(&mut self, page: PageNo, op: Op<'_>) {
         let part = &mut self.parts[usize::from(page.0)];
+        let op = match op {
+            Op::Write { offset, bytes } => match differing(part.guard.bytes(), offset, bytes) {
+                Some(op) => op,
+                None => return,
+            },
+            op => op,
+        };
         if part.ops.is_empty() {
             self.order.push(page.0);
         }
@@ -240,6 +248,15 @@ impl<'p> Mtr<'p> {
         }
         Ok(Finished { lsn, freed })
     }
+}
+
+/// The part of a write that changes anything. A write outside the page is left as it is, for `OpsBuf` to refuse.
+fn differing<'b>(page: &[u8; PAGE_BYTES], offset: u16, bytes: &'b [u8]) -> Option<Op<'b>> {
+    let at = usize::from(offset);
+    let Some(old) = page.get(at..at + bytes.len()) else { return Some(Op::Write { offset, bytes }) };
+    let first = old.iter().zip(bytes).position(|(old, new)| old != new)?;
+    let last = old.iter().zip(bytes).rposition(|(old, new)| old != new).unwrap_or(first);
+    Some(Op::Write { offset: offset + first as u16, bytes: &bytes[first..=last] })
 }
 
 fn stamp(pool: &BufferPool, part: &mut Part<'_>, lsn: Lsn) {

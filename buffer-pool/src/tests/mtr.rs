@@ -53,6 +53,19 @@ fn nothing_changed_logs_nothing_and_gives_credit_back() {
 }
 
 #[test]
+fn a_write_logs_only_what_differs() {
+    let (volume, pool) = fresh(96, Durability::Instant);
+    create(&pool, 1, 0x1122_3344_5566);
+    let before = volume.records().len();
+    write(&pool, 1, 0x1122_FF44_5566);
+    write(&pool, 1, 0x1122_FF44_5566);
+    let records = volume.records();
+    assert_eq!(records.len(), before + 1, "the same again is no change");
+    assert_eq!(records[before].ops(), [2, 67, 0, 1, 0, 0xFF], "one byte at offset 67");
+    assert_eq!(read(&pool, 1), 0x1122_FF44_5566);
+}
+
+#[test]
 fn credit_is_back_pressure() {
     let volume = MemoryVolume::with(Durability::Manual, 2000, 0);
     let pool = pool(96, &volume);

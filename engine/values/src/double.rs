@@ -1,7 +1,7 @@
 //! Floating point numbers as MySQL prints and reads them.
 //!
 //! DOUBLE: the shortest digits that read back, FLOAT: six significant digits; both in plain notation while the point stays within 15 digits
-//! of the first one, else as `1.5e20`. With `(M,D)` a fixed number of decimals.
+//! of the first one (or within the digits), else as `1.5e20`. With `(M,D)` a fixed number of decimals.
 
 use std::fmt::Write as _;
 
@@ -15,7 +15,16 @@ pub fn double_text(v: f64) -> String {
 /// Appends a double's text.
 pub fn push_double(out: &mut String, v: f64) {
     // {:e} has Rust's shortest digits: "1.25e-7".
-    place(out, &format!("{v:e}"));
+    let shortest = format!("{v:e}");
+    let digits = shortest.bytes().take_while(|b| *b != b'e').filter(u8::is_ascii_digit).count();
+    if digits >= 16 {
+        // Where two shortest texts are equally near, MySQL takes the even one, as rounding to so many digits does.
+        let even = format!("{v:.*e}", digits - 1);
+        if even != shortest && even.parse() == Ok(v) {
+            return place(out, &even);
+        }
+    }
+    place(out, &shortest);
 }
 
 /// A float's text: six significant digits, trailing zeros dropped.
@@ -44,7 +53,9 @@ fn place(out: &mut String, scientific: &str) {
     out.push_str(sign);
     // The point stands after `point` digits.
     let point = if digits == "0" { 1 } else { exponent + 1 };
-    if !(-14..=15).contains(&point) {
+    // Digits on both sides of the point stay plain a place further.
+    let plain = (-14..=15).contains(&point) || point > 15 && digits.len() as i32 > point;
+    if !plain {
         let (first, rest) = digits.split_at(1);
         let dot = if rest.is_empty() { "" } else { "." };
         let _ = write!(out, "{first}{dot}{rest}e{exponent}");
@@ -120,4 +131,39 @@ pub fn fitted_text(v: f64, width: usize) -> String {
         }
     }
     last
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{double_text, fitted_text, float_text};
+
+    /// What MySQL 9.7 prints.
+    #[test]
+    fn doubles_print_as_in_mysql() {
+        for (v, text) in [
+            (0.1, "0.1"),
+            (1e14, "100000000000000"),
+            (1e15, "1e15"),
+            (1.5e15, "1.5e15"),
+            (1_234_567_890_123_456.7, "1234567890123456.8"),
+            (1_000_000_000_000_000.25, "1000000000000000.2"),
+            (123_456_789_012_345_680.0, "1.2345678901234568e17"),
+            (1e-15, "0.000000000000001"),
+            (1.5e-16, "1.5e-16"),
+            (-0.0, "-0"),
+            (f64::MAX, "1.7976931348623157e308"),
+            (5e-324, "5e-324"),
+        ] {
+            assert_eq!(double_text(v), text, "{v:e}");
+        }
+        for (v, text) in
+            [(1.1_f32, "1.1"), (1_234_567.0, "1234570"), (1e15, "1e15"), (16_777_216.0, "16777200")]
+        {
+            assert_eq!(float_text(v), text, "{v:e}");
+        }
+        for (v, text) in [(123.456, "123.5"), (1e10, "1e10"), (20_240_102.0, "2e7"), (16_777_217.0, "1.7e7")]
+        {
+            assert_eq!(fitted_text(v, 5), text, "{v}");
+        }
+    }
 }

@@ -74,7 +74,7 @@ impl Session {
         self.explicit = true;
         let txn = self.transaction();
         if snapshot {
-            txn.start_statement(); // takes the read view
+            txn.open_view();
         }
         Ok(())
     }

@@ -29,6 +29,19 @@ fn isolation_and_rollback() {
 }
 
 #[test]
+fn a_consistent_snapshot_is_taken_at_the_start() {
+    let mut rig = Rig::new();
+    let (mut a, mut b) = (rig.session(), rig.session());
+    rig.all(&mut a, &["CREATE TABLE t(id INT PRIMARY KEY)"]);
+    rig.all(&mut b, &["START TRANSACTION WITH CONSISTENT SNAPSHOT"]);
+    rig.all(&mut a, &["INSERT INTO t VALUES (1)"]);
+    assert_eq!(rig.one(&mut b, "SELECT COUNT(*) FROM t"), "0");
+    rig.all(&mut b, &["COMMIT", "BEGIN"]);
+    rig.all(&mut a, &["INSERT INTO t VALUES (2)"]);
+    assert_eq!(rig.one(&mut b, "SELECT COUNT(*) FROM t"), "2", "a plain BEGIN looks when it first reads");
+}
+
+#[test]
 fn a_failed_statement_undoes_itself_only() {
     let mut rig = Rig::new();
     let mut s = rig.session();

@@ -17,7 +17,7 @@ impl Dictionary {
     /// DROP DATABASE with all its tables; returns how many.
     ///
     /// # Errors
-    /// [`EngineError::NoSuchSchema`], 1205 when a table's writers do not end in time, and those of the volume.
+    /// [`crate::EngineError::NoSuchSchema`], 1205 when a table's writers do not end in time, and those of the volume.
     pub async fn drop_schema(&self, schema: &str) -> Result<usize> {
         loop {
             let tables = self.tables(schema).await?;
@@ -58,7 +58,7 @@ impl Dictionary {
     /// DROP TABLE of several, all or none.
     ///
     /// # Errors
-    /// [`EngineError::NoSuchTable`] for the first that does not exist, 1205 when writers do not end in time, and those of the volume.
+    /// [`crate::EngineError::NoSuchTable`] for the first that does not exist, 1205 when writers do not end in time, and those of the volume.
     pub async fn drop_tables(&self, names: &[(&str, &str)]) -> Result<()> {
         loop {
             let mut tables: Vec<Arc<TableDef>> = Vec::new();
@@ -118,7 +118,7 @@ impl Dictionary {
     /// TRUNCATE TABLE: new trees under the same id; AUTO_INCREMENT starts again.
     ///
     /// # Errors
-    /// [`EngineError::NoSuchTable`], 1205, and those of the volume.
+    /// [`crate::EngineError::NoSuchTable`], 1205, and those of the volume.
     pub async fn truncate_table(&self, schema: &str, table: &str) -> Result<()> {
         let engine = &self.engine;
         let (old, _alone, _pass) = self.must_alone(schema, table).await?;

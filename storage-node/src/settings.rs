@@ -7,7 +7,8 @@ pub struct Settings {
     pub log_file_bytes: u64,
     /// Longest log block (one write, one sync); more records wait for the next block.
     pub log_block_bytes: usize,
-    /// Bytes of records a full segment holds that are not in pages yet; beyond it appends are answered `full`.
+    /// Bytes of records a full segment holds that are not in pages yet; beyond it appends are answered `full`. Well above the
+    /// allocation limit (LAL, 10 MB): what lies above VDL cannot be coalesced.
     pub uncoalesced_bytes: u64,
     /// Log in bytes of log files beyond which appends are answered `full`: what memory and restart are bounded by.
     pub log_max_bytes: u64,
@@ -60,7 +61,7 @@ impl Default for Settings {
         Settings {
             log_file_bytes: 4 << 20,
             log_block_bytes: 1 << 20,
-            uncoalesced_bytes: 64 << 20,
+            uncoalesced_bytes: 32 << 20,
             log_max_bytes: 512 << 20,
             ingest_bytes: 16 << 20,
             gap_bytes: 32 << 20,

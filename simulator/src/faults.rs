@@ -162,11 +162,11 @@ impl Director {
     }
 
     /// True when every group the open writer's head puts on this node lives there as a full-blown member. Without an open
-    /// writer nobody knows, so nothing counts as whole.
+    /// writer nobody knows, so nothing counts as whole; nor while a group is being made, which may start with four copies.
     pub(crate) fn whole(&self, node: usize) -> bool {
         let Some(log) = self.computes[self.current()].log() else { return false };
         let Some(core) = self.hosts[node].serving() else { return false };
-        if log.settled() != log.head().version {
+        if log.settled() != log.head().version || log.growing() {
             return false;
         }
         log.head().groups.iter().all(|group| {

@@ -2,7 +2,9 @@
 //!
 //! A seed switches each class on or off and draws its rates, so that some seeds are calm but for one thing, and some have everything.
 //! The atlas never exceeds what the design promises to survive: one node's disk rots at a time, at most two folders are lost
-//! at a time, and rot and lost folders do not meet in one seed with more than one folder.
+//! at a time, and rot and lost folders do not meet in one seed with more than one folder. Old writers do not live on where folders
+//! are lost: `Create` names a life and no folder, so an old writer could begin a listed life anew in an empty one; the locks of
+//! the folders exclude that.
 
 use crate::rng::Rng;
 
@@ -153,6 +155,9 @@ impl Plan {
         }
         let sets = if drill.is_some() { 2 } else { 1 + usize::from(rng.chance(4_000)) };
         let rots = classes.contains(&Class::Rot);
+        if classes.contains(&Class::LostFolders) {
+            classes.retain(|c| *c != Class::Zombies);
+        }
         classes.sort_unstable();
         classes.dedup();
         let plan = Plan {

@@ -5,7 +5,7 @@
 //! remembers the version it waits for.
 //!
 //! ```text
-//!  growth       Create x6 --4 Created--> head lists the group --settled--> open for records
+//!  growth       Create x6 --6 Created (4 after a grace)--> head lists the group --settled--> open for records
 //!  replacement  Query: another life --> joint head, Create --settled--> newcomer copies by itself
 //!                 --its SCL covers the point--> head with the newcomer --settled--> it counts
 //! ```
@@ -28,6 +28,8 @@ struct Growth {
     members: PgMembers,
     created: [bool; COPIES],
     asked_us: Option<u64>,
+    /// When the first question was asked: four suffice, but six are waited for this long and a little.
+    since_us: u64,
     /// Set once the head lists it.
     version: Option<HeadVersion>,
 }
@@ -60,7 +62,8 @@ enum Stage {
 pub(super) struct Changes {
     wanted_groups: usize,
     growth: Option<Growth>,
-    /// Listed founding segments that were never heard of: their creation is repeated.
+    /// Listed founding segments this writer never heard of: their creation is repeated. `Create` names a life and no folder, so a
+    /// segment that lived unheard and lost its folder meanwhile would begin anew; nothing it said was counted.
     unborn: BTreeMap<SegmentId, Option<u64>>,
     replacements: BTreeMap<PgId, Replacement>,
     /// Copies to be replaced, and the nodes that hold their folders now.
@@ -101,6 +104,12 @@ impl WriterLog {
         }
         self.changes.wanted_groups = self.changes.wanted_groups.max(pg.0 as usize + 1);
         Ok(false)
+    }
+
+    /// True while a group is being made, or one of its six segments has not been heard of.
+    #[must_use]
+    pub fn growing(&self) -> bool {
+        self.changes.growth.is_some() || !self.changes.unborn.is_empty()
     }
 
     /// A joint head found at opening: its newcomer goes on copying.
@@ -163,8 +172,13 @@ impl WriterLog {
     fn drive_growth(&mut self, now_us: u64, actions: &mut Actions) {
         if self.changes.growth.is_none() && self.changes.wanted_groups > self.groups.len() {
             let members = self.founding_members(PgId(self.groups.len() as u32));
-            self.changes.growth =
-                Some(Growth { members, created: [false; COPIES], asked_us: None, version: None });
+            self.changes.growth = Some(Growth {
+                members,
+                created: [false; COPIES],
+                asked_us: None,
+                since_us: now_us,
+                version: None,
+            });
         }
         if let Some(growth) = &self.changes.growth {
             if let Some(version) = growth.version {
@@ -174,8 +188,15 @@ impl WriterLog {
                     self.open_group(pg, actions);
                     self.drive_growth(now_us, actions);
                 }
-            } else if self.ask_again(now_us, growth.asked_us) {
-                self.create_group(now_us, actions);
+            } else {
+                let born = growth.created.iter().filter(|c| **c).count();
+                let patience = growth.since_us + self.settings.grace_us;
+                let asked_us = growth.asked_us;
+                if born == COPIES || (born >= WRITE_QUORUM && now_us >= patience) {
+                    self.list_group(actions);
+                } else if self.ask_again(now_us, asked_us) {
+                    self.create_group(now_us, actions);
+                }
             }
         }
         for (id, asked) in self.changes.unborn.clone() {
@@ -233,17 +254,13 @@ impl WriterLog {
         actions.sends.push(Envelope { from, to, message });
     }
 
-    pub(super) fn on_created(&mut self, id: SegmentId, created: &Created, actions: &mut Actions) {
+    pub(super) fn on_created(&mut self, id: SegmentId, created: &Created) {
         let position = usize::from(id.position);
         if let Some(growth) = &mut self.changes.growth {
             let member = &mut growth.members.members[position];
             if growth.members.pg == id.pg && member.incarnation == created.incarnation {
                 member.node = created.node;
                 growth.created[position] = true;
-                let enough = growth.created.iter().filter(|c| **c).count() >= WRITE_QUORUM;
-                if growth.version.is_none() && enough {
-                    self.list_group(actions);
-                }
                 self.changes.exists(id);
                 return;
             }

@@ -382,7 +382,7 @@ impl WriterLog {
         match message {
             Message::Acked(acked) => self.on_acked(now_us, id, &acked, actions),
             Message::Refused(refused) => self.on_refused(id, &refused, actions),
-            Message::Created(created) => self.on_created(id, &created, actions),
+            Message::Created(created) => self.on_created(id, &created),
             Message::State(state) => self.on_state(id, &state, actions),
             _ => {}
         }

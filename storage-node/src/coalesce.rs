@@ -73,6 +73,9 @@ fn round(segment: &mut Segment, vdl: Lsn, now: u64, position: u64, settings: &Se
     if !due {
         return None;
     }
+    // A point at or below PGMRPL frees log and old versions at once; one above must wait for PGMRPL to pass it.
+    let released = segment.chain.point_at(limit.min(segment.pgmrpl));
+    let limit = if released > point { released } else { limit };
     let (target, order) = extent(segment, point, limit, settings.coalesce_pages);
     assert!(
         target > point && target <= limit,

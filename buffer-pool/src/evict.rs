@@ -76,12 +76,13 @@ impl BufferPool {
             };
             bump(&self.counters.frame_waits);
             let _waiting = Waiting::new(self);
-            let mut durable = pin!(self.log.wait_durable(above.unwrap_or(Lsn::MAX)));
+            // Only pins in the way: the log has nothing to do with it, and must not be told that somebody waits.
+            let mut durable = above.map(|lsn| self.log.wait_durable(lsn));
             let ended = poll_fn(|cx| {
                 if freed.as_mut().poll(cx).is_ready() {
                     return Poll::Ready(Ok(()));
                 }
-                durable.as_mut().poll(cx)
+                durable.as_mut().map_or(Poll::Pending, |durable| durable.as_mut().poll(cx))
             })
             .await;
             if let Err(error) = ended {

@@ -107,6 +107,12 @@ impl BufferPool {
         self.counters.snapshot(self.frames.len() as u64, (self.frames.len() - free) as u64)
     }
 
+    /// Tells storage the present floor of read points (PGMRPL). Writers do so by themselves; the owner calls it now and then as
+    /// well, so that an idle node does not hold back old page versions and the log below them.
+    pub fn release_read_points(&self) {
+        self.points.release(self.log.as_ref());
+    }
+
     /// The lowest read point in use on this node, VDL if none: no walk begun before it is still on its way.
     #[must_use]
     pub fn read_floor(&self) -> Lsn {

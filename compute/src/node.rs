@@ -9,13 +9,15 @@ use cache_nvme::device::IoChoice;
 use engine::Engine;
 use protocol::env::Env;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::runtime::Runtime;
 use volume::Volume;
 
 /// How long the engine may take to settle when the process ends; a stalled quorum must not hold it up.
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
+/// How often an idle node tells storage which page versions it no longer needs, microseconds.
+const RELEASE_INTERVAL_US: u64 = 250_000;
 
 /// Why the node did not open. Displays as one line.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +68,7 @@ impl Node {
         let volume = Arc::new(Volume::open(&config, env.clone())?);
         let frames = (settings.innodb_buffer_pool_size / protocol::page::PAGE_BYTES as u64) as usize;
         let pool = BufferPool::new(PoolConfig { frames }, volume.log(), volume.reader(), None);
+        env.spawn("read-points", Box::pin(release_read_points(Arc::downgrade(&pool), env.clone())));
         let opened = runtime.block_on(async {
             let engine = Engine::open(pool.clone(), volume.log(), env.clone(), engine::Settings::default())
                 .await
@@ -101,6 +104,15 @@ impl Node {
             tracing::warn!("the log did not settle in time; nothing acknowledged is lost");
         }
         self.volume.close();
+    }
+}
+
+/// Moves PGMRPL while nobody writes; ends with the pool.
+async fn release_read_points(pool: Weak<BufferPool>, env: Arc<dyn Env>) {
+    loop {
+        env.sleep(RELEASE_INTERVAL_US).await;
+        let Some(pool) = pool.upgrade() else { return };
+        pool.release_read_points();
     }
 }
 

@@ -513,6 +513,44 @@ fn three_copies_wait_when_one_claims_what_was_told_as_durable() {
     panic!("the fourth answer settles it");
 }
 
+/// Found by the director: whoever acknowledged the repair before it answered the fence was never counted.
+#[test]
+fn late_copies_that_only_acknowledge_the_repair_count() {
+    let (mut cluster, log, cpl) = written();
+    drop(log);
+    for position in [3, 4, 5] {
+        cluster.at(1, position).down = true;
+    }
+    let mut recoverer = cluster.attempt();
+    let mut waiting = VecDeque::from([Event::Tick]);
+    for round in 0..200 {
+        cluster.now_us += 10_000;
+        waiting.push_back(Event::Tick);
+        while let Some(event) = waiting.pop_front() {
+            let mut actions = Actions::default();
+            if let Some(Outcome::Opened(log)) = recoverer.step(cluster.now_us, event, &mut actions) {
+                assert_eq!(log.vdl(), cpl);
+                return;
+            }
+            for Envelope { from, to, message } in actions.sends {
+                let Peer::Segment(id) = to else { continue };
+                // The fences to the late ones are lost.
+                let late = id.pg == PgId(1) && id.position >= 3;
+                if late && (round < 50 || matches!(message, Message::Fence(_))) {
+                    continue;
+                }
+                let segment = cluster.segments.entry(id).or_default();
+                waiting.extend(
+                    segment.answer(message).map(|message| {
+                        Event::Message(Envelope { from: Peer::Segment(id), to: from, message })
+                    }),
+                );
+            }
+        }
+    }
+    panic!("it never opens: {:?}", recoverer.missing());
+}
+
 #[test]
 fn an_old_writer_is_fenced() {
     let (mut cluster, log, _) = written();

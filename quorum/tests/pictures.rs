@@ -1,7 +1,6 @@
 //! Golden pictures: six SCLs of each group, and what follows from them: PGCL, VCL, VDL, read points (pictures/*.txt).
 //!
-//! Commands start with `>`; what they print follows. Records are named r1, r2, .. in order of LSN. `PICTURES=write` in the
-//! environment writes what is printed now into the files, to be read before it is committed.
+//! Commands start with `>`; what they print follows. Records are named r1, r2, .. in order of LSN.
 //!
 //! | command | does |
 //! |---|---|

@@ -180,7 +180,7 @@ pub fn signal(pid: u32, name: &str) -> Result<(), String> {
     }
 }
 
-/// A scratch folder removed when dropped, unless a test panics or `SEXTANT_KEEP` is set: then its place is printed.
+/// A scratch folder removed when dropped, unless a test panics or `TESTS_KEEP` is set: then its place is printed.
 #[derive(Debug)]
 pub struct Scratch(PathBuf);
 
@@ -206,7 +206,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        if std::thread::panicking() || std::env::var_os("SEXTANT_KEEP").is_some() {
+        if std::thread::panicking() || std::env::var_os("TESTS_KEEP").is_some() {
             eprintln!("kept: {}", self.0.display());
         } else {
             let _ = fs::remove_dir_all(&self.0);
@@ -244,7 +244,7 @@ pub fn build(package: &str, binary: &str, mutants: bool) -> Result<PathBuf, Stri
     }
 }
 
-/// The product binary in the profile of the tests, built once per process by the cargo that runs us.
+/// The product binary under test: the one `TESTS_PRODUCT` names, or one built once per process by the cargo that runs us.
 ///
 /// # Panics
 /// When it does not build.
@@ -253,6 +253,9 @@ pub fn product() -> PathBuf {
     static BUILT: std::sync::OnceLock<PathBuf> = std::sync::OnceLock::new();
     BUILT
         .get_or_init(|| {
+            if let Some(path) = std::env::var_os("TESTS_PRODUCT") {
+                return PathBuf::from(path);
+            }
             let root =
                 Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package lies in the workspace");
             let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());

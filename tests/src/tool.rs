@@ -1,6 +1,6 @@
 //! Programs of the system that some tests need: present, or the test skips itself with a printed reason.
 //!
-//! Where `SEXTANT_TESTS_REQUIRE_CLIENTS` is set (`.ci/run` installs the programs and sets it), a missing one fails the test instead.
+//! Where `TESTS_REQUIRE_CLIENTS` is set (`.ci/run` installs the programs and sets it), a missing one fails the test instead.
 
 use std::path::PathBuf;
 
@@ -14,7 +14,7 @@ pub fn find(program: &str, package: &str) -> Option<PathBuf> {
     let found = std::env::split_paths(&dirs).map(|dir| dir.join(program)).find(|path| path.is_file());
     if found.is_none() {
         let reason = format!("skipped: {program} is not installed (Debian package {package})");
-        assert!(std::env::var_os("SEXTANT_TESTS_REQUIRE_CLIENTS").is_none(), "{reason}");
+        assert!(std::env::var_os("TESTS_REQUIRE_CLIENTS").is_none(), "{reason}");
         eprintln!("{reason}");
     }
     found

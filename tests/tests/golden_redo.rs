@@ -3,8 +3,8 @@
 //! SQL, engine, trees and pool run over a volume in memory, one task at a time in virtual time, so every byte repeats. A record is one
 //! line: page kind and number, flags (c: last of its mini-transaction, C: commit), bytes with header, operations with places and
 //! lengths. What purge writes afterwards stands under `behind`. A change of format or of what a statement writes shows here; when
-//! it is meant, `SEXTANT_WRITE_GOLDEN=1 cargo test -p tests --test golden_redo` writes the file anew.
-//! `SEXTANT_FLIP_GOLDEN=1` changes one byte of the golden text: then the test must fail.
+//! it is meant, `TESTS_WRITE_GOLDEN=1 cargo test -p tests --test golden_redo` writes the file anew.
+//! `TESTS_FLIP_GOLDEN=1` changes one byte of the golden text: then the test must fail.
 
 use buffer_pool::testing::{Durability, MemoryVolume};
 use engine::testing::{Executor, open};
@@ -175,11 +175,11 @@ fn golden() -> PathBuf {
 #[test]
 fn twenty_statements_write_what_they_wrote() {
     let (found, sizes) = script();
-    if std::env::var_os("SEXTANT_WRITE_GOLDEN").is_some() {
+    if std::env::var_os("TESTS_WRITE_GOLDEN").is_some() {
         std::fs::write(golden(), &found).expect("the golden file can be written");
     }
     let mut expected = std::fs::read_to_string(golden()).expect("tests/golden/redo.txt is there");
-    if std::env::var_os("SEXTANT_FLIP_GOLDEN").is_some() {
+    if std::env::var_os("TESTS_FLIP_GOLDEN").is_some() {
         let at = expected.rfind("write").expect("a write");
         expected.replace_range(at..=at, "W");
     }

@@ -19,7 +19,7 @@ pub(crate) fn test(package: &str, args: &[&str], flip: bool) -> Outcome {
     command.current_dir(root).args(["test", "--locked", "--quiet", "-p", package]).args(args);
     command.args(if args.contains(&"--") { &[][..] } else { &["--", "--nocapture"][..] });
     if flip {
-        command.env("SEXTANT_FLIP_GOLDEN", "1");
+        command.env("TESTS_FLIP_GOLDEN", "1");
     }
     let output = command.output().map_err(|e| format!("cargo: {e}"))?;
     let text = String::from_utf8_lossy(&output.stdout);

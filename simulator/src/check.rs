@@ -9,7 +9,7 @@ use crate::director::{Director, Next};
 use crate::plan::Class;
 use protocol::geometry::WRITE_QUORUM;
 use protocol::head::HeadVersion;
-use protocol::message::{Envelope, Message, Peer, SegmentState};
+use protocol::message::{Envelope, Install, Message, Peer, SegmentState};
 use protocol::{Head, Lsn, PgId, Record, SegmentId, VolumeEpoch};
 
 impl Director {
@@ -57,6 +57,33 @@ impl Director {
         }
     }
 
+    /// A message reaches a compute process: remembers the highest head granted to it.
+    pub(crate) fn saw_to_compute(&mut self, envelope: &Envelope) {
+        let (Peer::Compute(writer), Message::State(state)) = (envelope.to, &envelope.message) else { return };
+        let Some(head) = state.head.as_ref().filter(|_| state.request == 0 && state.writer == writer) else {
+            return;
+        };
+        if self.granted.get(&writer).is_none_or(|held| head.version > held.version) {
+            self.granted.insert(writer, head.clone());
+        }
+    }
+
+    /// R2, R9: the first head a candidate installs of its own epoch keeps every entry of the highest head granted to it, but for those
+    /// wholly below its VDL.
+    fn check_list(&mut self, install: &Install) {
+        if install.head.version.epoch != install.epoch {
+            return;
+        }
+        let Some(newest) = self.granted.remove(&install.writer) else { return };
+        let entries = &install.head.truncations.entries;
+        let vdl = entries.last().map_or(Lsn::ZERO, |own| own.lo);
+        let lost = newest.truncations.entries.iter().find(|t| t.hi >= vdl && !entries.contains(t));
+        if let Some(lost) = lost {
+            let (epoch, version) = (install.epoch, newest.version);
+            self.fail(format!("R2: {epoch:?} was granted {version:?} and installs a list without {lost:?}"));
+        }
+    }
+
     /// A message leaves a compute process.
     pub(crate) fn saw_from_compute(&mut self, compute: usize, envelope: &Envelope) {
         let (head, epoch) = match &envelope.message {
@@ -70,6 +97,9 @@ impl Director {
                 let first = self.listed.entry(group.pg).or_insert(head.version);
                 *first = (*first).min(head.version);
             }
+        }
+        if let Message::Install(install) = &envelope.message {
+            self.check_list(install);
         }
         let Some(frames) = Director::frames_of(&envelope.message) else { return };
         if let Err(why) = self.history.wrote(frames) {

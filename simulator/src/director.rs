@@ -19,7 +19,7 @@ use crate::trace::Tracer;
 use bytes::Bytes;
 use protocol::head::HeadVersion;
 use protocol::message::{Envelope, Message, Peer};
-use protocol::{Lsn, PgId, SegmentId, VolumeEpoch, VolumeId, WriterId};
+use protocol::{Head, Lsn, PgId, SegmentId, VolumeEpoch, VolumeId, WriterId};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use storage_node::{Action, DiskOp, Event as NodeEvent, Token};
@@ -101,6 +101,8 @@ pub struct Director {
     pub(crate) ceilings: BTreeMap<VolumeEpoch, Lsn>,
     /// The epoch each writer opened with.
     pub(crate) epochs: BTreeMap<WriterId, VolumeEpoch>,
+    /// The highest head in any grant that reached a candidate, until it installs its own.
+    pub(crate) granted: BTreeMap<WriterId, Head>,
     pub(crate) created: bool,
     pub(crate) tracer: Option<Tracer>,
     pub(crate) healing: bool,
@@ -139,6 +141,7 @@ impl Director {
             listed: BTreeMap::new(),
             ceilings: BTreeMap::new(),
             epochs: BTreeMap::new(),
+            granted: BTreeMap::new(),
             created: false,
             tracer: None,
             healing: false,
@@ -259,7 +262,10 @@ impl Director {
                     self.node_step(node, NodeEvent::Message(envelope));
                 }
             }
-            Place::Compute(compute) => self.compute_step(compute, Some(envelope)),
+            Place::Compute(compute) => {
+                self.saw_to_compute(&envelope);
+                self.compute_step(compute, Some(envelope));
+            }
         }
     }
 
@@ -394,7 +400,8 @@ impl Director {
         let writer = self.computes[compute].writer;
         self.writers.insert(writer, compute);
         // What was sent was written before it was published.
-        let sends = self.computes[compute].sends();
+        let mut sends = self.computes[compute].sends();
+        self.die_half_open(compute, &mut sends);
         for envelope in &sends {
             self.saw_from_compute(compute, envelope);
         }
@@ -416,6 +423,23 @@ impl Director {
         if compute != self.current() && self.computes[compute].log().is_none() {
             self.computes[compute].kill();
         }
+    }
+
+    /// A candidate that begins to install its own list dies after one or two of the messages.
+    fn die_half_open(&mut self, compute: usize, sends: &mut Vec<Envelope>) {
+        let installs =
+            |e: &Envelope| matches!(&e.message, Message::Install(i) if i.head.version.epoch == i.epoch);
+        let opening = self.computes[compute].log().is_none() && sends.iter().any(installs);
+        if !self.plan.half_openings || self.healing || !opening || !self.rng.chance(5_000) {
+            return;
+        }
+        let kept = 1 + self.rng.index(2);
+        let from = self.rng.index(sends.len());
+        sends.rotate_left(from);
+        sends.truncate(kept);
+        self.computes[compute].kill();
+        let delay = self.rng.range(500, 10_000);
+        self.after(delay, Next::ComputeUp);
     }
 
     fn write(&mut self, compute: usize) {

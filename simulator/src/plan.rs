@@ -127,6 +127,8 @@ pub struct Plan {
     pub rot_us: u64,
     /// Folders lost at a time.
     pub lost_folders: usize,
+    /// Openings die after the first few messages of their repair: their list is at a minority when the next one comes.
+    pub half_openings: bool,
     /// A scripted disaster that chance would need thousands of seeds for.
     pub drill: Option<Drill>,
 }
@@ -182,6 +184,7 @@ impl Plan {
             partition_us: rng.range(200_000, 1_000_000),
             rot_us: rng.range(40_000, 500_000),
             lost_folders: if rots { 1 } else { rng.range(1, 2) as usize },
+            half_openings: drill.is_none() && Rng::new(seed ^ 0x4A1F).chance(1_000),
             drill,
         };
         match drill {
@@ -201,6 +204,7 @@ impl Plan {
             sets: 1,
             groups: 1,
             drill: None,
+            half_openings: false,
             lal_bytes: 100_000,
             delay_us: 300,
             mtr_us: 20_000,

@@ -16,7 +16,8 @@ fn host_and_port(server: &Server) -> (String, String) {
     (host.to_string(), port.to_string())
 }
 
-/// Every workload once, small: the show spine-1 runs them at full size.
+/// Every workload once, small, with one client: several would meet true deadlocks on so few rows, which sysbench counts as
+/// ignored errors. The show spine-1 runs them at full size.
 #[test]
 fn sysbench_runs_without_an_error() {
     let Some(program) = tool::find("sysbench", "sysbench") else { return };
@@ -54,7 +55,7 @@ fn sysbench(program: &Path, server: &Server, workload: &str, phase: &str) -> Str
         .arg(workload)
         .args(["--db-driver=mysql", "--mysql-user=root", "--mysql-db=sbtest", "--mysql-ssl=off"])
         .args([format!("--mysql-host={host}"), format!("--mysql-port={port}")])
-        .args(["--tables=2", "--table-size=1000", "--threads=2", "--time=1", "--events=0", phase])
+        .args(["--tables=2", "--table-size=1000", "--threads=1", "--time=1", "--events=0", phase])
         .output()
         .expect("sysbench runs");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -137,9 +137,10 @@ impl Recoverer {
         let Some(seat) = self.seat(id) else { return };
         match installing {
             Some(version) if acked.head_version >= version => {
-                if seat.life() != Some(acked.incarnation) && seat.state.is_some() {
+                if seat.life().is_some_and(|life| life != acked.incarnation) {
                     return;
                 }
+                seat.spoke = Some(acked.incarnation);
                 let progress = seat.installed.is_none_or(|scl| acked.scl > scl);
                 seat.installed = Some(seat.installed.unwrap_or(Lsn::ZERO).max(acked.scl));
                 if progress {

@@ -19,16 +19,23 @@ pub(super) struct Seat {
     pub(super) fetch: Option<(u64, u32)>,
     /// Acknowledged under our own head: its SCL.
     pub(super) installed: Option<Lsn>,
+    /// The life that acknowledged it; a late one may do so before it ever answered a fence.
+    pub(super) spoke: Option<Incarnation>,
 }
 
 impl Seat {
     fn new(id: SegmentId) -> Seat {
-        Seat { id, state: None, granted: false, asked_us: None, fetch: None, installed: None }
+        Seat { id, state: None, granted: false, asked_us: None, fetch: None, installed: None, spoke: None }
     }
 
     /// The life that answers here, if any.
     pub(super) fn life(&self) -> Option<Incarnation> {
-        self.state.as_ref().map(|s| s.incarnation).filter(|life| life.0 != 0)
+        self.state.as_ref().map(|s| s.incarnation).or(self.spoke).filter(|life| life.0 != 0)
+    }
+
+    /// The highest SCL it told.
+    fn scl(&self) -> Lsn {
+        self.state.as_ref().map_or(Lsn::ZERO, |s| s.scl).max(self.installed.unwrap_or(Lsn::ZERO))
     }
 
     /// Forgets the fence: it is asked again.
@@ -90,8 +97,7 @@ impl Assembly {
         }
         if let Some(joint) = &members.joint {
             let seat = &self.seats[usize::from(joint.position)];
-            let complete = seat.life() == Some(joint.newcomer.incarnation)
-                && seat.state.as_ref().is_some_and(|s| s.scl >= joint.from);
+            let complete = seat.life() == Some(joint.newcomer.incarnation) && seat.scl() >= joint.from;
             votes.newcomer = Some((joint.position, complete && test(seat)));
         }
         votes

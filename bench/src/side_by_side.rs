@@ -146,7 +146,10 @@ fn sysbench(
         .arg(workload)
         .args(["--db-driver=mysql", "--mysql-db=sbtest", "--mysql-ssl=off", "--rand-type=uniform"])
         .args([format!("--mysql-user={}", plan.user), format!("--mysql-host={}", endpoint.host)])
-        .args([format!("--mysql-port={}", endpoint.port), format!("--tables={}", plan.tables)])
+        .args([
+            format!("--mysql-port={}", endpoint.port),
+            format!("--tables={}", if workload.starts_with("select_random") { 1 } else { plan.tables }),
+        ])
         .args([format!("--table-size={}", plan.size), format!("--threads={threads}")])
         .args([format!("--time={}", plan.seconds), "--events=0".into()])
         .arg(phase)

@@ -55,7 +55,8 @@ fn sysbench(program: &Path, server: &Server, workload: &str, phase: &str) -> Str
         .arg(workload)
         .args(["--db-driver=mysql", "--mysql-user=root", "--mysql-db=sbtest", "--mysql-ssl=off"])
         .args([format!("--mysql-host={host}"), format!("--mysql-port={port}")])
-        .args(["--tables=2", "--table-size=1000", "--threads=1", "--time=1", "--events=0", phase])
+        .arg(if workload.starts_with("select_random") { "--tables=1" } else { "--tables=2" })
+        .args(["--table-size=1000", "--threads=1", "--time=1", "--events=0", phase])
         .output()
         .expect("sysbench runs");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();

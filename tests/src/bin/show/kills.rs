@@ -1,7 +1,8 @@
 //! spine-2: the ledger runs while the server is killed with -9 again and again; nothing acknowledged may be lost.
 //!
 //! One of the kills falls into a transaction of 1,000,000 row changes. Opening is timed from the start of the process to its first answered
-//! query, beside the opening of an idle server. The sabotage is a build that answers COMMIT before the log is durable.
+//! query, beside the opening of an idle server. The sabotage drops every sync between two kills: after the second, the folders are put
+//! back as they were after the first, and the auditor must miss what was acknowledged in between.
 
 use crate::{Order, Outcome};
 use std::path::Path;
@@ -13,21 +14,18 @@ const CLIENTS: &str = "16";
 
 pub(crate) fn show(order: Order) -> Outcome {
     let kills = order.rounds.unwrap_or(50);
-    let binary = build("sextant", "sextant", order.sabotage)?;
+    let binary = build("sextant", "sextant", false)?;
     let ledger = build("bench", "ledger", false)?;
     let scratch = Scratch::new("kills").map_err(|e| e.to_string())?;
-    let mut launch = Launch::new(&binary, &scratch.path().join("data"));
-    if order.sabotage {
-        launch.env.push(("SEXTANT_MUTANT".into(), "OkBeforeVdl".into()));
-    }
+    let launch = Launch::new(&binary, &scratch.path().join("data"));
     let (file, socket) = (scratch.path().join("journal"), scratch.path().join("journal.sock"));
     let journal = start_journal(&ledger, &file, &socket)?;
-    let outcome = rounds(&launch, &ledger, &file, &socket, kills);
+    let outcome = rounds(&launch, &ledger, &file, &socket, kills, order.sabotage);
     stop(journal);
     outcome
 }
 
-fn rounds(launch: &Launch, ledger: &Path, file: &Path, socket: &Path, kills: u64) -> Outcome {
+fn rounds(launch: &Launch, ledger: &Path, file: &Path, socket: &Path, kills: u64, sabotage: bool) -> Outcome {
     let (server, idle) = open(launch)?;
     println!("opening of a new, idle server: {} ms", idle.as_millis());
     run(ledger, &["setup", &server.address])?;
@@ -44,6 +42,9 @@ fn rounds(launch: &Launch, ledger: &Path, file: &Path, socket: &Path, kills: u64
         }
         server.kill9();
         finish(load)?;
+        if sabotage && kill <= 2 {
+            drop_syncs(&launch.data, kill)?;
+        }
         let (opened, took) = open(launch)?;
         server = opened;
         if bulk {
@@ -72,6 +73,18 @@ fn rounds(launch: &Launch, ledger: &Path, file: &Path, socket: &Path, kills: u64
         return Err(format!("an opening took {} ms", worst.as_millis()));
     }
     Ok(())
+}
+
+/// After the first kill remembers the folders, after the second puts them back: as if nothing in between had been synced.
+fn drop_syncs(data: &Path, kill: u64) -> Outcome {
+    let saved = data.with_extension("saved");
+    let (from, to) = if kill == 1 { (data, saved.as_path()) } else { (saved.as_path(), data) };
+    if kill == 2 {
+        std::fs::remove_dir_all(data).map_err(|e| e.to_string())?;
+        println!("planted: the syncs between the first and the second kill are dropped");
+    }
+    let status = Command::new("cp").arg("-r").arg(from).arg(to).status().map_err(|e| e.to_string())?;
+    if status.success() { Ok(()) } else { Err(format!("cp: {status}")) }
 }
 
 /// Starts the server; the time runs until it answered a query.

@@ -1,5 +1,7 @@
 //! Precedence, bounds, and errors that name their place.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use super::*;
 
 fn load_with(
@@ -7,8 +9,10 @@ fn load_with(
     environment: &[(&str, &str)],
     flags: &[(&str, &str)],
 ) -> Result<Settings, ConfigError> {
-    let path =
-        std::env::temp_dir().join(format!("sextant-config-{}-{:p}.toml", std::process::id(), file.as_ptr()));
+    // One file per call: two empty texts share an address, so the text's own cannot name it.
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    let call = CALLS.fetch_add(1, Ordering::Relaxed);
+    let path = std::env::temp_dir().join(format!("sextant-config-{}-{call}.toml", std::process::id()));
     std::fs::write(&path, file).unwrap();
     let values = flags.iter().map(|(n, v)| ("--set".to_string(), n.to_string(), v.to_string())).collect();
     let flags = Flags { config: Some(path.clone()), values };

@@ -3,7 +3,12 @@
 //! The crate is a small library (a client, a server process under test) and the tests and shows that use it. What a
 //! show prints is for people; what decides is its last line, `verdict: holds` or `verdict: FAILS`, and its exit code.
 
+pub mod child;
 pub mod client;
+pub mod cost;
+pub mod facts;
 pub mod oracle;
+pub mod product;
+pub mod scratch;
 pub mod server;
 pub mod tool;

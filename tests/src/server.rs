@@ -1,8 +1,9 @@
 //! A real server process under test: started, announced, killed, stopped.
 //!
-//! The announcement (`--announce`, one JSON line on standard output) is the only way tests learn an address; nothing here sleeps for a
-//! fixed time hoping that a server is up.
+//! The announcement (`--announce`, one JSON line on standard output) is the only way tests learn an address and a process id; nothing here
+//! sleeps for a fixed time hoping that a server is up. No server outlives its test: see [`crate::child`].
 
+use crate::child;
 use crate::client::Client;
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -23,6 +24,8 @@ pub struct Launch {
     pub env: Vec<(String, String)>,
     /// Put in front of the command (`strace -f ...`).
     pub wrapper: Vec<String>,
+    /// Where its standard error goes, appended; beside the data folder if `None`.
+    pub log: Option<PathBuf>,
 }
 
 impl Launch {
@@ -35,7 +38,21 @@ impl Launch {
             args: Vec::new(),
             env: Vec::new(),
             wrapper: Vec::new(),
+            log: None,
         }
+    }
+
+    /// Puts words in front of the command.
+    #[must_use]
+    pub fn wrapped(mut self, words: &[&str]) -> Launch {
+        self.wrapper = words.iter().map(|w| (*w).to_string()).collect();
+        self
+    }
+
+    /// Where its standard error goes.
+    #[must_use]
+    pub fn log_path(&self) -> PathBuf {
+        self.log.clone().unwrap_or_else(|| self.data.with_extension("stderr"))
     }
 
     /// Adds arguments.
@@ -50,14 +67,20 @@ impl Launch {
     /// # Errors
     /// The text the process left behind, or what went wrong in starting it.
     pub fn start(&self) -> Result<Server, String> {
-        let mut words = self.wrapper.clone();
+        // The wrapper dies with us and the server with its wrapper (strace, killed, would leave what it traces running).
+        let leash = child::leash().iter().map(|w| (*w).to_string());
+        let mut words: Vec<String> = leash.clone().collect();
+        if !self.wrapper.is_empty() {
+            words.extend(self.wrapper.iter().cloned().chain(leash));
+        }
         words.push(self.binary.to_string_lossy().into_owned());
-        let log_path = self.data.with_extension("stderr");
+        let log_path = self.log_path();
         let log =
             fs::OpenOptions::new().create(true).append(true).open(&log_path).map_err(|e| e.to_string())?;
         let before = log.metadata().map_or(0, |m| m.len());
         let started = Instant::now();
-        let mut child = Command::new(&words[0])
+        let mut command = Command::new(&words[0]);
+        command
             .args(&words[1..])
             .arg("--data")
             .arg(&self.data)
@@ -66,9 +89,8 @@ impl Launch {
             .envs(self.env.iter().cloned())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .map_err(|e| format!("{}: {e}", words[0]))?;
+            .stderr(log);
+        let mut child = child::spawn(command).map_err(|e| format!("{}: {e}", words[0]))?;
         let stdout = child.stdout.take().ok_or("no standard output")?;
         let mut lines = BufReader::new(stdout);
         let mut line = String::new();
@@ -81,28 +103,30 @@ impl Launch {
                 let tail = String::from_utf8_lossy(&text[(before as usize).min(text.len())..]).into_owned();
                 return Err(format!("{status}: {}", tail.trim()));
             }
-            if let Some(address) = announced(&line) {
+            if let Some((address, pid)) = announced(&line) {
                 let announced_after = started.elapsed();
                 // The rest of the output must be read, or the server would block on a full pipe.
                 std::thread::spawn(
                     move || while matches!(lines.read_line(&mut String::new()), Ok(n) if n > 0) {},
                 );
-                return Ok(Server { child, address, started, announced_after });
+                return Ok(Server { child, pid, address, started, announced_after });
             }
         }
     }
 }
 
-/// The SQL address in an announcement line.
-fn announced(line: &str) -> Option<String> {
+/// The SQL address and the process id in an announcement line.
+fn announced(line: &str) -> Option<(String, u32)> {
     let value: serde_json::Value = serde_json::from_str(line.trim()).ok()?;
-    value.get("mysql")?.as_str().map(str::to_string)
+    let address = value.get("mysql")?.as_str()?.to_string();
+    Some((address, u32::try_from(value.get("pid")?.as_u64()?).ok()?))
 }
 
 /// A running server; killed with -9 when dropped.
 #[derive(Debug)]
 pub struct Server {
     child: Child,
+    pid: u32,
     /// Where it answers MySQL clients.
     pub address: String,
     /// When it was started.
@@ -112,10 +136,10 @@ pub struct Server {
 }
 
 impl Server {
-    /// Process id; of the wrapper, if there is one.
+    /// Its process id, as announced: the server's own, not its wrapper's.
     #[must_use]
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.pid
     }
 
     /// A new connection as root.
@@ -128,141 +152,74 @@ impl Server {
 
     /// kill -9, and waits until it is gone.
     pub fn kill9(mut self) {
-        // Both only fail when the process is gone already, which is what is wanted.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.end();
     }
 
-    /// SIGTERM, and waits for the end.
+    /// Sends a signal by name and waits for the end.
     ///
     /// # Errors
-    /// When it does not end within 20 seconds.
-    pub fn terminate(mut self) -> Result<ExitStatus, String> {
-        signal(self.pid(), "TERM")?;
-        let deadline = Instant::now() + Duration::from_secs(20);
+    /// When it does not end within 60 seconds.
+    pub fn stop_with(mut self, name: &str) -> Result<ExitStatus, String> {
+        child::signal(self.pid, name)?;
+        let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             if let Some(status) = self.child.try_wait().map_err(|e| e.to_string())? {
                 return Ok(status);
             }
             if Instant::now() > deadline {
-                return Err("still running 20 s after SIGTERM".into());
+                return Err(format!("still running 60 s after SIG{name}"));
             }
             std::thread::sleep(Duration::from_millis(5));
         }
     }
 
+    /// SIGTERM, and waits for the end.
+    ///
+    /// # Errors
+    /// Those of [`Server::stop_with`].
+    pub fn terminate(self) -> Result<ExitStatus, String> {
+        self.stop_with("TERM")
+    }
+
     /// Resident memory in KiB.
     #[must_use]
     pub fn resident_kib(&self) -> u64 {
-        let text = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap_or_default();
-        let line = text.lines().find(|l| l.starts_with("VmRSS:"));
+        self.memory_kib("VmRSS:")
+    }
+
+    /// The most it ever had resident, in KiB.
+    #[must_use]
+    pub fn peak_kib(&self) -> u64 {
+        self.memory_kib("VmHWM:")
+    }
+
+    fn memory_kib(&self, label: &str) -> u64 {
+        let text = fs::read_to_string(format!("/proc/{}/status", self.pid)).unwrap_or_default();
+        let line = text.lines().find(|l| l.starts_with(label));
         line.and_then(|l| l.split_whitespace().nth(1)).and_then(|n| n.parse().ok()).unwrap_or(0)
+    }
+
+    fn end(&mut self) {
+        // The server first: its wrapper ends with it. All of this only fails when they are gone already, which is what is wanted; a child
+        // that has been waited for has no process id that could be somebody else's by now.
+        if matches!(self.child.try_wait(), Ok(None)) {
+            let _ = child::signal(self.pid, "KILL");
+            if self.pid == self.child.id() {
+                let _ = self.child.wait();
+                return;
+            }
+            let deadline = Instant::now() + Duration::from_secs(20);
+            while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            let _ = self.child.kill();
+        }
+        let _ = self.child.wait();
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.end();
     }
-}
-
-/// Sends a signal by name with the system's `kill`.
-///
-/// # Errors
-/// When it cannot be sent.
-pub fn signal(pid: u32, name: &str) -> Result<(), String> {
-    let status = Command::new("kill").arg(format!("-{name}")).arg(pid.to_string()).status();
-    match status {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(format!("kill -{name} {pid}: {status}")),
-        Err(error) => Err(format!("kill: {error}")),
-    }
-}
-
-/// A scratch folder removed when dropped, unless a test panics or `TESTS_KEEP` is set: then its place is printed.
-#[derive(Debug)]
-pub struct Scratch(PathBuf);
-
-impl Scratch {
-    /// A fresh folder under the system's temporary directory.
-    ///
-    /// # Errors
-    /// Those of making a folder.
-    pub fn new(name: &str) -> std::io::Result<Scratch> {
-        let nanos =
-            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_nanos());
-        let path = std::env::temp_dir().join(format!("sextant-{name}-{}-{nanos}", std::process::id()));
-        fs::create_dir_all(&path)?;
-        Ok(Scratch(path))
-    }
-
-    /// The folder.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        if std::thread::panicking() || std::env::var_os("TESTS_KEEP").is_some() {
-            eprintln!("kept: {}", self.0.display());
-        } else {
-            let _ = fs::remove_dir_all(&self.0);
-        }
-    }
-}
-
-/// Builds a product binary with the cargo that runs us and returns its path: `release` with or without planted bugs.
-///
-/// # Errors
-/// When the build fails.
-pub fn build(package: &str, binary: &str, mutants: bool) -> Result<PathBuf, String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("no workspace folder")?;
-    let target = if mutants { root.join("target/mutants") } else { root.join("target") };
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(root).args([
-        "build",
-        "--release",
-        "--locked",
-        "--quiet",
-        "-p",
-        package,
-        "--bin",
-        binary,
-    ]);
-    command.arg("--target-dir").arg(&target);
-    if mutants {
-        command.args(["--features", "mutants"]);
-    }
-    let status = command.status().map_err(|e| format!("cargo: {e}"))?;
-    if status.success() {
-        Ok(target.join("release").join(binary))
-    } else {
-        Err(format!("building {binary}: {status}"))
-    }
-}
-
-/// The product binary under test: the one `TESTS_PRODUCT` names, or one built once per process by the cargo that runs us.
-///
-/// # Panics
-/// When it does not build.
-#[must_use]
-pub fn product() -> PathBuf {
-    static BUILT: std::sync::OnceLock<PathBuf> = std::sync::OnceLock::new();
-    BUILT
-        .get_or_init(|| {
-            if let Some(path) = std::env::var_os("TESTS_PRODUCT") {
-                return PathBuf::from(path);
-            }
-            let root =
-                Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package lies in the workspace");
-            let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-            let args = ["build", "--locked", "--quiet", "-p", "sextant", "--bin", "sextant"];
-            let status = Command::new(cargo).current_dir(root).args(args).status().expect("cargo runs");
-            assert!(status.success(), "building the product: {status}");
-            root.join("target/debug/sextant")
-        })
-        .clone()
 }

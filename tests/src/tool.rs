@@ -19,3 +19,18 @@ pub fn find(program: &str, package: &str) -> Option<PathBuf> {
     }
     found
 }
+
+/// Words that run a command with mounts of its own (`unshare`), or `None` after printing why the test skips: containers may forbid it.
+#[must_use]
+pub fn private_mounts() -> Option<&'static [&'static str]> {
+    let words: &[&str] = &["unshare", "--user", "--map-root-user", "--mount"];
+    let tried = std::process::Command::new(words[0])
+        .args(&words[1..])
+        .args(["mount", "-t", "tmpfs", "tmpfs", "/mnt"])
+        .output();
+    if tried.is_ok_and(|output| output.status.success()) {
+        return Some(words);
+    }
+    eprintln!("skipped: mount namespaces cannot be made here (unshare --user --mount)");
+    None
+}

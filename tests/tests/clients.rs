@@ -2,7 +2,9 @@
 
 use std::path::Path;
 use std::process::Command;
-use tests::server::{Launch, Scratch, Server, product};
+use tests::product::product;
+use tests::scratch::Scratch;
+use tests::server::{Launch, Server};
 use tests::tool;
 
 fn start(name: &str) -> (Scratch, Server) {
@@ -82,60 +84,4 @@ fn the_mariadb_client_runs_a_session() {
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{err}");
     assert_eq!(out.trim(), "compass\t12.50\nsextant\t240.00\n1");
-}
-
-/// One read and one write system call per request: the hot path's shape (a prepared point select, pipelining nothing).
-#[test]
-fn a_prepared_point_select_costs_one_read_and_one_write() {
-    const SELECTS: usize = 300;
-    let Some(strace) = tool::find("strace", "strace") else { return };
-    let scratch = Scratch::new("calls").expect("a scratch folder");
-    let trace = scratch.path().join("strace");
-    let mut launch = Launch::new(&product(), &scratch.path().join("data"));
-    let calls = "trace=read,readv,recvfrom,recvmsg,write,writev,sendto,sendmsg";
-    let words = [
-        &strace.to_string_lossy(),
-        "-f",
-        "-yy",
-        "-q",
-        "-s",
-        "0",
-        "-e",
-        calls,
-        "-o",
-        &trace.to_string_lossy(),
-    ];
-    launch.wrapper = words.map(String::from).to_vec();
-    let server = launch.start().expect("it starts under strace");
-    let mut sql = server.connect().expect("it answers");
-    for statement in
-        ["CREATE DATABASE d", "CREATE TABLE d.t (id INT PRIMARY KEY, v INT)", "INSERT INTO d.t VALUES (1, 1)"]
-    {
-        sql.query(statement).expect("done");
-    }
-    let statement = sql.prepare("SELECT v FROM d.t WHERE id = ?").expect("prepared");
-    sql.execute(&statement, &[Some("1")]).expect("warm");
-    let before = socket_calls(&trace);
-    for _ in 0..SELECTS {
-        sql.execute(&statement, &[Some("1")]).expect("selected");
-    }
-    let after = socket_calls(&trace);
-    let (reads, writes) = (after.0 - before.0, after.1 - before.1);
-    assert!((SELECTS..=SELECTS + 10).contains(&reads), "{reads} reads for {SELECTS} selects");
-    assert!((SELECTS..=SELECTS + 10).contains(&writes), "{writes} writes for {SELECTS} selects");
-}
-
-/// Reads and writes of client sockets in the trace so far.
-fn socket_calls(trace: &Path) -> (usize, usize) {
-    let text = std::fs::read_to_string(trace).expect("the trace is there");
-    let (mut reads, mut writes) = (0, 0);
-    for line in text.lines().filter(|l| l.contains("<TCP:[127.0.0.1") && !l.contains("resumed>")) {
-        let call = line.split_once(' ').map_or("", |(_, call)| call.trim_start());
-        if call.starts_with("read") || call.starts_with("recv") {
-            reads += 1;
-        } else {
-            writes += 1;
-        }
-    }
-    (reads, writes)
 }

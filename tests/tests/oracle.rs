@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use tests::oracle::{difference, differing, transcript};
-use tests::server::{Launch, Scratch, product};
+use tests::product::product;
+use tests::scratch::Scratch;
+use tests::server::Launch;
 
 fn pending(dir: &Path) -> BTreeMap<String, BTreeSet<usize>> {
     let text = fs::read_to_string(dir.join("pending.txt")).expect("the list of pending statements");

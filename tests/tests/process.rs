@@ -1,50 +1,10 @@
-//! The product as a process: it starts and stops as promised, and every refusal is one clear line that damages nothing.
+//! The product as a process: it starts, stops, and remembers what it acknowledged. What it refuses is in refusals.rs.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 use tests::client::{Client, Error};
-use tests::server::{Launch, Scratch, product};
-
-/// Runs the product with arguments that make it end by itself.
-fn ends(args: &[&str]) -> Output {
-    Command::new(product()).args(args).output().expect("the product starts")
-}
-
-/// A refusal: a failure, one line on standard error, which it returns.
-fn refused(args: &[&str]) -> String {
-    let output = ends(args);
-    let text = String::from_utf8_lossy(&output.stderr).trim().to_string();
-    assert!(!output.status.success(), "it started with {args:?}");
-    assert_eq!(text.lines().count(), 1, "not one line: {text:?}");
-    assert!(!text.contains("panicked"), "{text}");
-    text
-}
-
-fn path(data: &Path) -> &str {
-    data.to_str().expect("a scratch path is UTF-8")
-}
-
-/// Every file below a folder with a checksum of its bytes.
-fn contents(dir: &Path) -> Vec<(PathBuf, u64, u64)> {
-    let mut found = Vec::new();
-    let mut dirs = vec![dir.to_path_buf()];
-    while let Some(dir) = dirs.pop() {
-        for entry in fs::read_dir(&dir).expect("readable").flatten() {
-            if entry.path().is_dir() {
-                dirs.push(entry.path());
-            } else {
-                let bytes = fs::read(entry.path()).expect("readable");
-                let sum = bytes
-                    .iter()
-                    .fold(0xcbf2_9ce4_8422_2325u64, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x100_0000_01b3));
-                found.push((entry.path(), bytes.len() as u64, sum));
-            }
-        }
-    }
-    found.sort();
-    found
-}
+use tests::product::product;
+use tests::scratch::Scratch;
+use tests::server::Launch;
 
 #[test]
 fn it_starts_answers_stops_and_remembers() {
@@ -107,81 +67,59 @@ fn load_until_broken(address: &str, mut next: u64) -> u64 {
     loop {
         match sql.query(&format!("INSERT INTO d.t VALUES ({next}, 'value {next}')")) {
             Ok(_) => next += 1,
-            Err(Error::Io(_)) => return next,
+            Err(Error::Io(_) | Error::Server { code: 1053, .. }) => return next,
             Err(error) => panic!("row {next}: {error}"),
         }
     }
 }
 
 #[test]
-fn a_busy_port_is_one_line() {
-    let scratch = Scratch::new("port").expect("a scratch folder");
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = taken.local_addr().expect("its address").to_string();
-    let line = refused(&["--data", path(&scratch.path().join("data")), "--listen", &address]);
-    assert!(line.contains(&address), "{line}");
-}
-
-#[test]
-fn a_folder_in_use_names_its_holder() {
-    let scratch = Scratch::new("use").expect("a scratch folder");
-    let data = scratch.path().join("data");
-    let server = Launch::new(&product(), &data).start().expect("it starts");
-    let line = refused(&["--data", path(&data), "--listen", "127.0.0.1:0"]);
-    assert!(line.contains(&server.pid().to_string()), "{line}");
-    server.connect().expect("the holder still answers");
-}
-
-#[test]
-fn a_folder_that_cannot_be_made_is_one_line() {
-    let line = refused(&["--data", "/dev/null/data", "--listen", "127.0.0.1:0"]);
-    assert!(line.contains("/dev/null/data"), "{line}");
-}
-
-#[test]
-fn another_format_is_refused_by_name_and_left_alone() {
-    let scratch = Scratch::new("format").expect("a scratch folder");
-    let data = scratch.path().join("data");
-    Launch::new(&product(), &data).start().expect("it starts").terminate().expect("it ends");
-    let identity = data.join("az2/n1/node.id");
-    let mut bytes = fs::read(&identity).expect("a node folder has an identity");
-    bytes[0] = bytes[0].wrapping_add(41);
-    fs::write(&identity, &bytes).expect("writable");
-    let before = contents(&data);
-    let line = refused(&["--data", path(&data), "--listen", "127.0.0.1:0"]);
-    assert!(line.contains("az2/n1") && line.to_lowercase().contains("format"), "{line}");
-    let changed: Vec<_> = contents(&data).into_iter().filter(|f| !before.contains(f)).collect();
-    // Lock files name who tried last; nothing else may differ.
-    assert!(
-        changed
-            .iter()
-            .all(|(p, _, _)| p.to_string_lossy().contains("lock") || p.to_string_lossy().ends_with("pid")),
-        "{changed:?}"
-    );
-}
-
-#[test]
-fn an_unknown_setting_is_an_error() {
-    let scratch = Scratch::new("setting").expect("a scratch folder");
-    let file = scratch.path().join("sextant.toml");
-    fs::write(&file, "no_such_setting = 1\n").expect("writable");
-    let data = scratch.path().join("data");
-    let output = Command::new(product())
-        .current_dir(scratch.path())
-        .args(["--data", path(&data), "--listen", "127.0.0.1:0", "--config", path(&file)])
-        .output()
-        .expect("the product starts");
-    let text = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(!output.status.success() && text.contains("no_such_setting"), "{text}");
-    assert!(!data.exists(), "nothing was made before the settings were read");
-}
-
-#[test]
-fn help_names_what_there_is() {
-    let output = ends(&["--help"]);
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success());
-    for flag in ["--data", "--listen", "--announce", "--config"] {
-        assert!(text.contains(flag), "{flag} is missing from --help:\n{text}");
+fn sigint_and_sigterm_end_it_cleanly_with_work_in_flight() {
+    let scratch = Scratch::new("signals").expect("a scratch folder");
+    let launch = Launch::new(&product(), &scratch.path().join("data"));
+    for (round, name) in ["INT", "TERM"].into_iter().enumerate() {
+        let server = launch.start().expect("it starts");
+        let mut sql = server.connect().expect("it answers");
+        sql.query("CREATE DATABASE IF NOT EXISTS d").expect("created");
+        sql.query("CREATE TABLE IF NOT EXISTS d.t (id BIGINT PRIMARY KEY, v VARCHAR(40), KEY (v))")
+            .expect("created");
+        let mut open = server.connect().expect("it answers");
+        open.query("BEGIN").expect("begun");
+        open.query("INSERT INTO d.t VALUES (1000000, 'never committed')").expect("inserted");
+        let start = count(&mut sql);
+        let (address, pid) = (server.address.clone(), server.pid());
+        let acknowledged = std::thread::scope(|scope| {
+            let load = scope.spawn(move || load_until_broken(&address, start));
+            while count(&mut sql) < start + 20 {
+                std::thread::yield_now();
+            }
+            let status = server.stop_with(name).expect("it ends");
+            assert!(status.success(), "SIG{name}: {status}");
+            load.join().expect("the load does not panic")
+        });
+        assert!(!tests::child::is_alive(pid), "it still runs");
+        let server = launch.start().expect("it opens again");
+        let mut sql = server.connect().expect("it answers");
+        let there = count(&mut sql);
+        assert!(
+            (acknowledged..=acknowledged + 1).contains(&there),
+            "round {round}, SIG{name}: {acknowledged} acknowledged, {there} there"
+        );
+        server.terminate().expect("it ends");
     }
+    let log = fs::read_to_string(launch.log_path()).expect("its log");
+    assert!(!log.contains("panicked"), "{log}");
+}
+
+/// Several tests run the server under strace, whose death would leave it running.
+#[test]
+fn a_wrapped_server_does_not_outlive_its_test() {
+    let scratch = Scratch::new("wrapped").expect("a scratch folder");
+    let launch =
+        Launch::new(&product(), &scratch.path().join("data")).wrapped(&["sh", "-c", "\"$@\"; true", "sh"]);
+    let server = launch.start().expect("it starts");
+    let pid = server.pid();
+    assert!(tests::child::is_alive(pid));
+    drop(server);
+    assert!(!tests::child::is_alive(pid), "the server outlived its harness");
 }

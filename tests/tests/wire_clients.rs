@@ -1,8 +1,9 @@
-//! Real clients against the product: Debian's mariadb-client over plain sockets and TLS, with accounts and passwords of both plugins; and what an idle
-//! connection costs. A client that is not installed is a printed reason, not a failure.
+//! Real clients against the product: Debian's mariadb-client over plain sockets and TLS, with accounts and passwords of both plugins. A client that is not installed is a printed reason, not a failure.
 
 use std::process::{Command, Output};
-use tests::server::{Launch, Scratch, Server, product};
+use tests::product::product;
+use tests::scratch::Scratch;
+use tests::server::{Launch, Server};
 
 fn client() -> Option<&'static str> {
     let found =
@@ -84,23 +85,4 @@ fn accounts_with_passwords_by_both_plugins_with_and_without_tls() {
     assert_eq!(answer(&run(program, &server, &["-u", "sha", "-pnew"], "SELECT 1")), "1");
     answer(&run(program, &server, &root, "DROP USER sha, nat"));
     assert!(!run(program, &server, &["-u", "sha", "-pnew"], "SELECT 1").status.success());
-}
-
-/// The bound of engine.md, read and write buffers included.
-#[test]
-fn an_idle_connection_costs_at_most_32_kib() {
-    const CONNECTIONS: u64 = 500;
-    let (_scratch, server) = start("idle", &["--max-connections", "2000"]);
-    let connect = || {
-        let mut client = server.connect().expect("it answers");
-        client.query("SELECT 1").expect("answered");
-        client
-    };
-    let warm: Vec<_> = (0..100).map(|_| connect()).collect();
-    let before = server.resident_kib();
-    let idle: Vec<_> = (0..CONNECTIONS).map(|_| connect()).collect();
-    let each = server.resident_kib().saturating_sub(before) as f64 / CONNECTIONS as f64;
-    println!("{each:.1} KiB per idle connection");
-    assert!(each <= 32.0, "{each:.1} KiB per idle connection");
-    drop((warm, idle));
 }

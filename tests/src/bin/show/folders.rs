@@ -5,13 +5,19 @@
 use crate::{Order, Outcome};
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use tests::client::Client;
-use tests::server::{Launch, Scratch, Server, build};
+use tests::product::build;
+use tests::scratch::Scratch;
+use tests::server::{Launch, Server};
 
 const ROWS: u32 = 20_000;
+/// Clients that write while folders vanish, and the room for ids of each.
+const WRITERS: u32 = 4;
+const WRITER_ROWS: u32 = 100_000_000;
 
-pub(crate) fn show(order: Order) -> Outcome {
+pub(crate) fn show(order: &Order) -> Outcome {
     let binary = build("sextant", "sextant", false)?;
     let scratch = Scratch::new("folders").map_err(|e| e.to_string())?;
     let data = scratch.path().join("data");
@@ -35,6 +41,8 @@ fn fill(server: &Server) -> Outcome {
     let mut sql = server.connect().map_err(text)?;
     sql.query("CREATE DATABASE show3").map_err(text)?;
     sql.query("CREATE TABLE show3.t (id INT UNSIGNED NOT NULL PRIMARY KEY, v VARCHAR(200) NOT NULL)")
+        .map_err(text)?;
+    sql.query("CREATE TABLE show3.w (id INT UNSIGNED NOT NULL PRIMARY KEY, v VARCHAR(200) NOT NULL)")
         .map_err(text)?;
     for first in (0..ROWS).step_by(500) {
         insert(&mut sql, first, 500)?;
@@ -77,7 +85,7 @@ fn delete(data: &Path, folders: &[&str]) -> Outcome {
 /// Waits until all twelve segments of both groups are members again with equal SCL in their group; prints what the repair cost.
 fn wait_repaired(server: &Server) -> Outcome {
     let mut sql = server.connect().map_err(text)?;
-    let deadline = Instant::now() + Duration::from_secs(120);
+    let deadline = Instant::now() + Duration::from_secs(300);
     let started = Instant::now();
     loop {
         // A deletion under load has to be noticed first: repaired means that something was repaired.
@@ -88,7 +96,7 @@ fn wait_repaired(server: &Server) -> Outcome {
         }
         if Instant::now() > deadline {
             let all = "SELECT pg, position, state, scl, pgcl FROM sextant.segments";
-            return Err(format!("not repaired after 120 s: {:?}", sql.query(all).map_err(text)?.text()));
+            return Err(format!("not repaired after 300 s: {:?}", sql.query(all).map_err(text)?.text()));
         }
         std::thread::sleep(Duration::from_millis(20));
     }
@@ -120,24 +128,97 @@ fn while_down(launch: &Launch, data: &Path) -> Outcome {
 
 fn under_load(launch: &Launch, data: &Path) -> Outcome {
     let server = launch.start()?;
-    let mut sql = server.connect().map_err(text)?;
-    for batch in 0..20 {
-        insert(&mut sql, ROWS + batch * 100, 100)?;
-        if batch == 5 {
+    let stop = AtomicBool::new(false);
+    let written: Vec<AtomicU32> = (0..WRITERS).map(|_| AtomicU32::new(0)).collect();
+    let total = || written.iter().map(|n| n.load(Ordering::Relaxed)).sum::<u32>();
+    let outcome = std::thread::scope(|scope| {
+        let writers: Vec<_> = (0..WRITERS)
+            .map(|w| {
+                let (server, stop, written) = (&server, &stop, &written[w as usize]);
+                scope.spawn(move || writer(server, w, stop, written))
+            })
+            .collect();
+        let outcome = (|| {
+            progress(total, 200)?;
             delete(data, &["az3/n1", "az1/n2"])?;
+            let at = total();
+            wait_repaired(&server)?;
+            println!("{} rows were acknowledged between the deletion and the repair", total() - at);
+            progress(total, 200)
+        })();
+        stop.store(true, Ordering::Relaxed);
+        let ends: Result<Vec<()>, String> =
+            writers.into_iter().map(|w| w.join().map_err(|_| "a writer panicked".to_string())?).collect();
+        outcome.and(ends.map(|_| ()))
+    });
+    outcome?;
+    let check = |server: &Server| -> Outcome {
+        verify(server, ROWS)?;
+        let mut sql = server.connect().map_err(text)?;
+        for (w, written) in written.iter().enumerate() {
+            verify_writer(&mut sql, w as u32, written.load(Ordering::Relaxed))?;
         }
-    }
-    verify(&server, ROWS + 2000)?;
-    println!("served {} rows with two folders deleted under load", ROWS + 2000);
-    wait_repaired(&server)?;
+        Ok(())
+    };
+    check(&server)?;
+    println!(
+        "served {ROWS} rows and the {} of {WRITERS} writers with two folders deleted under load",
+        total()
+    );
     server.kill9();
     // The repaired copies alone must carry the volume: two that were never deleted go now.
     delete(data, &["az2/n1", "az3/n2"])?;
     let server = launch.start()?;
-    verify(&server, ROWS + 2000)?;
+    check(&server)?;
     println!("the repaired copies carry the volume");
     wait_repaired(&server)?;
     server.terminate()?;
+    Ok(())
+}
+
+/// Inserts rows one by one, counting what is acknowledged, until it is told to stop.
+fn writer(server: &Server, number: u32, stop: &AtomicBool, written: &AtomicU32) -> Outcome {
+    let mut sql = server.connect().map_err(text)?;
+    for i in 0.. {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        let id = WRITER_ROWS * (number + 1) + i;
+        sql.query(&format!("INSERT INTO show3.w VALUES ({id}, '{}')", value(id)))
+            .map_err(|e| format!("writer {number} at row {i}: {e}"))?;
+        written.store(i + 1, Ordering::Relaxed);
+    }
+    Ok(())
+}
+
+/// All rows of a writer are there, and none that it did not write.
+fn verify_writer(sql: &mut Client, number: u32, written: u32) -> Outcome {
+    let first = WRITER_ROWS * (number + 1);
+    let range = format!("id >= {first} AND id < {}", first + WRITER_ROWS);
+    let found =
+        sql.query(&format!("SELECT id, v FROM show3.w WHERE {range} ORDER BY id")).map_err(text)?.text();
+    if found.len() != written as usize {
+        return Err(format!("writer {number}: {} rows, {written} acknowledged", found.len()));
+    }
+    for (i, row) in found.iter().enumerate() {
+        let id = first + i as u32;
+        if row[0] != id.to_string() || row[1] != value(id) {
+            return Err(format!("writer {number}: row {i} is {row:?}"));
+        }
+    }
+    Ok(())
+}
+
+/// Waits until the load has gone on by so many rows.
+fn progress(total: impl Fn() -> u32, more: u32) -> Outcome {
+    let goal = total() + more;
+    let deadline = Instant::now() + Duration::from_secs(300);
+    while total() < goal {
+        if Instant::now() > deadline {
+            return Err(format!("the load stands still at {} rows", total()));
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
     Ok(())
 }
 

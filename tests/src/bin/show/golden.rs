@@ -3,10 +3,9 @@
 //! The sabotage flips one byte in a copy of the golden file.
 
 use crate::{Order, Outcome};
-use std::path::Path;
-use std::process::Command;
+use tests::product::cargo;
 
-pub(crate) fn show(order: Order) -> Outcome {
+pub(crate) fn show(order: &Order) -> Outcome {
     let sabotage = order.sabotage;
     test("tests", &["--test", "golden_redo"], sabotage)?;
     test("quorum", &["pictures"], false)
@@ -14,9 +13,8 @@ pub(crate) fn show(order: Order) -> Outcome {
 
 /// Runs tests of a package; with `flip` they read their golden file with one byte changed.
 pub(crate) fn test(package: &str, args: &[&str], flip: bool) -> Outcome {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("no workspace folder")?;
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(root).args(["test", "--locked", "--quiet", "-p", package]).args(args);
+    let mut command = cargo();
+    command.args(["test", "--locked", "--quiet", "-p", package]).args(args);
     command.args(if args.contains(&"--") { &[][..] } else { &["--", "--nocapture"][..] });
     if flip {
         command.env("TESTS_FLIP_GOLDEN", "1");

@@ -3,7 +3,9 @@
 //! A show with `--sabotage` plants a fault that its check must see, so it must end with `verdict: FAILS` and a non-zero exit code: a show that
 //! has never failed proves nothing.
 
+mod counters;
 mod crash_points;
+mod figures;
 mod folders;
 mod golden;
 mod kills;
@@ -18,8 +20,10 @@ use std::process::ExitCode;
 #[command(about = "Runs one proof against the real product and prints its facts and one verdict line")]
 struct Cli {
     /// spine-1 sysbench, spine-2 kills, spine-3 deleted folders, spine-4 seeds and mutants, spine-5 order and syncs, spine-6 golden
-    /// scripts, spine-7 crash points.
+    /// scripts, spine-7 crash points, spine-8 figures and counters.
     name: String,
+    /// spine-8: servers to measure, `ours` (started here) or NAME=HOST:PORT[/PID,...]; `ours` if none is given.
+    endpoints: Vec<String>,
     /// Plants a fault; the show must then fail.
     #[arg(long)]
     sabotage: bool,
@@ -32,11 +36,12 @@ struct Cli {
 }
 
 /// What a show was asked to do.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Order {
     pub(crate) sabotage: bool,
     pub(crate) seconds: Option<u64>,
     pub(crate) rounds: Option<u64>,
+    pub(crate) endpoints: Vec<String>,
 }
 
 /// The outcome of a show: `Err` says what does not hold.
@@ -44,15 +49,17 @@ pub(crate) type Outcome = Result<(), String>;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let order = Order { sabotage: cli.sabotage, seconds: cli.seconds, rounds: cli.rounds };
+    let order =
+        Order { sabotage: cli.sabotage, seconds: cli.seconds, rounds: cli.rounds, endpoints: cli.endpoints };
     let outcome = match cli.name.as_str() {
-        "spine-1" => sysbench::show(order),
-        "spine-2" => kills::show(order),
-        "spine-3" => folders::show(order),
-        "spine-4" => seeds::show(order),
-        "spine-5" => order::show(order),
-        "spine-6" => golden::show(order),
-        "spine-7" => crash_points::show(order),
+        "spine-1" => sysbench::show(&order),
+        "spine-2" => kills::show(&order),
+        "spine-3" => folders::show(&order),
+        "spine-4" => seeds::show(&order),
+        "spine-5" => order::show(&order),
+        "spine-6" => golden::show(&order),
+        "spine-7" => crash_points::show(&order),
+        "spine-8" => figures::show(&order),
         other => {
             eprintln!("show: no show {other:?}; see --help");
             return ExitCode::from(2);

@@ -11,15 +11,17 @@ use crate::{Order, Outcome};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 use tests::client::Client;
-use tests::server::{Launch, Scratch, Server, build};
+use tests::facts::{self, device_counters};
+use tests::product::{build, director, root};
+use tests::scratch::Scratch;
+use tests::server::{Launch, Server};
 
 const SINGLE_COMMITS: u64 = 200;
 const CLIENTS: u64 = 64;
 const COMMITS_EACH: u64 = 200;
 
-pub(crate) fn show(order: Order) -> Outcome {
+pub(crate) fn show(order: &Order) -> Outcome {
     golden_trace(order.sabotage)?;
     let binary = build("sextant", "sextant", false)?;
     thread_path(&binary)?;
@@ -27,26 +29,10 @@ pub(crate) fn show(order: Order) -> Outcome {
 }
 
 fn golden_trace(sabotage: bool) -> Outcome {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("no workspace folder")?;
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(root).args([
-        "run",
-        "--release",
-        "--locked",
-        "--quiet",
-        "-p",
-        "simulator",
-        "--bin",
-        "director",
-    ]);
-    if sabotage {
-        command.args(["--features", "mutants", "--", "--trace-commit", "--mutant", "AckBeforeSync"]);
-    } else {
-        command.args(["--", "--trace-commit"]);
-    }
-    let output = command.output().map_err(|e| format!("cargo: {e}"))?;
-    let found = String::from_utf8_lossy(&output.stdout).into_owned();
-    let golden = fs::read_to_string(root.join("tests/golden/order.txt"))
+    let args: &[&str] =
+        if sabotage { &["--trace-commit", "--mutant", "AckBeforeSync"] } else { &["--trace-commit"] };
+    let found = director(sabotage, args)?;
+    let golden = fs::read_to_string(root().join("tests/golden/order.txt"))
         .map_err(|e| format!("tests/golden/order.txt: {e}"))?;
     println!("order of one commit:\n{found}");
     if found.trim() == golden.trim() {
@@ -68,11 +54,8 @@ fn make_table(server: &Server) -> Result<Client, String> {
     Ok(sql)
 }
 
-/// A status counter.
 fn counter(sql: &mut Client, name: &str) -> Result<u64, String> {
-    let rows = sql.query(&format!("SHOW GLOBAL STATUS LIKE '{name}'")).map_err(text)?.text();
-    let value = rows.first().and_then(|row| row.get(1)).and_then(|v| v.parse().ok());
-    value.ok_or_else(|| format!("no status variable {name}: {rows:?}"))
+    facts::counter(sql, name).map_err(text)
 }
 
 fn thread_path(binary: &Path) -> Outcome {
@@ -164,6 +147,11 @@ fn ring_path(binary: &Path) -> Outcome {
         flushes_after - flushes
     );
     println!("pages sent by compute: {pages}");
+    println!("redo by operation (count, bytes):");
+    for row in sql.query("SHOW GLOBAL STATUS LIKE 'Sextant_redo%'").map_err(text)?.text() {
+        println!("  {:<44} {:>12}", row[0], row[1]);
+    }
+    drop(sql);
     server.terminate()?;
     if pages != 0 {
         return Err(format!("compute sent {pages} pages"));
@@ -181,16 +169,4 @@ fn client(server: &Server, number: u64) -> Outcome {
             .map_err(text)?;
     }
     Ok(())
-}
-
-/// Writes and flushes completed by all block devices so far (Documentation/admin-guide/iostats of the kernel: fields 5 and 16).
-fn device_counters() -> (u64, u64) {
-    let all = fs::read_to_string("/proc/diskstats").unwrap_or_default();
-    let mut sums = (0, 0);
-    for line in all.lines() {
-        let fields: Vec<&str> = line.split_whitespace().collect();
-        let number = |i: usize| fields.get(i).and_then(|f| f.parse::<u64>().ok()).unwrap_or(0);
-        sums = (sums.0 + number(7), sums.1 + number(18));
-    }
-    sums
 }

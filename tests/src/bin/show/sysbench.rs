@@ -1,4 +1,5 @@
-//! spine-1: Debian's sysbench, every oltp workload and bulk_insert: no error, no ignored error, no reconnect, ids exactly 1..SIZE.
+//! spine-1: Debian's sysbench, every oltp workload and bulk_insert: no error, no ignored error, no reconnect, ids exactly 1..SIZE; and memory
+//! never above the bound that the server states.
 //!
 //! Rows are drawn uniformly: sysbench's default sends three of four accesses to one row in a hundred, where 64 clients meet true
 //! deadlocks on any server, and counts them as ignored errors.
@@ -7,7 +8,10 @@
 
 use crate::{Order, Outcome};
 use std::process::Command;
-use tests::server::{Launch, Scratch, Server, build};
+use tests::facts;
+use tests::product::build;
+use tests::scratch::Scratch;
+use tests::server::{Launch, Server};
 
 const TABLES: u32 = 4;
 const SIZE: u64 = 100_000;
@@ -26,7 +30,7 @@ const WORKLOADS: &[&str] = &[
     "bulk_insert",
 ];
 
-pub(crate) fn show(order: Order) -> Outcome {
+pub(crate) fn show(order: &Order) -> Outcome {
     if Command::new("sysbench").arg("--version").output().is_err() {
         return Err("sysbench is not installed (Debian package sysbench)".into());
     }
@@ -42,9 +46,32 @@ pub(crate) fn show(order: Order) -> Outcome {
     for workload in WORKLOADS {
         one(&server, workload, seconds, order.sabotage)?;
     }
-    println!("resident memory at the end: {} MiB", server.resident_kib() / 1024);
+    let memory = memory(&server);
     let status = server.terminate()?;
+    memory?;
     if status.success() { Ok(()) } else { Err(format!("the server ended with {status}")) }
+}
+
+/// What it holds and the most it held is within the bound that it states.
+fn memory(server: &Server) -> Outcome {
+    let mut sql = server.connect().map_err(|e| e.to_string())?;
+    let rows = sql.query("SHOW GLOBAL STATUS LIKE 'Sextant_memory%'").map_err(|e| e.to_string())?.text();
+    for row in &rows {
+        let mib = row[1].parse::<u64>().unwrap_or(0) >> 20;
+        println!("{:<40} {mib:>6} MiB", row[0]);
+    }
+    let bound = facts::counter(&mut sql, "Sextant_memory_bound_bytes").map_err(|e| e.to_string())? >> 10;
+    let (now, peak) = (server.resident_kib(), server.peak_kib());
+    println!("resident at the end {} MiB, at most {} MiB, bound {} MiB", now >> 10, peak >> 10, bound >> 10);
+    if peak > bound || now > bound {
+        return Err(format!(
+            "{} MiB resident, {} MiB at the peak, the bound is {} MiB",
+            now >> 10,
+            peak >> 10,
+            bound >> 10
+        ));
+    }
+    Ok(())
 }
 
 /// prepare, check of ids, run, cleanup of one workload.
@@ -68,6 +95,10 @@ fn one(server: &Server, workload: &str, seconds: u64, sabotage: bool) -> Outcome
     let text = sysbench(server, workload, threads, seconds, "run")?;
     let errors = number(&text, "ignored errors:").ok_or("sysbench printed no 'ignored errors'")?;
     let reconnects = number(&text, "reconnects:").ok_or("sysbench printed no 'reconnects'")?;
+    let queries = rate(&text, "queries:");
+    if queries.is_nan() || queries <= 0.0 {
+        return Err(format!("{workload}: no query was run"));
+    }
     println!(
         "{workload:<24} {:>9.0} {:>9.0} {:>8.2} {errors:>7} {reconnects:>10} {prepared:>9.1}",
         rate(&text, "transactions:"),

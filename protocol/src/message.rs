@@ -1,5 +1,7 @@
 //! What compute nodes and segments say to one another.
 //!
+//! Version 2: folders are named in `Create` (R10, R12), votes before an election, promises and their release (R7, R8).
+//!
 //! Every message is addressed to, or comes from, one segment (an [`Envelope`]); several envelopes may share a frame on the
 //! network. Messages are idempotent: lost, repeated, reordered and late ones do no harm.
 //!
@@ -9,7 +11,7 @@
 //!    | <------- Fenced(scl, claim, head)    |                                |
 //!    | FetchLog ---------> LogSlice         |  Gossip(scl, head) ----------> |
 //!    | Install(head, log) --> Acked         |  <---------- LogSlice / Gossip |
-//!    | Append(records, vdl) --> Acked(scl)  |                                |
+//!    | Append(records, vdl) --> Acked(scl, promise)                          |
 //!    | ReadPage(page, at) --> PageRead      |  CopyPages ---------> PageBatch|
 //! ```
 
@@ -22,7 +24,7 @@ use crate::{wire_enum, wire_struct};
 use bytes::Bytes;
 
 /// Version byte of an encoded envelope.
-pub const MESSAGE_VERSION: u8 = 1;
+pub const MESSAGE_VERSION: u8 = 2;
 
 wire_struct! {
     /// Redo of the running writer, or a heartbeat when `frames` is empty.
@@ -69,6 +71,8 @@ wire_struct! {
         pub page_point: Lsn,
         /// True while the node refuses work it cannot store (disk nearly full): records were not taken.
         pub full: bool,
+        /// R8: for so many milliseconds from now on this segment of group 0 grants nobody else; 0 promises nothing.
+        pub promised_ms: u64,
     }
 }
 
@@ -123,6 +127,8 @@ wire_struct! {
     pub struct Query {
         /// Chosen by the asker, echoed.
         pub request: u64,
+        /// The nonce of an attempt to open: it asks for a vote before it stands (R7). `None` only asks.
+        pub candidate: Option<WriterId>,
     }
 }
 
@@ -143,6 +149,8 @@ wire_struct! {
     pub struct SegmentState {
         /// Echo of a [`Query`]'s number; zero for a fence.
         pub request: u64,
+        /// R7: it would grant a later epoch to the candidate that asked: no promise to another one stands, and no restart silence.
+        pub votes: bool,
         /// The volume it belongs to.
         pub volume: VolumeId,
         /// The node (folder) that holds it.
@@ -235,6 +243,9 @@ wire_struct! {
         pub writer: WriterId,
         /// The volume.
         pub volume: VolumeId,
+        /// The folder the life is to begin in, and in no other: a wiped one has another identity, so a late message cannot begin
+        /// a life anew that has acknowledged something already.
+        pub node: NodeId,
         /// The life to begin.
         pub incarnation: Incarnation,
         /// What it will store.
@@ -251,6 +262,16 @@ wire_struct! {
         pub node: NodeId,
         /// The life that began.
         pub incarnation: Incarnation,
+    }
+}
+
+wire_struct! {
+    /// R8(h): this writer answers nobody any more, so what was promised to it is void; it is never promised anything again.
+    pub struct Release {
+        /// The epoch it held.
+        pub epoch: VolumeEpoch,
+        /// Its nonce.
+        pub writer: WriterId,
     }
 }
 
@@ -415,6 +436,8 @@ wire_enum! {
         16 => CopyPages(CopyPages),
         /// Segment -> segment.
         17 => PageBatch(PageBatch),
+        /// Compute -> segment.
+        18 => Release(Release),
     }
 }
 

@@ -64,6 +64,58 @@ pub enum Mutant {
     SplitKeepsHighKey,
     /// A secondary entry is not written.
     SecondaryForgotten,
+    /// A segment begins a life that was meant for another folder.
+    CreateAnyFolder,
+    /// Three grants elect (R7).
+    GrantsAt3,
+    /// A granted epoch is granted again to another candidate.
+    EpochToAnyId,
+    /// Every attempt of one process has the same nonce.
+    HostIdAsWriter,
+    /// Groups other than 0 are not fenced before they are read (R6).
+    OtherPgNotFenced,
+    /// An append of the old epoch is acknowledged while the grant's sync runs, and the answer to the fence shows the log before it.
+    AckAfterGrant,
+    /// A candidate stands at once, without votes before and without a wait after a refusal.
+    NoBackoff,
+    /// Statements are answered without a lease (R8).
+    NoLease,
+    /// Two live promises are a lease.
+    LeaseAt2,
+    /// A promise lives from its receipt instead of from the transmission it answers.
+    LeaseFromReply,
+    /// A promise lives T at the writer.
+    LeaseIsT,
+    /// A promise lives T (1 - rho) at the writer.
+    LeaseOneRho,
+    /// A restarted segment grants at once.
+    RestartGrants,
+    /// A restarted segment is silent for half of T.
+    RestartHalf,
+    /// A promise is given while the sync of another's grant runs.
+    PromiseDuringGrant,
+    /// A writer of an older epoch is promised something.
+    PromiseToStale,
+    /// Whether it is leased is looked up in a flag that a timer keeps.
+    LeaseFlag,
+    /// A statement is answered from a view that an earlier statement was checked for.
+    SharedView,
+    /// The writer's clock stands still while its machine sleeps.
+    LeaseInstant,
+    /// A writer that hands over releases before it has stopped answering.
+    EarlyRelease,
+    /// An opening awaits its head at two of six.
+    HeadAt2,
+    /// An opening adopts the head its process remembers.
+    HeadFromCache,
+    /// A candidate's membership may be older than the segment's (R12).
+    MembershipIgnored,
+    /// Two members of a group are replaced at once.
+    TwoReplaced,
+    /// A newcomer counts before it has everything.
+    NewcomerCounts,
+    /// Log is dropped when one full member holds the pages.
+    DropAtOneFull,
 }
 
 impl Mutant {
@@ -97,6 +149,32 @@ impl Mutant {
         Mutant::AbortedVisible,
         Mutant::SplitKeepsHighKey,
         Mutant::SecondaryForgotten,
+        Mutant::CreateAnyFolder,
+        Mutant::GrantsAt3,
+        Mutant::EpochToAnyId,
+        Mutant::HostIdAsWriter,
+        Mutant::OtherPgNotFenced,
+        Mutant::AckAfterGrant,
+        Mutant::NoBackoff,
+        Mutant::NoLease,
+        Mutant::LeaseAt2,
+        Mutant::LeaseFromReply,
+        Mutant::LeaseIsT,
+        Mutant::LeaseOneRho,
+        Mutant::RestartGrants,
+        Mutant::RestartHalf,
+        Mutant::PromiseDuringGrant,
+        Mutant::PromiseToStale,
+        Mutant::LeaseFlag,
+        Mutant::SharedView,
+        Mutant::LeaseInstant,
+        Mutant::EarlyRelease,
+        Mutant::HeadAt2,
+        Mutant::HeadFromCache,
+        Mutant::MembershipIgnored,
+        Mutant::TwoReplaced,
+        Mutant::NewcomerCounts,
+        Mutant::DropAtOneFull,
     ];
 
     /// The mutant of that name.

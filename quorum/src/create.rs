@@ -88,6 +88,7 @@ impl Creator {
                     epoch: VolumeEpoch::NONE,
                     writer: self.writer,
                     volume: self.head.volume,
+                    node: member.node,
                     incarnation: member.incarnation,
                     role: member.role,
                     head: Some(self.head.clone()),

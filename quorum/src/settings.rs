@@ -25,6 +25,11 @@ pub struct Settings {
     pub ask_us: u64,
     /// While opening, how long to wait for the last ones once a quorum has answered.
     pub grace_us: u64,
+    /// While opening, how long to wait for a fourth copy of a group other than 0 before three with claims are enough (R6), and how
+    /// long for one that is gone before it is replaced (R12): such an opening leaves no copy to spare.
+    pub degraded_us: u64,
+    /// While there are entries to drop from the truncation list, its members are asked this often.
+    pub prune_us: u64,
 }
 
 impl Default for Settings {
@@ -41,6 +46,8 @@ impl Default for Settings {
             keep_bytes: 1 << 20,
             ask_us: 20_000,
             grace_us: 100_000,
+            degraded_us: 1_000_000,
+            prune_us: 5_000_000,
         }
     }
 }

@@ -113,6 +113,7 @@ impl Picture {
                 head_version: HeadVersion { epoch: VolumeEpoch(1), seq: 0 },
                 page_point: Lsn::ZERO,
                 full: false,
+                promised_ms: 0,
             };
             let (from, to) = (Peer::Segment(id), Peer::Compute(WriterId(1)));
             let envelope = Envelope { from, to, message: acked.into() };

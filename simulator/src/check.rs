@@ -10,7 +10,7 @@ use crate::plan::Class;
 use protocol::geometry::WRITE_QUORUM;
 use protocol::head::HeadVersion;
 use protocol::message::{Envelope, Install, Message, Peer, SegmentState};
-use protocol::{Head, Lsn, PgId, Record, SegmentId, VolumeEpoch};
+use protocol::{Head, Lsn, PgId, Record, SegmentId, Truncation, VolumeEpoch};
 
 impl Director {
     /// A message leaves a node.
@@ -23,6 +23,7 @@ impl Director {
                 self.check_fence(node, id, envelope.to);
                 self.hosts[node].promised(id, acked);
             }
+            Message::State(state) => self.saw_grant(node, id, state, envelope.to),
             Message::Gossip(gossip) => self.hosts[node].gossiped(id, gossip),
             Message::LogSlice(slice) => self.check_slice(node, id, &slice.frames),
             _ => {}
@@ -69,7 +70,7 @@ impl Director {
     }
 
     /// R2, R9: the first head a candidate installs of its own epoch keeps every entry of the highest head granted to it, but for those
-    /// wholly below its VDL.
+    /// wholly below its VDL, and those of which a later entry kills everything.
     fn check_list(&mut self, install: &Install) {
         if install.head.version.epoch != install.epoch {
             return;
@@ -77,7 +78,10 @@ impl Director {
         let Some(newest) = self.granted.remove(&install.writer) else { return };
         let entries = &install.head.truncations.entries;
         let vdl = entries.last().map_or(Lsn::ZERO, |own| own.lo);
-        let lost = newest.truncations.entries.iter().find(|t| t.hi >= vdl && !entries.contains(t));
+        let lost = newest.truncations.entries.iter().find(|t| {
+            let kept = |e: &Truncation| e == *t || e.epoch > t.epoch && e.lo <= t.lo && e.hi >= t.hi;
+            t.hi >= vdl && !entries.iter().any(kept)
+        });
         if let Some(lost) = lost {
             let (epoch, version) = (install.epoch, newest.version);
             self.fail(format!("R2: {epoch:?} was granted {version:?} and installs a list without {lost:?}"));
@@ -86,6 +90,7 @@ impl Director {
 
     /// A message leaves a compute process.
     pub(crate) fn saw_from_compute(&mut self, compute: usize, envelope: &Envelope) {
+        self.check_membership(envelope);
         let (head, epoch) = match &envelope.message {
             Message::Append(append) => (append.head.as_ref(), append.epoch),
             Message::Install(install) => (Some(&install.head), install.epoch),
@@ -290,6 +295,7 @@ impl Director {
         for id in core.segments() {
             let Some(state) = core.inspect(id) else { continue };
             let Some(head) = &state.head else { continue };
+            self.check_grant(node, id, &state)?;
             self.check_promise(node, id, &state, head)?;
             let mut held = Vec::new();
             for record in core.records(id) {

@@ -8,11 +8,12 @@ use crate::plan::Plan;
 use crate::rng::Rng;
 use bytes::Bytes;
 use protocol::contract::{LogError, MtrRecord};
+use protocol::geometry::COPIES;
 use protocol::message::{Envelope, Message, PageRefusal, Peer, ReadPage};
 use protocol::page::PageKind;
 use protocol::record::frame_len;
 use protocol::redo::{Op, OpsBuf};
-use protocol::{Head, Lsn, PageId, PgId, SegmentId, VolumeEpoch, VolumeId, WriterId};
+use protocol::{Head, Lsn, NodeId, PageId, PgId, SegmentId, VolumeEpoch, VolumeId, WriterId};
 use quorum::{
     Actions, Creator, Event, NewVolume, Notice, Outcome, RecoverSettings, Recoverer, Settings, WriterLog,
 };
@@ -72,6 +73,8 @@ pub(crate) struct Compute {
     /// The nonce of the present attempt.
     pub(crate) writer: WriterId,
     volume: VolumeId,
+    /// The folders of group 0, should it create the volume.
+    nodes: [NodeId; COPIES],
     stage: Stage,
     actions: Actions,
     page_lsns: BTreeMap<PageId, Lsn>,
@@ -81,6 +84,7 @@ pub(crate) struct Compute {
     next_read: u64,
     lal_bytes: u64,
     groups: u32,
+    lease_ms: u64,
 }
 
 /// A read goes to the next copy after this long.
@@ -90,10 +94,18 @@ const STUCK_US: u64 = 1_500_000;
 
 impl Compute {
     /// A process that first creates the volume, or opens the one that is there.
-    pub(crate) fn start(plan: &Plan, volume: VolumeId, create: bool, now_us: u64, rng: &mut Rng) -> Compute {
+    pub(crate) fn start(
+        plan: &Plan,
+        volume: VolumeId,
+        nodes: [NodeId; COPIES],
+        create: bool,
+        now_us: u64,
+        rng: &mut Rng,
+    ) -> Compute {
         Compute {
             writer: WriterId(rng.nonce()),
             volume,
+            nodes,
             stage: Stage::Waiting { until_us: now_us, create },
             actions: Actions::default(),
             page_lsns: BTreeMap::new(),
@@ -103,6 +115,7 @@ impl Compute {
             next_read: 0,
             lal_bytes: plan.lal_bytes,
             groups: plan.groups,
+            lease_ms: plan.lease_ms,
         }
     }
 
@@ -116,6 +129,8 @@ impl Compute {
             send_bytes: 1 << 10,
             keep_bytes: 8 << 10,
             retransmit_us: 30_000,
+            degraded_us: 100_000,
+            prune_us: 100_000,
             ..Settings::default()
         }
     }
@@ -213,8 +228,8 @@ impl Compute {
             Stage::Creating(Creator::new(NewVolume {
                 volume: self.volume,
                 pages_per_pg: self.pages,
-                lease_ms: 600,
-                nodes: Default::default(),
+                lease_ms: self.lease_ms.max(1),
+                nodes: self.nodes,
                 writer: self.writer,
                 ask_us: 20_000,
             }))

@@ -103,6 +103,8 @@ pub struct Director {
     pub(crate) epochs: BTreeMap<WriterId, VolumeEpoch>,
     /// The highest head in any grant that reached a candidate, until it installs its own.
     pub(crate) granted: BTreeMap<WriterId, Head>,
+    /// The newest head that left a writer.
+    pub(crate) newest_head: Option<Head>,
     pub(crate) created: bool,
     pub(crate) tracer: Option<Tracer>,
     pub(crate) healing: bool,
@@ -121,10 +123,11 @@ impl Director {
     pub fn new(plan: Plan) -> Director {
         let mut rng = Rng::new(plan.seed);
         let volume = VolumeId(rng.nonce());
-        let hosts = (0..plan.sets * 6).map(|_| Host::new(volume, &mut rng)).collect();
+        let hosts: Vec<Host> = (0..plan.sets * 6).map(|_| Host::new(volume, &plan, &mut rng)).collect();
+        let nodes = std::array::from_fn(|position| hosts[position].id());
         let net = Net::new(&plan, &mut rng);
         let rot_victim = plan.drill.map_or_else(|| rng.index(plan.sets * 6), Drill::node);
-        let first = Compute::start(&plan, volume, true, 1_000, &mut rng);
+        let first = Compute::start(&plan, volume, nodes, true, 1_000, &mut rng);
         Director {
             rng,
             now_us: 0,
@@ -142,6 +145,7 @@ impl Director {
             ceilings: BTreeMap::new(),
             epochs: BTreeMap::new(),
             granted: BTreeMap::new(),
+            newest_head: None,
             created: false,
             tracer: None,
             healing: false,
@@ -257,6 +261,10 @@ impl Director {
             Place::Node(node) => {
                 if let Some(tracer) = &mut self.tracer {
                     tracer.node_hears(node, &envelope);
+                }
+                let creates = &mut self.hosts[node].creates;
+                if matches!(envelope.message, Message::Create(_)) && creates.len() < 16 {
+                    creates.push(bytes.clone());
                 }
                 if self.hosts[node].node.is_some() {
                     self.node_step(node, NodeEvent::Message(envelope));
@@ -375,7 +383,8 @@ impl Director {
         let volume = VolumeId(0);
         let volume = self.hosts.first().map_or(volume, |h| h.volume());
         let create = !self.created;
-        let next = Compute::start(&self.plan, volume, create, self.now_us, &mut self.rng);
+        let nodes = std::array::from_fn(|position| self.hosts[position].id());
+        let next = Compute::start(&self.plan, volume, nodes, create, self.now_us, &mut self.rng);
         self.computes.push(next);
         self.compute_tick_us.push(u64::MAX);
         let compute = self.computes.len() - 1;

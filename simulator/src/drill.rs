@@ -17,6 +17,7 @@ impl Director {
     pub(crate) fn drill(&mut self, strike: bool) {
         let Some(drill) = self.plan.drill.filter(|_| !self.healing) else { return };
         let (node, current) = (drill.node(), self.current());
+        let deaf = if matches!(drill, Drill::Three(_)) { 0 } else { 2 };
         let set = node / 6 * 6;
         let others: Vec<usize> = (1..6).map(|i| set + (node - set + i) % 6).collect();
         if !strike {
@@ -24,7 +25,7 @@ impl Director {
             if !whole {
                 return self.after(50_000, Next::Drill(false));
             }
-            for deaf in &others[..2] {
+            for deaf in &others[..deaf] {
                 self.net.clog(Place::Node(*deaf), Place::Compute(current));
                 for hearing in (set..set + 6).filter(|n| !others[..2].contains(n)) {
                     self.net.clog(Place::Node(*deaf), Place::Node(hearing));
@@ -44,8 +45,15 @@ impl Director {
             Drill::Folders(node) => {
                 self.stop(&[node, others[2]]);
                 for lost in &others[3..] {
-                    self.hosts[*lost].wipe(&mut self.rng);
-                    self.after(1_000, Next::NodeUp(*lost));
+                    self.delete_folder(*lost, 1_000);
+                }
+            }
+            Drill::Three(node) => {
+                // A zone and one more: one full copy at least is left.
+                let (position, third) = (node - set, self.rng.index(4));
+                let zone = position / 2 * 2;
+                for lost in [set + zone, set + zone + 1, set + (zone + 2 + third) % 6] {
+                    self.delete_folder(lost, 1_000);
                 }
             }
         }

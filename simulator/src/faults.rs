@@ -9,6 +9,7 @@
 use crate::compute::Compute;
 use crate::director::{Director, Next};
 use crate::disk::Crash;
+use crate::net::Place;
 use crate::plan::Class;
 use protocol::head::HeadVersion;
 use protocol::{Lsn, PgId, SegmentId, SegmentRole};
@@ -155,10 +156,20 @@ impl Director {
         if !self.whole(node) || lost + rots + 1 > self.plan.lost_folders.max(1 + rots) {
             return;
         }
+        let down = self.rng.exponential(60_000);
+        self.delete_folder(node, down);
+    }
+
+    /// The folder is gone for good; a new one starts at its place. Whatever was ever created in the old one is asked for again: creations
+    /// may come arbitrarily late, and must find that this is another folder.
+    pub(crate) fn delete_folder(&mut self, node: usize, down_us: u64) {
         self.report.crashes += 1;
         self.hosts[node].wipe(&mut self.rng);
-        let down = self.rng.exponential(60_000);
-        self.after(down, Next::NodeUp(node));
+        self.after(down_us, Next::NodeUp(node));
+        for create in std::mem::take(&mut self.hosts[node].creates) {
+            let delay = down_us + self.rng.range(1_000, 60_000);
+            self.after(delay, Next::Arrive(Place::Node(node), create));
+        }
     }
 
     /// True when every group the open writer's head puts on this node lives there as a full-blown member. Without an open

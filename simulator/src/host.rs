@@ -1,10 +1,12 @@
 //! A machine with one node folder: the node's process, its disk, and what it ever promised.
 
 use crate::disk::{Crash, SimDisk};
+use crate::plan::Plan;
 use crate::rng::Rng;
+use bytes::Bytes;
 use protocol::head::HeadVersion;
 use protocol::message::{Acked, Gossip};
-use protocol::{Incarnation, Lsn, NodeId, SegmentId, VolumeId};
+use protocol::{Incarnation, Lsn, NodeId, SegmentId, VolumeEpoch, VolumeId, WriterId};
 use std::collections::BTreeMap;
 use storage_node::{Action, Event, Node, NodeConfig, Phase, Settings};
 
@@ -31,29 +33,43 @@ pub(crate) struct Host {
     pub(crate) tick_us: u64,
     /// Every acknowledgement that left, by segment and life.
     pub(crate) promises: BTreeMap<(SegmentId, Incarnation), Promise>,
+    /// The highest grant it told anybody, by segment and life.
+    pub(crate) grants: BTreeMap<(SegmentId, Incarnation), (VolumeEpoch, WriterId)>,
+    /// Every creation sent here, encoded, since the folder was made.
+    pub(crate) creates: Vec<Bytes>,
     /// A device error was injected into this life of the process.
     pub(crate) hurt: bool,
     /// The device is said to be full.
     pub(crate) full: bool,
     id: NodeId,
     volume: VolumeId,
+    settings: Settings,
 }
 
 impl Host {
     /// A machine with an empty folder, its process not started.
     #[must_use]
-    pub(crate) fn new(volume: VolumeId, rng: &mut Rng) -> Host {
+    pub(crate) fn new(volume: VolumeId, plan: &Plan, rng: &mut Rng) -> Host {
         Host {
             node: None,
             disk: SimDisk::default(),
             life: 0,
             tick_us: u64::MAX,
             promises: BTreeMap::new(),
+            grants: BTreeMap::new(),
+            creates: Vec::new(),
             hurt: false,
             full: false,
             id: NodeId(rng.nonce()),
             volume,
+            settings: Settings { promises: plan.lease_ms > 0, ..Settings::small() },
         }
+    }
+
+    /// The identity of its folder.
+    #[must_use]
+    pub(crate) fn id(&self) -> NodeId {
+        self.id
     }
 
     /// Starts the process on what the disk holds.
@@ -61,7 +77,7 @@ impl Host {
         self.life += 1;
         self.tick_us = u64::MAX;
         self.hurt = false;
-        let config = NodeConfig { volume: self.volume, node: self.id, settings: Settings::small() };
+        let config = NodeConfig { volume: self.volume, node: self.id, settings: self.settings.clone() };
         let mut node = Node::new(config);
         node.step(now_us, Event::Open { files: self.disk.list() }, out);
         self.node = Some(node);

@@ -10,13 +10,14 @@
 //! | [`Director`] | the heap of events, and who is called next |
 //! | `net`, [`disk`], `host`, `compute` | links, disks, machines, processes |
 //! | `faults`, `drill` | when faults strike, healing, the last audit; scripted disasters |
-//! | [`oracle`], `check` | the one history, and what must be true of it |
+//! | [`oracle`], `check`, `check_heads` | the one history, and what must be true of it |
 //! | [`crash_points`] | engine and trees: a crash at every CPL of a recorded trace |
 //! | [`run`], [`shrink`] | a seed as a test: panics are failures; fewer faults, same failure |
 //!
 //! The same plan gives the same run, byte for byte: nothing here reads a clock, draws from elsewhere, or walks an unordered map.
 
 mod check;
+mod check_heads;
 mod compute;
 pub mod crash_points;
 mod director;
@@ -62,4 +63,12 @@ pub const CAUGHT_HERE: &[Mutant] = &[
     Mutant::HeadNotAwaited,
     Mutant::GrowthBeforeHead,
     Mutant::DropAboveFloor,
+    Mutant::GrantNotSynced,
+    Mutant::CreateAnyFolder,
+    Mutant::OtherPgNotFenced,
+    Mutant::AckAfterGrant,
+    Mutant::HeadAt2,
+    Mutant::TwoReplaced,
+    Mutant::NewcomerCounts,
+    Mutant::DropAtOneFull,
 ];

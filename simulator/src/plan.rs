@@ -70,6 +70,9 @@ pub enum Drill {
     /// This node and another of the four stop; the folders of the other two are deleted. Two empty folders and two copies that never
     /// had the log answer: only four lives that the head names may open (R5).
     Folders(usize),
+    /// The folders of this node's zone and one more of a set that does not hold group 0 are deleted. The three that are left hold
+    /// everything; the elected writer replaces the lost copies before it opens (R12, R13).
+    Three(usize),
 }
 
 impl Drill {
@@ -77,7 +80,7 @@ impl Drill {
     #[must_use]
     pub fn node(self) -> usize {
         match self {
-            Drill::Rot(node) | Drill::Folders(node) => node,
+            Drill::Rot(node) | Drill::Folders(node) | Drill::Three(node) => node,
         }
     }
 }
@@ -129,6 +132,8 @@ pub struct Plan {
     pub lost_folders: usize,
     /// Openings die after the first few messages of their repair: their list is at a minority when the next one comes.
     pub half_openings: bool,
+    /// T of R8 in milliseconds; 0 when locks stand for elections and leases, as in the embedded cluster.
+    pub lease_ms: u64,
     /// A scripted disaster that chance would need thousands of seeds for.
     pub drill: Option<Drill>,
 }
@@ -145,6 +150,7 @@ impl Plan {
         let drill = match rng.range(0, 59) {
             0 | 1 => Some(Drill::Rot(rng.range(6, 11) as usize)),
             2 => Some(Drill::Folders(rng.range(0, 11) as usize)),
+            3 => Some(Drill::Three(rng.range(6, 11) as usize)),
             _ => None,
         };
         if drill.is_some() {
@@ -185,6 +191,7 @@ impl Plan {
             rot_us: rng.range(40_000, 500_000),
             lost_folders: if rots { 1 } else { rng.range(1, 2) as usize },
             half_openings: drill.is_none() && Rng::new(seed ^ 0x4A1F).chance(1_000),
+            lease_ms: 0,
             drill,
         };
         match drill {

@@ -5,7 +5,8 @@
 //!    the superblock that holds the grant is durable.
 //! 2. R9: a higher head replaces a lower one whole, and its truncation list is applied at once (R3): dead records leave the chain;
 //!    in the log they stay dead by the list, which is durable before anything is acknowledged under it.
-//! 3. A segment that no head names may give way to another life; one that counts never does.
+//! 3. A life begins only in the folder its creation names: a late message finds a wiped folder under another identity.
+//! 4. A segment that no head names may give way to another life; one that counts never does.
 
 use crate::event::Action;
 use crate::lane::{Waiter, Wanted};
@@ -16,13 +17,16 @@ use crate::superblock::SegmentEntry;
 use protocol::geometry::{Incarnation, PgId, SegmentId, SegmentRole, WriterId};
 use protocol::head::{Grant, Head, HeadVersion, Truncation};
 use protocol::lsn::{Lsn, VolumeEpoch};
-use protocol::message::{Create, Fence, Peer, RefusedReason, SegmentState};
+use protocol::message::{Create, Fence, Peer, Query, RefusedReason, SegmentState};
 
 impl Node {
-    pub(crate) fn on_query(&mut self, id: SegmentId, from: Peer, request: u64, out: &mut Vec<Action>) {
+    pub(crate) fn on_query(&mut self, id: SegmentId, from: Peer, m: &Query, out: &mut Vec<Action>) {
         let state = match self.segments.get(&id) {
-            Some(segment) => self.state_of(segment, request),
-            None => self.nobody(id, request),
+            Some(segment) => {
+                let votes = self.votes(segment, m.candidate);
+                SegmentState { votes, ..self.state_of(segment, m.request) }
+            }
+            None => self.nobody(id, m.request),
         };
         self.send(id, from, state, out);
     }
@@ -35,18 +39,24 @@ impl Node {
         };
         let held = segment.grant.clone();
         let same = held.epoch == m.epoch && held.writer == m.writer;
-        let stale = m.epoch < segment.epoch(self.head.as_ref()) || (m.epoch == held.epoch && !same);
+        let taken = m.epoch == held.epoch && !same && !protocol::mutant!(EpochToAnyId);
+        let stale = m.epoch < segment.epoch(self.head.as_ref()) || taken;
         if stale {
             self.metrics.stale += 1;
             return self.refuse(id, from, RefusedReason::StaleEpoch, out);
         }
-        if id.pg == PgId(0) && m.membership < self.arbiter_version() {
+        let outdated = m.membership < self.arbiter_version() && !protocol::mutant!(MembershipIgnored);
+        if id.pg == PgId(0) && outdated {
             return self.refuse(id, from, RefusedReason::StaleMembership, out);
         }
+        if let (false, Err(reason)) = (same, self.may_grant(segment, m.writer)) {
+            return self.refuse(id, from, reason, out);
+        }
+        let early = protocol::mutant!(AckAfterGrant).then(|| Box::new(self.state_of(segment, 0)));
         if !same {
             self.set_grant(id, m.epoch, m.writer);
         }
-        let what = Wanted::Fenced { epoch: m.epoch, writer: m.writer };
+        let what = Wanted::Fenced { epoch: m.epoch, writer: m.writer, early };
         let waiter = Waiter { segment: id, to: from, what };
         let durable = self.segments.get(&id).is_some_and(|s| s.grant == s.grant_durable);
         if durable || protocol::mutant!(GrantNotSynced) {
@@ -115,6 +125,11 @@ impl Node {
         if m.volume != self.owner.volume || m.incarnation == Incarnation::default() {
             return self.refuse(id, from, RefusedReason::OtherIncarnation, out);
         }
+        if m.node != self.owner.node && !protocol::mutant!(CreateAnyFolder) {
+            // Meant for the folder that was here before: that life may have acknowledged something.
+            self.metrics.stale += 1;
+            return self.refuse(id, from, RefusedReason::OtherIncarnation, out);
+        }
         if let Some(segment) = self.segments.get(&id)
             && m.epoch < segment.epoch(self.head.as_ref())
         {
@@ -135,7 +150,7 @@ impl Node {
         }
     }
 
-    /// Invariant 3: the life that lives here is named by no head held, and either holds nothing or the head lists its group without it.
+    /// Invariant 4: the life that lives here is named by no head held, and either holds nothing or the head lists its group without it.
     fn may_give_way(&self, segment: &Segment) -> bool {
         if segment.pages.as_ref().is_some_and(|p| p.job.is_some()) {
             // Its page writes are still in flight; the creator asks again.
@@ -171,8 +186,11 @@ impl Node {
     pub(crate) fn state_of(&self, segment: &Segment, request: u64) -> SegmentState {
         let held = self.log.holds_above(segment.id, segment.floor_durable);
         let oldest = if held { Lsn(segment.floor_durable.0 + 1) } else { Lsn::MAX };
+        // What is on its way to the log is in no file yet.
+        let oldest = segment.staged.first().map_or(oldest, |first| oldest.min(*first));
         SegmentState {
             request,
+            votes: false,
             volume: self.owner.volume,
             node: self.owner.node,
             incarnation: segment.incarnation,
@@ -194,6 +212,7 @@ impl Node {
     fn nobody(&self, id: SegmentId, request: u64) -> SegmentState {
         SegmentState {
             request,
+            votes: false,
             volume: self.owner.volume,
             node: self.owner.node,
             incarnation: Incarnation::default(),

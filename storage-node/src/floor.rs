@@ -49,7 +49,9 @@ fn floor(segment: &Segment, head: Option<&Head>) -> Lsn {
     let Some(group) = head.and_then(|h| h.group(segment.id.pg)) else { return Lsn::ZERO };
     let members = group.members.iter().chain(group.joint.iter().map(|j| &j.newcomer));
     let full = members.filter(|m| m.role == SegmentRole::Full);
-    full.map(|m| page_point(segment, m)).min().unwrap_or(Lsn::ZERO)
+    let points = full.map(|m| page_point(segment, m));
+    let floor = if protocol::mutant!(DropAtOneFull) { points.max() } else { points.min() };
+    floor.unwrap_or(Lsn::ZERO)
 }
 
 fn page_point(segment: &Segment, member: &Member) -> Lsn {

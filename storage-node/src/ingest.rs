@@ -36,7 +36,11 @@ impl Node {
             head_version: m.head_version,
             head: m.head.as_ref(),
         };
-        let wanted = |full| Wanted::Acked { epoch: m.epoch, sequence: m.sequence, sent_us: m.sent_us, full };
+        if self.promises_wrongly(id, from, &m, out) {
+            return;
+        }
+        let (epoch, writer, sequence, sent_us) = (m.epoch, Some(m.writer), m.sequence, m.sent_us);
+        let wanted = |full| Wanted::Acked { epoch, writer, sequence, sent_us, full };
         match self.admit_writer(id, &claimed) {
             Ok(true) => {}
             Ok(false) => return self.answer_when_durable(id, from, wanted(false)),
@@ -72,7 +76,8 @@ impl Node {
         }
         // Repair may use the reserve: it is what frees the log in the end.
         self.take_frames(id, m.epoch, &m.frames);
-        let what = Wanted::Acked { epoch: m.epoch, sequence: m.sequence, sent_us: 0, full: false };
+        let what =
+            Wanted::Acked { epoch: m.epoch, writer: None, sequence: m.sequence, sent_us: 0, full: false };
         self.answer_when_durable(id, from, what);
     }
 
@@ -160,8 +165,8 @@ impl Node {
         if peer.pg != id.pg || !self.segments.contains_key(&id) {
             return;
         }
-        if m.head_version > self.head_version() && !protocol::mutant!(GossipIgnoresTruncation) {
-            // Ours is older: tell, so that the peer sends its head first.
+        if m.head_version != self.head_version() && !protocol::mutant!(GossipIgnoresTruncation) {
+            // Either list may lack an entry that the other one has, or had and dropped (R2): first both hold the same head.
             return self.gossip_to(id, peer.position, false, out);
         }
         self.meet_floor(id, m.floor);

@@ -18,7 +18,7 @@ use crate::superblock::Superblock;
 use cache_nvme::aligned::AlignedBuf;
 use protocol::geometry::{Incarnation, SegmentId, WriterId};
 use protocol::lsn::{Lsn, VolumeEpoch};
-use protocol::message::{Acked, Created, Peer, RefusedReason};
+use protocol::message::{Acked, Created, Peer, RefusedReason, SegmentState};
 use protocol::record::Record;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -36,9 +36,23 @@ pub(crate) struct Waiter {
 /// What a waiter is told.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Wanted {
-    Acked { epoch: VolumeEpoch, sequence: u64, sent_us: u64, full: bool },
-    Fenced { epoch: VolumeEpoch, writer: WriterId },
-    Created { incarnation: Incarnation },
+    /// The writer is named when the answer carries a promise (R8).
+    Acked {
+        epoch: VolumeEpoch,
+        writer: Option<WriterId>,
+        sequence: u64,
+        sent_us: u64,
+        full: bool,
+    },
+    /// `early` is a planted bug: the state as it was before the sync.
+    Fenced {
+        epoch: VolumeEpoch,
+        writer: WriterId,
+        early: Option<Box<SegmentState>>,
+    },
+    Created {
+        incarnation: Incarnation,
+    },
 }
 
 #[derive(Debug)]
@@ -260,6 +274,7 @@ impl Node {
 
     fn superblock_durable(&mut self, written: &Superblock, out: &mut Vec<Action>) {
         self.head_durable = written.head.as_ref().map_or(self.head_durable, |h| h.version);
+        self.lease_ms = written.head.as_ref().map_or(self.lease_ms, |h| h.lease_ms);
         for entry in &written.segments {
             if let Some(segment) = self.segments.get_mut(&entry.id)
                 && segment.incarnation == entry.incarnation
@@ -309,10 +324,13 @@ impl Node {
         let Waiter { segment: id, to, what } = waiter;
         let Some(segment) = self.segments.get(&id) else { return };
         match what {
-            Wanted::Acked { epoch, sequence, sent_us, full } => {
-                if epoch < segment.epoch(self.head.as_ref()) && !protocol::mutant!(NoEpochCheck) {
+            Wanted::Acked { epoch, writer, sequence, sent_us, full } => {
+                let late = protocol::mutant!(AckAfterGrant) && epoch >= segment.grant_durable.epoch;
+                if epoch < segment.epoch(self.head.as_ref()) && !late && !protocol::mutant!(NoEpochCheck) {
                     return self.refuse(id, to, RefusedReason::StaleEpoch, out);
                 }
+                let promised_ms = writer.map_or(0, |writer| self.promise(id, epoch, writer));
+                let Some(segment) = self.segments.get(&id) else { return };
                 let acked = Acked {
                     epoch: segment.grant_durable.epoch,
                     incarnation: segment.incarnation,
@@ -322,14 +340,15 @@ impl Node {
                     head_version: self.head_durable,
                     page_point: segment.page_point().unwrap_or_default(),
                     full,
+                    promised_ms,
                 };
                 self.send(id, to, acked, out);
             }
-            Wanted::Fenced { epoch, writer } => {
+            Wanted::Fenced { epoch, writer, early } => {
                 if segment.grant.epoch != epoch || segment.grant.writer != writer {
                     return self.refuse(id, to, RefusedReason::StaleEpoch, out);
                 }
-                let state = self.state_of(segment, 0);
+                let state = early.map_or_else(|| self.state_of(segment, 0), |early| *early);
                 self.send(id, to, state, out);
             }
             Wanted::Created { incarnation } => {

@@ -17,6 +17,7 @@
 //! | `superblock` | everything small that must survive |
 //! | `chain`, `segment` | the gap-free chain; one copy of a protection group |
 //! | `ingest`, `fence`, `gossip`, `floor` | log from the writer and from peers; grants, heads, creation; which log may go |
+//! | `grant` | group 0 as the arbiter: promises, and whom they keep from being granted |
 //! | `image`, `store`, `journal`, `pages`, `job` | page images, versions in slots, their journal, the one page job |
 //! | `coalesce`, `read`, `copy`, `scrub` | rounds and collection; readers; newcomers and healing; looking for rot |
 //! | `disk` | the adapter: these operations on real files |
@@ -30,6 +31,7 @@ pub mod event;
 mod fence;
 mod floor;
 mod gossip;
+mod grant;
 pub mod hotlog;
 pub mod image;
 mod ingest;

@@ -102,6 +102,8 @@ pub struct Node {
     pub(crate) head: Option<Head>,
     pub(crate) head_durable: HeadVersion,
     pub(crate) vdl: Lsn,
+    /// T of the durable head, milliseconds (R8).
+    pub(crate) lease_ms: u64,
     pub(crate) reads: Reads,
     pub(crate) space: Option<(u64, u64)>,
     pub(crate) no_space_until_us: u64,
@@ -136,6 +138,7 @@ impl Node {
             head: None,
             head_durable: HeadVersion::default(),
             vdl: Lsn::ZERO,
+            lease_ms: 0,
             reads: Reads::default(),
             space: None,
             no_space_until_us: 0,
@@ -188,7 +191,7 @@ impl Node {
             Message::Append(m) => self.on_append(id, from, m, out),
             Message::Install(m) => self.on_install(id, from, m, out),
             Message::Fence(m) => self.on_fence(id, from, m, out),
-            Message::Query(m) => self.on_query(id, from, m.request, out),
+            Message::Query(m) => self.on_query(id, from, &m, out),
             Message::Create(m) => self.on_create(id, from, m, out),
             Message::FetchLog(m) => self.on_fetch_log(id, from, m, out),
             Message::LogSlice(m) => self.on_log_slice(id, from, m, out),
@@ -196,6 +199,7 @@ impl Node {
             Message::ReadPage(m) => self.on_read_page(id, from, m, out),
             Message::CopyPages(m) => self.on_copy_pages(id, from, m, out),
             Message::PageBatch(m) => self.on_page_batch(id, m, out),
+            Message::Release(m) => self.on_release(id, &m),
             Message::Acked(_)
             | Message::Refused(_)
             | Message::State(_)

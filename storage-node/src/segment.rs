@@ -1,9 +1,10 @@
 //! One copy of a protection group, as one node holds it.
 
 use crate::chain::Chain;
+use crate::grant::Promise;
 use crate::pages::Pages;
 use crate::superblock::SegmentEntry;
-use protocol::geometry::{Incarnation, SegmentId, SegmentRole};
+use protocol::geometry::{Incarnation, SegmentId, SegmentRole, WriterId};
 use protocol::head::{Grant, Head, HeadVersion};
 use protocol::lsn::{Lsn, VolumeEpoch};
 use std::collections::{BTreeMap, BTreeSet};
@@ -52,6 +53,12 @@ pub(crate) struct Segment {
     pub(crate) more_from: Option<u8>,
     /// Page store of a full segment.
     pub(crate) pages: Option<Pages>,
+    /// R8: who was promised what.
+    pub(crate) promise: Option<Promise>,
+    /// R8(h): the writer that handed over; it is promised nothing again.
+    pub(crate) released: Option<WriterId>,
+    /// R8(d): until then nobody but the durable grant is granted.
+    pub(crate) silent_until_us: u64,
 }
 
 impl Segment {
@@ -77,6 +84,9 @@ impl Segment {
             asked: 0,
             more_from: None,
             pages: store,
+            promise: None,
+            released: None,
+            silent_until_us: 0,
         }
     }
 

@@ -54,6 +54,9 @@ pub struct Settings {
     pub gc_interval_us: u64,
     /// Per mille of the device kept free for collection and repair.
     pub reserve_per_mille: u64,
+    /// R7, R8: segments of group 0 promise the writer that they grant nobody else for T, and keep silent for T after a start. False
+    /// only where the locks of all node folders already exclude a second writer: the embedded cluster.
+    pub promises: bool,
 }
 
 impl Default for Settings {
@@ -84,6 +87,7 @@ impl Default for Settings {
             gc_pages: 1024,
             gc_interval_us: 500_000,
             reserve_per_mille: 50,
+            promises: true,
         }
     }
 }

@@ -203,6 +203,7 @@ impl Node {
         self.lane.superblock_sequence = superblock.sequence;
         (self.head, self.vdl) = (superblock.head.clone(), superblock.vdl);
         self.head_durable = self.head_version();
+        self.lease_ms = self.head.as_ref().map_or(0, |h| h.lease_ms);
         self.log = HotLog::new(superblock.log_file_bytes, superblock.log_first_file, superblock.log_sequence);
         for entry in &superblock.segments {
             self.segments.insert(entry.id, Segment::new(entry, None));
@@ -285,6 +286,7 @@ impl Node {
             }
         }
         self.phase = Phase::Serving;
+        self.begin_silence();
         self.lane.superblock_first();
     }
 }

@@ -88,7 +88,8 @@ impl Config {
             create: true,
             pages_per_pg: Geometry::DEFAULT.pages_per_pg,
             log: quorum::Settings::default(),
-            node: storage_node::Settings::default(),
+            // One process holds the locks of all six folders: nobody else can write.
+            node: storage_node::Settings { promises: false, ..Default::default() },
         }
     }
 }

@@ -153,7 +153,7 @@ mod tests {
     fn messages_come_out_by_node_and_in_order() {
         let link = Link::default();
         for n in 0..12u64 {
-            assert!(link.send(to((n % 6) as u8, Message::Query(Query { request: n }))));
+            assert!(link.send(to((n % 6) as u8, Message::Query(Query { request: n, candidate: None }))));
         }
         let mut taken = Taken::default();
         link.take(&mut taken);
@@ -176,9 +176,9 @@ mod tests {
         assert!(!link.send(heavy(2, 1)), "full in bytes");
         assert!(link.send(heavy(3, QUEUE_BYTES)));
         for _ in 0..QUEUE_MESSAGES {
-            assert!(link.send(to(4, Message::Query(Query { request: 0 }))));
+            assert!(link.send(to(4, Message::Query(Query { request: 0, candidate: None }))));
         }
-        assert!(!link.send(to(4, Message::Query(Query { request: 0 }))), "full in messages");
+        assert!(!link.send(to(4, Message::Query(Query { request: 0, candidate: None }))), "full in messages");
         let mut taken = Taken::default();
         link.take(&mut taken);
         assert!(link.send(heavy(2, 1)), "room again");
@@ -187,6 +187,6 @@ mod tests {
     #[test]
     fn nobody_outside_the_six_is_reached() {
         let link = Link::default();
-        assert!(!link.send(to(6, Message::Query(Query { request: 0 }))));
+        assert!(!link.send(to(6, Message::Query(Query { request: 0, candidate: None }))));
     }
 }

@@ -1,11 +1,11 @@
 //! The first two phases: who is there, and the fence that elects (R6, R7, R9).
 
 use super::seat::Assembly;
-use super::{FIRST_QUESTION, Outcome, Phase, Recoverer, fence_quorum};
+use super::{FIRST_QUESTION, Outcome, Phase, Recoverer, fence_quorum, grant_quorum};
 use crate::Actions;
 use crate::sets::DEGRADED_QUORUM;
 use protocol::PgId;
-use protocol::head::{Head, HeadVersion};
+use protocol::head::Head;
 use protocol::message::{Fence, Install, Query};
 use protocol::mutant;
 
@@ -14,10 +14,12 @@ impl Recoverer {
         let ask_us = self.config.settings.ask_us;
         for position in 0..self.groups[0].seats.len() {
             let seat = &mut self.groups[0].seats[position];
-            if seat.state.is_none() && seat.asked_us.is_none_or(|at| now_us >= at + ask_us) {
+            let votes = seat.state.as_ref().is_some_and(|s| s.votes);
+            if !votes && seat.asked_us.is_none_or(|at| now_us >= at + ask_us) {
                 seat.asked_us = Some(now_us);
                 let id = seat.id;
-                self.say(id, Query { request: FIRST_QUESTION }.into(), actions);
+                let query = Query { request: FIRST_QUESTION, candidate: Some(self.writer) };
+                self.say(id, query.into(), actions);
             }
         }
         let seats = &self.groups[0].seats;
@@ -30,11 +32,17 @@ impl Recoverer {
         };
         let foreign = self.config.volume.is_some_and(|v| v != head.volume);
         let present = self.groups[0].votes(&head.groups[0], |seat| seat.state.is_some());
-        if foreign || !present.hold(fence_quorum()) {
+        if foreign || !present.hold(grant_quorum()) {
             return all.then(|| Outcome::Refused { missing: self.missing() });
         }
         let since = *self.ready_since_us.get_or_insert(now_us);
         if !all && now_us < since + self.config.settings.grace_us {
+            return None;
+        }
+        // Whoever would be refused does not stand: its epoch would only end a writer that has its lease (R7).
+        let would_grant = |seat: &super::seat::Seat| seat.state.as_ref().is_some_and(|s| s.votes);
+        let elected = self.groups[0].votes(&head.groups[0], would_grant).hold(grant_quorum());
+        if !elected && !mutant!(NoBackoff) {
             return None;
         }
         self.stand(now_us);
@@ -64,9 +72,9 @@ impl Recoverer {
     pub(super) fn drive_fencing(&mut self, now_us: u64, actions: &mut Actions) {
         self.ask_fences(now_us, actions);
         let Some(head) = self.head.clone() else { return };
-        let grace = self.config.settings.grace_us;
+        let (grace, degraded) = (self.config.settings.grace_us, self.config.settings.degraded_us);
         for group in &mut self.groups {
-            if !quorum(group, &head, now_us, grace) {
+            if !quorum(group, &head, now_us, degraded) {
                 return;
             }
         }
@@ -83,7 +91,7 @@ impl Recoverer {
     /// Sends a fence to every seat that does not count yet, at most once per `ask_us`; only a winner fences groups but 0.
     pub(super) fn ask_fences(&mut self, now_us: u64, actions: &mut Actions) {
         let Some(head) = self.head.clone() else { return };
-        let elected = self.groups[0].votes(&head.groups[0], |seat| seat.granted).hold(fence_quorum());
+        let elected = self.groups[0].votes(&head.groups[0], |seat| seat.granted).hold(grant_quorum());
         let mut sends = Vec::new();
         for group in &mut self.groups {
             if group.pg != PgId(0) && !elected {
@@ -99,7 +107,7 @@ impl Recoverer {
                 }
             }
         }
-        let membership = head.groups.iter().map(|g| g.version).max().unwrap_or(HeadVersion::default());
+        let membership = head.groups[0].version;
         for (id, life) in sends {
             if let Some(incarnation) = life {
                 // It holds an older list, so its chain may hold dead records: its answer is worth something after this.
@@ -114,6 +122,10 @@ impl Recoverer {
                 };
                 self.say(id, install.into(), actions);
             }
+            if mutant!(OtherPgNotFenced) && id.pg != PgId(0) {
+                self.say(id, Query { request: FIRST_QUESTION + 1, candidate: None }.into(), actions);
+                continue;
+            }
             let fence = Fence { epoch: self.epoch, writer: self.writer, membership };
             self.say(id, fence.into(), actions);
         }
@@ -121,10 +133,11 @@ impl Recoverer {
 }
 
 /// R6: four of six; another group than 0 may open with three after a grace, if none of the three may lack acknowledged log.
-fn quorum(group: &mut Assembly, head: &Head, now_us: u64, grace_us: u64) -> bool {
+fn quorum(group: &mut Assembly, head: &Head, now_us: u64, degraded_us: u64) -> bool {
     let Some(members) = head.group(group.pg) else { return false };
     let counted = |seat: &super::seat::Seat| Assembly::counted(head, members, seat);
-    if group.votes(members, counted).hold(fence_quorum()) {
+    let need = if group.pg == PgId(0) { grant_quorum() } else { fence_quorum() };
+    if group.votes(members, counted).hold(need) {
         group.degraded_since_us = None;
         return true;
     }
@@ -136,5 +149,5 @@ fn quorum(group: &mut Assembly, head: &Head, now_us: u64, grace_us: u64) -> bool
         group.degraded_since_us = None;
         return false;
     }
-    now_us >= group.degraded_since_us.get_or_insert(now_us).saturating_add(grace_us)
+    now_us >= group.degraded_since_us.get_or_insert(now_us).saturating_add(degraded_us)
 }

@@ -7,7 +7,7 @@ use crate::writer::{Start, WriterLog};
 use bytes::{Bytes, BytesMut};
 use protocol::head::{Head, HeadVersion, Truncation};
 use protocol::message::{Acked, Fence, Install};
-use protocol::{Lsn, Record, SegmentId, mutant};
+use protocol::{Lsn, PgId, Record, SegmentId, mutant};
 
 /// Bytes of log in one install.
 const INSTALL_BYTES: usize = 1 << 20;
@@ -29,7 +29,10 @@ impl Recoverer {
         let seq = if adopted.version.epoch == self.epoch { adopted.version.seq + 1 } else { 0 };
         head.version = HeadVersion { epoch: self.epoch, seq };
         let gone = self.nothing_held_below(adopted);
-        head.truncations.entries.retain(|t| !(t.hi < vdl && t.hi < gone));
+        // An opening that made no progress is covered by this one: what it killed, this one kills.
+        let covered = |t: &Truncation| t.lo >= vdl && t.hi <= ceiling;
+        let unheld = |t: &Truncation| t.hi < vdl && t.hi < gone;
+        head.truncations.entries.retain(|t| !unheld(t) && !covered(t));
         head.truncations.entries.push(Truncation { epoch: self.epoch, lo: vdl, hi: ceiling });
         for group in &mut self.groups {
             let kept = group.chain.partition_point(|r| r.lsn <= vdl);
@@ -63,8 +66,16 @@ impl Recoverer {
 
     pub(super) fn drive_installing(&mut self, now_us: u64, actions: &mut Actions) -> Option<Outcome> {
         let opening = self.opening.clone()?;
-        if self.installed_everywhere(&opening) {
-            return Some(self.open(now_us, opening));
+        let short = self.short(&opening);
+        if short.is_empty() {
+            return Some(Outcome::Opened(Box::new(self.start(now_us, opening))));
+        }
+        if self.may_repair(now_us, &short) {
+            let mut log = self.start(now_us, opening);
+            short.iter().for_each(|pg| log.distrust(*pg, self.start));
+            self.repairing = Some(Box::new(log));
+            self.phase = Phase::Repairing;
+            return self.drive_repair(now_us, crate::Event::Tick, actions);
         }
         for group in 0..self.groups.len() {
             for position in 0..self.groups[group].seats.len() {
@@ -74,9 +85,10 @@ impl Recoverer {
         None
     }
 
-    fn installed_everywhere(&self, opening: &Opening) -> bool {
-        self.groups.iter().all(|group| {
-            let Some(members) = opening.head.group(group.pg) else { return false };
+    /// Groups that do not yet hold the repair at four of six.
+    fn short(&self, opening: &Opening) -> Vec<PgId> {
+        let short = self.groups.iter().filter(|group| {
+            let Some(members) = opening.head.group(group.pg) else { return true };
             let votes = group.votes(members, |seat| match seat.installed {
                 Some(scl) => scl >= group.last || mutant!(ServeBeforeRepair),
                 None => {
@@ -84,8 +96,9 @@ impl Recoverer {
                     mutant!(HeadNotAwaited) && seat.granted && held >= group.last
                 }
             });
-            votes.hold(install_quorum())
-        })
+            !votes.hold(install_quorum())
+        });
+        short.map(|group| group.pg).collect()
     }
 
     /// Sends one seat the head and what it lacks; again when its answer was late or left something to send.
@@ -156,7 +169,7 @@ impl Recoverer {
         }
     }
 
-    fn open(&mut self, now_us: u64, opening: Opening) -> Outcome {
+    fn start(&mut self, now_us: u64, opening: Opening) -> WriterLog {
         let start = Start {
             epoch: self.epoch,
             writer: self.writer,
@@ -166,7 +179,7 @@ impl Recoverer {
             lasts: self.groups.iter().map(|g| g.last).collect(),
             nonce: self.config.nonce,
         };
-        Outcome::Opened(Box::new(WriterLog::start(self.config.settings.clone(), start, now_us)))
+        WriterLog::start(self.config.settings.clone(), start, now_us)
     }
 }
 

@@ -1,12 +1,14 @@
 //! Opening a volume for writing: one attempt of one candidate (R1-R9).
 //!
 //! ```text
-//!  Asking      Query group 0 --------> who is there, the newest head, the highest epoch
+//!  Asking      Query group 0 --------> who is there, the newest head, the highest epoch, and whether four would grant: a
+//!                                      candidate that would be refused changes nothing (R7)
 //!  Fencing     Fence(e, w) ----------> group 0 elects at four of six; then every group the head lists is fenced.
 //!                                      Who lacks the adopted head is given it, and fenced again
 //!  Collecting  FetchLog above the ---> chain per group -> VCL -> VDL over all groups; claims are checked (R5)
 //!              highest VDL told
 //!  Installing  Install(head, log) ---> at four of six of every group: list and repair durable (R2, R4)
+//!  Repairing   R12 for groups other than 0 of which only three copies are left (see `repair`)
 //!  Opened      WriterLog
 //! ```
 //!
@@ -23,6 +25,7 @@ mod choose;
 mod collect;
 mod fence;
 mod install;
+mod repair;
 mod seat;
 
 pub use choose::{Chosen, choose};
@@ -105,6 +108,7 @@ enum Phase {
     Fencing,
     Collecting,
     Installing,
+    Repairing,
     Done,
 }
 
@@ -129,6 +133,10 @@ pub struct Recoverer {
     /// The head this opening installs, its VDL and ceiling.
     opening: Option<install::Opening>,
     sequence: u64,
+    /// Since when nothing but lost copies keeps the opening from its end.
+    short_since_us: Option<u64>,
+    /// The writer to be, while it replaces them.
+    repairing: Option<Box<WriterLog>>,
 }
 
 /// The number of the question before an election.
@@ -152,6 +160,8 @@ impl Recoverer {
             refreshed_us: 0,
             opening: None,
             sequence: 0,
+            short_since_us: None,
+            repairing: None,
         }
     }
 
@@ -169,6 +179,7 @@ impl Recoverer {
             Phase::Fencing => "fences older writers",
             Phase::Collecting => "reads the end of the log",
             Phase::Installing => "repairs",
+            Phase::Repairing => "replaces lost copies",
             Phase::Done => "is finished",
         }
     }
@@ -177,6 +188,13 @@ impl Recoverer {
     pub fn step(&mut self, now_us: u64, event: Event, actions: &mut Actions) -> Option<Outcome> {
         if self.phase == Phase::Done {
             return None;
+        }
+        if self.phase == Phase::Repairing {
+            let outcome = self.drive_repair(now_us, event, actions);
+            if outcome.is_some() {
+                self.phase = Phase::Done;
+            }
+            return outcome;
         }
         let mut outcome = None;
         if let Event::Message(envelope) = event {
@@ -195,6 +213,9 @@ impl Recoverer {
     /// Members of every known group that do not count yet, for the message of whoever gives up waiting.
     #[must_use]
     pub fn missing(&self) -> Vec<Missing> {
+        if let Some(log) = &self.repairing {
+            return Recoverer::being_replaced(log);
+        }
         let mut missing = Vec::new();
         let asked = if self.phase == Phase::Asking { 1 } else { self.groups.len() };
         for group in &self.groups[..asked] {
@@ -253,7 +274,7 @@ impl Recoverer {
         {
             self.adopt(head);
         }
-        let answers = state.request == 0;
+        let answers = state.request == 0 || mutant!(OtherPgNotFenced) && id.pg != PgId(0);
         if let Some(seat) = self.seat(id) {
             if seat.granted && !answers {
                 return;
@@ -267,7 +288,12 @@ impl Recoverer {
     fn adopt(&mut self, head: &Head) {
         let newer = self.head.as_ref().is_none_or(|held| head.version > held.version);
         let later_than_us = self.phase != Phase::Asking && head.version.epoch > self.epoch;
-        if !newer || later_than_us || matches!(self.phase, Phase::Installing | Phase::Done) {
+        let cached = mutant!(HeadFromCache) && self.phase != Phase::Asking;
+        if !newer
+            || cached
+            || later_than_us
+            || matches!(self.phase, Phase::Installing | Phase::Repairing | Phase::Done)
+        {
             return;
         }
         while self.groups.len() < head.groups.len() {
@@ -302,6 +328,8 @@ impl Recoverer {
             self.adopt(head);
         }
         match refused.reason {
+            // Promises end by themselves, and membership comes with the refusal: the fence is asked again.
+            RefusedReason::Promised | RefusedReason::StaleMembership if refused.epoch <= self.epoch => None,
             RefusedReason::StaleEpoch | RefusedReason::Promised | RefusedReason::StaleMembership => {
                 let later = refused.epoch >= self.epoch && self.phase != Phase::Asking;
                 later.then_some(Outcome::Superseded { epoch: refused.epoch })
@@ -345,13 +373,19 @@ impl Recoverer {
     /// When the next tick is wanted: asking again is all that time does here.
     #[must_use]
     pub fn next_wake_us(&self, now_us: u64) -> u64 {
-        now_us + self.config.settings.ask_us / 2
+        let soon = now_us + self.config.settings.ask_us / 2;
+        self.repairing.as_ref().map_or(soon, |log| log.next_wake_us().min(soon))
     }
 }
 
 /// Copies of a group that must hold the repair before serving (R4).
 fn install_quorum() -> usize {
     write_quorum()
+}
+
+/// Copies of group 0 that elect (R7).
+fn grant_quorum() -> usize {
+    if mutant!(GrantsAt3) { 3 } else { read_quorum() }
 }
 
 /// Copies of a group that must answer (R6).

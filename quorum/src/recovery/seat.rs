@@ -97,7 +97,8 @@ impl Assembly {
         }
         if let Some(joint) = &members.joint {
             let seat = &self.seats[usize::from(joint.position)];
-            let complete = seat.life() == Some(joint.newcomer.incarnation) && seat.scl() >= joint.from;
+            let everything = seat.scl() >= joint.from || mutant!(NewcomerCounts);
+            let complete = seat.life() == Some(joint.newcomer.incarnation) && everything;
             votes.newcomer = Some((joint.position, complete && test(seat)));
         }
         votes

@@ -31,6 +31,7 @@ impl WriterLog {
         }
         self.changes.exists(id);
         if id.pg == PgId(0) {
+            self.note_promise(now_us, usize::from(id.position), acked);
             self.settle();
         }
         let group = &mut self.groups[id.pg.0 as usize];

@@ -5,7 +5,7 @@
 //! remembers the version it waits for.
 //!
 //! ```text
-//!  growth       Create x6 --6 Created (4 after a grace)--> head lists the group --settled--> open for records
+//!  growth       see `grow`; the truncation list: see `list`
 //!  replacement  Query: another life --> joint head, Create --settled--> newcomer copies by itself
 //!                 --its SCL covers the point--> head with the newcomer --settled--> it counts
 //! ```
@@ -14,25 +14,13 @@
 
 use super::WriterLog;
 use super::copy::Copy;
-use super::group::Group;
+use super::grow::Growth;
 use crate::{Actions, Notice};
-use protocol::geometry::{COPIES, WRITE_QUORUM, az_of, founding_role};
-use protocol::head::{HeadVersion, Joint, Member, PgMembers};
-use protocol::message::{Create, Created, Envelope, Message, Peer, Query, SegmentState};
+use protocol::geometry::{WRITE_QUORUM, founding_role};
+use protocol::head::{HeadVersion, Joint, Member};
+use protocol::message::{Create, Envelope, Message, Peer, Query, SegmentState};
 use protocol::{Incarnation, Lsn, NodeId, PgId, SegmentId, mutant};
 use std::collections::BTreeMap;
-
-/// A group being made.
-#[derive(Debug)]
-struct Growth {
-    members: PgMembers,
-    created: [bool; COPIES],
-    asked_us: Option<u64>,
-    /// When the first question was asked: four suffice, but six are waited for this long and a little.
-    since_us: u64,
-    /// Set once the head lists it.
-    version: Option<HeadVersion>,
-}
 
 /// A copy being replaced.
 #[derive(Clone, Copy, Debug)]
@@ -60,11 +48,10 @@ enum Stage {
 /// Everything under way.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
-    wanted_groups: usize,
-    growth: Option<Growth>,
-    /// Listed founding segments this writer never heard of: their creation is repeated. `Create` names a life and no folder, so a
-    /// segment that lived unheard and lost its folder meanwhile would begin anew; nothing it said was counted.
-    unborn: BTreeMap<SegmentId, Option<u64>>,
+    pub(super) wanted_groups: usize,
+    pub(super) growth: Option<Growth>,
+    /// Listed founding segments this writer never heard of: their creation is repeated in the folder the head names.
+    pub(super) unborn: BTreeMap<SegmentId, Option<u64>>,
     replacements: BTreeMap<PgId, Replacement>,
     /// Copies to be replaced, and the nodes that hold their folders now.
     lost: BTreeMap<SegmentId, NodeId>,
@@ -134,13 +121,17 @@ impl WriterLog {
         let mut held: Vec<HeadVersion> =
             self.groups[0].copies.iter().filter(|c| c.counts).map(|c| c.head).collect();
         held.sort_unstable_by(|a, b| b.cmp(a));
-        if let Some(version) = held.get(WRITE_QUORUM - 1) {
+        let need = if mutant!(HeadAt2) { 2 } else { WRITE_QUORUM };
+        if let Some(version) = held.get(need - 1) {
             self.settled = self.settled.max(*version);
         }
     }
 
     /// Changes the head; the new version goes out with everything sent from now on.
-    fn change_head(&mut self, change: impl FnOnce(&mut protocol::Head, HeadVersion)) -> HeadVersion {
+    pub(super) fn change_head(
+        &mut self,
+        change: impl FnOnce(&mut protocol::Head, HeadVersion),
+    ) -> HeadVersion {
         let version = HeadVersion { epoch: self.epoch, seq: self.head.version.seq + 1 };
         self.head.version = version;
         change(&mut self.head, version);
@@ -158,90 +149,47 @@ impl WriterLog {
         self.drive_growth(now_us, actions);
         self.drive_questions(now_us, actions);
         self.drive_replacements(now_us, actions);
+        self.drive_pruning(now_us, actions);
     }
 
     /// True when something last asked at `asked` is to be asked again now; notes the next time.
-    fn ask_again(&mut self, now_us: u64, asked: Option<u64>) -> bool {
-        let again = asked.map_or(now_us, |at| at + self.settings.ask_us);
+    pub(super) fn ask_again(&mut self, now_us: u64, asked: Option<u64>) -> bool {
+        self.due(now_us, asked, self.settings.ask_us)
+    }
+
+    /// True when something last done at `last` is to be done again every `pause_us`; notes the next time.
+    pub(super) fn due(&mut self, now_us: u64, last: Option<u64>, pause_us: u64) -> bool {
+        let again = last.map_or(now_us, |at| at + pause_us);
         let due = now_us >= again;
-        let next = if due { now_us + self.settings.ask_us } else { again };
+        let next = if due { now_us + pause_us } else { again };
         self.changes.next_us = Some(self.changes.next_us.map_or(next, |at| at.min(next)));
         due
     }
 
-    fn drive_growth(&mut self, now_us: u64, actions: &mut Actions) {
-        if self.changes.growth.is_none() && self.changes.wanted_groups > self.groups.len() {
-            let members = self.founding_members(PgId(self.groups.len() as u32));
-            self.changes.growth = Some(Growth {
-                members,
-                created: [false; COPIES],
-                asked_us: None,
-                since_us: now_us,
-                version: None,
-            });
-        }
-        if let Some(growth) = &self.changes.growth {
-            if let Some(version) = growth.version {
-                if self.settled >= version {
-                    let pg = growth.members.pg;
-                    self.changes.growth = None;
-                    self.open_group(pg, actions);
-                    self.drive_growth(now_us, actions);
-                }
-            } else {
-                let born = growth.created.iter().filter(|c| **c).count();
-                let patience = growth.since_us + self.settings.grace_us;
-                let asked_us = growth.asked_us;
-                if born == COPIES || (born >= WRITE_QUORUM && now_us >= patience) {
-                    self.list_group(actions);
-                } else if self.ask_again(now_us, asked_us) {
-                    self.create_group(now_us, actions);
-                }
-            }
-        }
-        for (id, asked) in self.changes.unborn.clone() {
-            if self.ask_again(now_us, asked) {
-                let incarnation = self.groups[id.pg.0 as usize].copies[usize::from(id.position)].incarnation;
-                self.changes.unborn.insert(id, Some(now_us));
-                self.create(id, incarnation, actions);
-            }
-        }
+    /// The number of a question that was never asked before.
+    pub(super) fn question(&mut self) -> u64 {
+        self.changes.questions += 1;
+        self.changes.questions
     }
 
-    /// Six segments on the nodes that hold group 0, with fresh lives.
-    fn founding_members(&mut self, pg: PgId) -> PgMembers {
-        let mut members = Vec::with_capacity(COPIES);
-        for position in 0..COPIES as u8 {
-            let node = self.head.groups[0].members[usize::from(position)].node;
-            members.push(Member {
-                incarnation: self.nonces.incarnation(),
-                node,
-                az: az_of(position),
-                address: self.head.groups[0].members[usize::from(position)].address.clone(),
-                role: founding_role(position),
-            });
-        }
-        PgMembers { pg, version: HeadVersion::default(), members, joint: None }
+    /// True while a group is being made or a copy is being replaced.
+    pub(super) fn changing(&self) -> bool {
+        self.growing() || !self.changes.replacements.is_empty() || !self.changes.lost.is_empty()
     }
 
-    fn create_group(&mut self, now_us: u64, actions: &mut Actions) {
-        let Some(growth) = &mut self.changes.growth else { return };
-        growth.asked_us = Some(now_us);
-        let pg = growth.members.pg;
-        let missing: Vec<(SegmentId, Incarnation)> = (0..COPIES)
-            .filter(|p| !growth.created[*p])
-            .map(|p| (SegmentId { pg, position: p as u8 }, growth.members.members[p].incarnation))
-            .collect();
-        for (id, incarnation) in missing {
-            self.create(id, incarnation, actions);
-        }
-    }
-
-    fn create(&self, id: SegmentId, incarnation: Incarnation, actions: &mut Actions) {
+    /// A life is created in one folder, named in every attempt.
+    pub(super) fn create(
+        &self,
+        id: SegmentId,
+        incarnation: Incarnation,
+        node: NodeId,
+        actions: &mut Actions,
+    ) {
         let create = Create {
             epoch: self.epoch,
             writer: self.writer,
             volume: self.head.volume,
+            node,
             incarnation,
             role: founding_role(id.position),
             head: Some(self.head.clone()),
@@ -249,90 +197,60 @@ impl WriterLog {
         self.say(id, create.into(), actions);
     }
 
-    fn say(&self, id: SegmentId, message: Message, actions: &mut Actions) {
+    pub(super) fn say(&self, id: SegmentId, message: Message, actions: &mut Actions) {
         let (from, to) = (Peer::Compute(self.writer), Peer::Segment(id));
         actions.sends.push(Envelope { from, to, message });
-    }
-
-    pub(super) fn on_created(&mut self, id: SegmentId, created: &Created) {
-        let position = usize::from(id.position);
-        if let Some(growth) = &mut self.changes.growth {
-            let member = &mut growth.members.members[position];
-            if growth.members.pg == id.pg && member.incarnation == created.incarnation {
-                member.node = created.node;
-                growth.created[position] = true;
-                self.changes.exists(id);
-                return;
-            }
-        }
-        let copy = self.groups.get(id.pg.0 as usize).and_then(|g| g.copies.get(position));
-        if copy.is_some_and(|c| c.incarnation == created.incarnation) {
-            self.changes.exists(id);
-        }
-    }
-
-    /// Four segments of the new group are durable: the head may list it.
-    fn list_group(&mut self, actions: &mut Actions) {
-        let Some(growth) = &mut self.changes.growth else { return };
-        let (members, created) = (growth.members.clone(), growth.created);
-        let pg = members.pg;
-        for (position, born) in created.iter().enumerate() {
-            if !born {
-                self.changes.unborn.insert(SegmentId { pg, position: position as u8 }, None);
-            }
-        }
-        let version = self.change_head(|head, version| {
-            head.groups.push(PgMembers { version, ..members });
-        });
-        let listed = self.head.groups[pg.0 as usize].clone();
-        self.groups.push(Group::new(&listed, Lsn::ZERO, self.vdl, false, 0));
-        if let Some(growth) = &mut self.changes.growth {
-            growth.version = Some(version);
-        }
-        if mutant!(GrowthBeforeHead) {
-            self.settled = version;
-            self.open_group(pg, actions);
-        }
-    }
-
-    fn open_group(&mut self, pg: PgId, actions: &mut Actions) {
-        self.groups[pg.0 as usize].open = true;
-        actions.notices.push(Notice::GroupOpened(pg));
     }
 
     /// A position refused as another life. The refusal may be old news, so it is asked.
     pub(super) fn suspect(&mut self, id: SegmentId) {
         let known = self.groups.get(id.pg.0 as usize).and_then(|g| g.copies.get(usize::from(id.position)));
         let Some(copy) = known else { return };
-        let unborn = self.changes.unborn.contains_key(&id)
-            || self.changes.replacements.get(&id.pg).is_some_and(|r| r.id == id && !r.born);
-        if copy.lost || unborn || self.changes.suspects.contains_key(&id) {
+        if copy.lost || self.changes.suspects.contains_key(&id) {
             return;
         }
-        self.changes.questions += 1;
-        self.changes.suspects.insert(id, (self.changes.questions, None));
+        let question = self.question();
+        self.changes.suspects.insert(id, (question, None));
     }
 
     fn drive_questions(&mut self, now_us: u64, actions: &mut Actions) {
         for (id, (request, asked)) in self.changes.suspects.clone() {
             if self.ask_again(now_us, asked) {
                 self.changes.suspects.insert(id, (request, Some(now_us)));
-                self.say(id, Query { request }.into(), actions);
+                self.say(id, Query { request, candidate: None }.into(), actions);
             }
         }
     }
 
+    /// Never heard of, and the folder that answers is the one it is being created in.
+    fn unheard(&self, id: SegmentId, node: NodeId) -> bool {
+        let group = &self.head.groups[id.pg.0 as usize];
+        let replacement = self.changes.replacements.get(&id.pg).filter(|r| r.id == id && !r.born);
+        let named = match &group.joint {
+            Some(joint) if replacement.is_some() => joint.newcomer.node,
+            _ if self.changes.unborn.contains_key(&id) => group.members[usize::from(id.position)].node,
+            _ => return false,
+        };
+        named == node
+    }
+
     pub(super) fn on_state(&mut self, id: SegmentId, state: &SegmentState, actions: &mut Actions) {
+        self.told_folder(id, state);
+        if self.groups.get(id.pg.0 as usize).is_some_and(|g| usize::from(id.position) < g.copies.len()) {
+            self.told_oldest(id, state);
+        }
         match self.changes.suspects.get(&id) {
             Some((request, _)) if *request == state.request => {}
             _ => return,
         }
         self.changes.suspects.remove(&id);
+        let unheard = self.unheard(id, state.node);
         let copy = &mut self.groups[id.pg.0 as usize].copies[usize::from(id.position)];
-        if copy.incarnation == state.incarnation {
+        if copy.incarnation == state.incarnation || unheard {
             return;
         }
         copy.lost = true;
+        self.changes.unborn.remove(&id);
         self.changes.lost.insert(id, state.node);
         actions.notices.push(Notice::Replacing(id));
         let back = self.changes.replacements.get(&id.pg).is_some_and(|r| r.id == id);
@@ -380,7 +298,9 @@ impl WriterLog {
         let Replacement { id, newcomer, stage, born, asked_us } = self.changes.replacements[&pg];
         let waits = matches!(stage, Stage::Joint(_) | Stage::Copying(_));
         if !born && waits && self.ask_again(now_us, asked_us) {
-            self.create(id, newcomer, actions);
+            let joint = self.head.groups[pg.0 as usize].joint.as_ref();
+            let Some(node) = joint.map(|j| j.newcomer.node) else { return };
+            self.create(id, newcomer, node, actions);
             if let Some(replacement) = self.changes.replacements.get_mut(&pg) {
                 replacement.asked_us = Some(now_us);
             }
@@ -418,7 +338,7 @@ impl WriterLog {
 
     fn has_everything(&self, id: SegmentId, from: Lsn) -> bool {
         let copy = &self.groups[id.pg.0 as usize].copies[usize::from(id.position)];
-        copy.scl >= from && copy.head.epoch == self.epoch && !copy.lost
+        (copy.scl >= from || mutant!(NewcomerCounts)) && copy.head.epoch == self.epoch && !copy.lost
     }
 
     /// The joint head, and log goes to the newcomer from now on; it is created under that head.
@@ -429,7 +349,11 @@ impl WriterLog {
         let version = self.change_head(|head, version| {
             let group = &mut head.groups[pg];
             let newcomer = Member { incarnation, node, ..group.members[position].clone() };
-            group.joint = Some(Joint { position: id.position, newcomer, from });
+            if mutant!(TwoReplaced) {
+                group.members[position] = newcomer;
+            } else {
+                group.joint = Some(Joint { position: id.position, newcomer, from });
+            }
             group.version = version;
         });
         let role = self.head.groups[pg].members[position].role;
@@ -437,7 +361,10 @@ impl WriterLog {
         copy.counts = false;
         self.groups[pg].copies[position] = copy;
         self.changes.lost.remove(&id);
-        let stage = Stage::Joint(version);
+        let stage = if mutant!(TwoReplaced) { Stage::Final(version) } else { Stage::Joint(version) };
+        if mutant!(TwoReplaced) {
+            self.changes.unborn.insert(id, None);
+        }
         let replacement = Replacement { id, newcomer: incarnation, stage, born: false, asked_us: None };
         self.changes.replacements.insert(id.pg, replacement);
     }

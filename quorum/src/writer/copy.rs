@@ -31,6 +31,8 @@ pub(crate) struct Copy {
     /// It answered as another life, or not at all since it was created.
     pub(crate) lost: bool,
     pub(crate) sequence: u64,
+    /// R8: until when, of the writer's clock, it is known to grant nobody else.
+    pub(crate) promised_until_us: u64,
     /// Smoothed answer time; what "nearest" means.
     pub(crate) latency_us: u64,
 }
@@ -57,6 +59,7 @@ impl Copy {
             full: false,
             lost: false,
             sequence: 0,
+            promised_until_us: 0,
             latency_us: 0,
         }
     }

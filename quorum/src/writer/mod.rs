@@ -16,6 +16,9 @@ mod acks;
 mod change;
 mod copy;
 mod group;
+mod grow;
+mod lease;
+mod list;
 mod points;
 mod send;
 
@@ -24,6 +27,8 @@ use crate::settings::Settings;
 use crate::{Actions, Event, Notice};
 use change::Changes;
 use group::Group;
+pub use lease::life_us;
+use list::Pruning;
 use protocol::contract::{LogError, MtrRecord};
 use protocol::head::{Head, HeadVersion};
 use protocol::message::{Message, Peer};
@@ -104,6 +109,9 @@ pub struct WriterLog {
     released: Lsn,
     ended: Option<LogError>,
     changes: Changes,
+    pruning: Pruning,
+    /// While an opening replaces lost copies: the VDL that segments were told before it.
+    unproven: Option<Lsn>,
     nonces: Nonces,
 }
 
@@ -138,11 +146,36 @@ impl WriterLog {
             released: vdl,
             ended: None,
             changes: Changes::default(),
+            pruning: Pruning::default(),
+            unproven: None,
             nonces: Nonces::new(nonce),
             head,
         };
         log.resume_joint(now_us);
         log
+    }
+
+    /// Before an opening is declared: too few copies of this group hold everything, so nothing counts until they say so, and segments
+    /// are told no VDL but the one they were told before (pages and floors follow it).
+    pub(crate) fn distrust(&mut self, pg: PgId, told: Lsn) {
+        self.groups[pg.0 as usize].pgcl = Lsn::ZERO;
+        self.unproven = Some(told);
+    }
+
+    /// Four copies of every group hold everything: from now on VDL is told.
+    pub(crate) fn prove(&mut self) {
+        self.unproven = None;
+    }
+
+    /// True when four members of every group have everything written so far, and no change of members is under way: what an opening
+    /// that replaced lost copies waits for (R4, R12).
+    pub(crate) fn whole(&self) -> bool {
+        let version = self.head.version;
+        let four = |group: &Group| {
+            let holds = |c: &&copy::Copy| c.counts && c.head >= version && c.scl >= group.last;
+            group.copies.iter().filter(holds).count() >= crate::sets::write_quorum()
+        };
+        self.settled >= version && !self.changing() && self.groups.iter().all(four)
     }
 
     /// Tells what happened; what is to be sent is added to `actions`.

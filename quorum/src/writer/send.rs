@@ -102,7 +102,7 @@ impl WriterLog {
                 sent_us: now_us,
                 head_version: version,
                 head,
-                vdl: self.vdl,
+                vdl: self.unproven.unwrap_or(self.vdl),
                 pgmrpl,
                 frames,
             }

@@ -204,6 +204,7 @@ fn the_first_head_of_all_is_adopted_although_its_version_is_zero() {
             epoch: VolumeEpoch(0),
             writer: c.writer,
             volume: c.head.volume,
+            node: crate::sim::member(p, 1).node,
             incarnation: c.head.groups[0].members[usize::from(p)].incarnation,
             role: protocol::geometry::founding_role(p),
             head: (p == 0).then(|| c.head.clone()),

@@ -3,6 +3,7 @@
 mod fences;
 mod growth;
 mod pages;
+mod promises;
 mod recovery;
 mod repair;
 mod sim;

@@ -187,7 +187,12 @@ pub(crate) fn member(position: u8, life: u128) -> Member {
 }
 
 impl Cluster {
+    /// Nobody promises anything: as in the embedded cluster, locks keep rivals out.
     pub(crate) fn new(seed: u64, settings: Settings) -> Cluster {
+        Cluster::made(seed, Settings { promises: false, ..settings })
+    }
+
+    pub(crate) fn made(seed: u64, settings: Settings) -> Cluster {
         let version = HeadVersion { epoch: VolumeEpoch(1), seq: 0 };
         let members = (0..COPIES as u8).map(|p| member(p, 0)).collect();
         let head = Head {
@@ -227,6 +232,7 @@ impl Cluster {
                 epoch: VolumeEpoch::NONE,
                 writer: cluster.writer,
                 volume: VOLUME,
+                node: member(p, 0).node,
                 incarnation: member(p, 0).incarnation,
                 role: founding_role(p),
                 head: None,

@@ -12,7 +12,9 @@ use parking_lot::Mutex;
 use protocol::contract::{LinkReceiver, LogWriter, MtrRecord, SegmentLink};
 use protocol::env::{BoxFuture, Env};
 use protocol::geometry::{COPIES, az_of, founding_role};
-use protocol::message::{Acked, Created, Envelope, Message, PageRead, PageRefusal, PageRefused, Peer};
+use protocol::message::{
+    Acked, Created, Envelope, Message, PageRead, PageRefusal, PageRefused, Peer, SegmentState,
+};
 use protocol::page::{self, PageBuf};
 use protocol::redo::{Op, OpsBuf, apply};
 use protocol::{
@@ -174,12 +176,13 @@ impl World {
                     head_version: append.head_version,
                     page_point: Lsn::ZERO,
                     full: false,
+                    promised_ms: 0,
                 })
             }
-            Message::Create(create) => Message::Created(Created {
-                incarnation: create.incarnation,
-                node: NodeId(u128::from(id.position) + 1),
-            }),
+            Message::Create(create) => {
+                Message::Created(Created { incarnation: create.incarnation, node: create.node })
+            }
+            Message::Query(query) => Message::State(blank(query.request, id)),
             Message::ReadPage(read) => {
                 self.reads.push(id);
                 assert_eq!(founding_role(id.position), SegmentRole::Full, "tail segments store no pages");
@@ -264,5 +267,28 @@ pub(super) fn block_on<T>(mut future: BoxFuture<'_, T>) -> T {
         let slept = std::time::Instant::now();
         std::thread::park_timeout(limit);
         assert!(slept.elapsed() < limit, "a wake-up was lost");
+    }
+}
+
+/// What a folder without this segment answers.
+fn blank(request: u64, id: SegmentId) -> SegmentState {
+    SegmentState {
+        request,
+        votes: false,
+        volume: VolumeId(0),
+        node: NodeId(u128::from(id.position) + 1),
+        incarnation: Incarnation(0),
+        role: founding_role(id.position),
+        epoch: VolumeEpoch(0),
+        writer: WriterId(0),
+        head: None,
+        scl: Lsn::ZERO,
+        claim: Lsn::ZERO,
+        doubtful: false,
+        floor: Lsn::ZERO,
+        page_point: Lsn::ZERO,
+        vdl: Lsn::ZERO,
+        highest: Lsn::ZERO,
+        oldest: Lsn::MAX,
     }
 }

@@ -3,6 +3,8 @@
 //! The model is deliberately naive (no disk, no gossip but what a test asks for); the director runs the same cores over the
 //! real node with faults. What stands here is the order of things, and the refusals.
 
+mod repairs;
+
 use protocol::contract::MtrRecord;
 use protocol::head::Head;
 use protocol::message::{
@@ -30,6 +32,8 @@ struct Model {
     vdl: Lsn,
     claim: Lsn,
     down: bool,
+    /// It still holds log from the beginning.
+    hoards: bool,
 }
 
 impl Model {
@@ -51,6 +55,7 @@ impl Model {
     fn state(&self, request: u64) -> Message {
         SegmentState {
             request,
+            votes: true,
             volume: VolumeId(self.volume),
             node: NodeId(7),
             incarnation: Incarnation(self.incarnation),
@@ -65,7 +70,11 @@ impl Model {
             page_point: Lsn::ZERO,
             vdl: self.vdl,
             highest: self.scl(),
-            oldest: self.records.keys().next().copied().unwrap_or(Lsn::MAX),
+            oldest: if self.hoards {
+                Lsn(1)
+            } else {
+                self.records.keys().next().copied().unwrap_or(Lsn::MAX)
+            },
         }
         .into()
     }
@@ -85,6 +94,7 @@ impl Model {
             head_version: self.head.as_ref().map(|h| h.version).unwrap_or_default(),
             page_point: Lsn::ZERO,
             full: false,
+            promised_ms: 0,
         }
         .into()
     }
@@ -463,7 +473,7 @@ fn a_group_other_than_0_opens_with_three_and_waits_for_a_fourth() {
         cluster.at(1, position).down = true;
     }
     let mut core = Core::Recoverer(cluster.attempt());
-    for _ in 0..100 {
+    for _ in 0..150 {
         cluster.now_us += 10_000;
         assert!(cluster.settle(&mut core, &mut Vec::new()).is_none(), "R4 wants four");
     }

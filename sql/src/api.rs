@@ -135,6 +135,12 @@ pub struct Done {
     pub schema_changed: Option<String>,
     /// System variables that the statement changed (session tracking): name and value.
     pub variables_changed: Vec<(String, String)>,
+    /// Something in the session changed (session_track_state_change).
+    pub state_changed: bool,
+    /// The transaction's state, when it is another than the last one told (session_track_transaction_info).
+    pub transaction_state: Option<String>,
+    /// The statements that would start the transaction again, when they are others than the last ones told.
+    pub transaction_characteristics: Option<String>,
 }
 
 /// Where results go: compute's packet writer, a test's vector.
@@ -151,6 +157,19 @@ pub trait ResultSink: Send {
     fn ok(&mut self, done: &Done);
     /// The statement failed; `status` as in [`Done`].
     fn error(&mut self, error: &SqlError);
+    /// May the client be asked for a file (CLIENT_LOCAL_FILES)?
+    fn takes_local_files(&self) -> bool {
+        false
+    }
+    /// Asks the client for the contents of its file `name`; then [`ResultSink::local_chunk`] must be called until it says `None`, also
+    /// when the statement has failed: the client sends it all.
+    fn local_file<'a>(&'a mut self, _name: &'a [u8]) -> BoxFuture<'a, Result<(), SinkClosed>> {
+        Box::pin(async { Err(SinkClosed) })
+    }
+    /// The next bytes of the client's file, cut anywhere; `None` at its end.
+    fn local_chunk(&mut self) -> BoxFuture<'_, Result<Option<Vec<u8>>, SinkClosed>> {
+        Box::pin(async { Ok(None) })
+    }
 }
 
 /// A connected client, as SHOW PROCESSLIST lists it.
@@ -223,6 +242,8 @@ pub struct ConnectInfo {
     pub interactive: bool,
     /// CLIENT_IGNORE_SPACE
     pub ignore_space: bool,
+    /// CLIENT_OPTIONAL_RESULTSET_METADATA
+    pub optional_metadata: bool,
 }
 
 /// What COM_STMT_PREPARE answers.

@@ -103,6 +103,7 @@ async fn connect(volume: &Arc<MemoryVolume>, executor: &Executor) -> Session {
         multi_statements: false,
         interactive: false,
         ignore_space: false,
+        optional_metadata: false,
     };
     server.connect(info).await.expect("the session starts")
 }

@@ -1,15 +1,17 @@
 //! Accounts on the engine's dictionary: what the session and compute call.
 
-use super::record::Record;
-use super::{Store, Work, grants, run};
+use super::grants::meant;
+use super::privilege::Privileges;
+use super::record::{Lifetime, Record};
+use super::{Store, Work, grants};
 use crate::api::Host;
-use crate::ast::{Ddl, UserName, UserSpec};
+use crate::ast::{AccountStatement, Granted, Level, UserName, UserOptions, UserSpec};
 use crate::error::{Result, SqlError};
 use crate::session::Server;
 use crate::session::context::Context;
 use crate::show::ShowTable;
 use engine::Dictionary;
-use values::Level;
+use std::collections::BTreeSet;
 
 impl Store for Dictionary {
     async fn get(&self, user: &str, host: &str) -> Result<Option<Vec<u8>>> {
@@ -46,20 +48,35 @@ pub struct Account {
 }
 
 impl Account {
-    /// ALL PRIVILEGES on everything.
+    /// May administer the server: SUPER, which ALL PRIVILEGES on everything includes.
     pub fn is_superuser(&self) -> bool {
-        self.record.global.all
+        self.record.global.has(Privileges::SUPER)
     }
 
-    /// ALL PRIVILEGES on the schema, or on everything.
+    /// REQUIRE SSL: the account logs in over TLS only.
+    pub fn needs_tls(&self) -> bool {
+        self.record.needs_tls
+    }
+
+    /// The password has to be changed before anything else: by PASSWORD EXPIRE, or because it is too old at `now_s`.
+    pub fn is_expired(&self, now_s: u64) -> bool {
+        let age = now_s.saturating_sub(self.record.password_set);
+        self.record.expired
+            || matches!(self.record.lifetime, Lifetime::Days(days) if age >= u64::from(days) * 86_400)
+    }
+
+    /// Holds anything in the schema.
     pub fn may_use(&self, schema: &str) -> bool {
         self.record.may_use(schema)
     }
 
-    /// GRANT OPTION on the schema, or on everything (`None`: on everything).
-    pub fn may_grant(&self, schema: Option<&str>) -> bool {
-        let on_schema = |name: &str| self.record.schemas.get(name).is_some_and(|p| p.grant);
-        self.record.global.grant || schema.is_some_and(on_schema)
+    pub(crate) fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// Holds a global privilege, static or dynamic.
+    pub(crate) fn holds(&self, privilege: Privileges, dynamic: &str) -> bool {
+        self.record.global.has(privilege) || self.record.dynamic.contains_key(dynamic)
     }
 }
 
@@ -73,10 +90,20 @@ pub(crate) async fn find(dictionary: &Dictionary, user: &str, client_host: &str)
     Ok(super::find(dictionary, user, client_host).await?.map(account))
 }
 
-/// The account of exactly this name: what a running session may do, read again for every statement that asks.
-pub(crate) async fn exactly(dictionary: &Dictionary, user: &str, host: &str) -> Result<Option<Account>> {
+/// The account of exactly this name with what its active roles give it: what a running session may do. `roles` `None`: its default ones, which
+/// are handed back.
+pub(crate) async fn exactly(
+    dictionary: &Dictionary,
+    user: &str,
+    host: &str,
+    roles: Option<&BTreeSet<UserName>>,
+) -> Result<Option<(Account, BTreeSet<UserName>)>> {
     let Some(bytes) = dictionary.get_account(user, host).await? else { return Ok(None) };
-    Ok(Some(account((user.to_owned(), host.to_owned(), Record::decode(&bytes)?))))
+    let own = Record::decode(&bytes)?;
+    let mut active = roles.unwrap_or(&own.default_roles).clone();
+    active.retain(|role| own.roles.contains_key(role));
+    let record = super::roles::effective(dictionary, own, active.iter().cloned()).await?;
+    Ok(Some((account((user.to_owned(), host.to_owned(), record)), active)))
 }
 
 impl Server {
@@ -117,53 +144,115 @@ fn is_self(context: &Context, name: &UserName) -> bool {
     (name.user.is_empty() && name.host.is_empty()) || (&name.user, &name.host) == me
 }
 
-/// CREATE, ALTER and DROP USER need CREATE USER, but for one's own password; GRANT and REVOKE need what they give, with GRANT OPTION.
-async fn authorise(statement: &Ddl, dictionary: &Dictionary, context: &Context) -> Result<()> {
-    let (user, host) = &context.account;
-    let me = exactly(dictionary, user, host).await?;
-    let superuser = me.as_ref().is_some_and(Account::is_superuser);
-    let allowed = match statement {
-        Ddl::AlterUser { users, .. } => superuser || users.iter().all(|spec| is_self(context, &spec.name)),
-        Ddl::GrantAll { schema, .. } | Ddl::RevokeAll { schema, .. } => {
-            let schema = schema.as_deref();
-            let has =
-                |me: &Account| schema.map_or(me.is_superuser(), |s| me.may_use(s)) && me.may_grant(schema);
-            if me.as_ref().is_some_and(has) {
+/// May the session grant and revoke this? It must hold it all, with GRANT OPTION, where it gives it.
+fn may_give(me: &Account, what: &Granted, level: &Level, context: &Context) -> Result<()> {
+    let meant = meant(what, level)?;
+    let wanted = meant.bits.with(Privileges::GRANT_OPTION);
+    let (user, host) = (&context.user, &context.host);
+    let who = format!("'{user}'@'{host}'");
+    let record = me.record();
+    match level {
+        Level::Schema(Some(schema)) if !record.on_schema(schema).has(wanted) => {
+            Err(SqlError::new(1044, format!("Access denied for user {who} to database '{schema}'")))
+        }
+        Level::Table(Some(schema), table) if !record.on_table(schema, table).has(wanted) => {
+            Err(SqlError::new(1142, format!("GRANT command denied to user {who} for table '{table}'")))
+        }
+        Level::Global => {
+            let dynamic = meant.dynamic.iter().all(|name| record.dynamic.get(name) == Some(&true));
+            if (meant.bits.is_empty() || record.global.has(wanted)) && dynamic {
                 return Ok(());
             }
-            let who = format!("'{}'@'{}'", context.user, context.host);
-            return Err(match schema {
-                Some(schema) => {
-                    SqlError::new(1044, format!("Access denied for user {who} to database '{schema}'"))
-                }
-                None => SqlError::new(1045, format!("Access denied for user {who} (using password: YES)")),
-            });
+            Err(SqlError::new(1045, format!("Access denied for user {who} (using password: YES)")))
         }
-        _ => superuser,
-    };
-    if allowed { Ok(()) } else { Err(needs("CREATE USER")) }
+        _ => Ok(()),
+    }
 }
 
-/// Runs CREATE, ALTER or DROP USER, GRANT ALL, REVOKE ALL or FLUSH PRIVILEGES.
+/// Users need CREATE USER, but for one's own password; roles their own two; GRANT and REVOKE what they give, with GRANT OPTION.
+fn authorise(statement: &AccountStatement, me: &Account, context: &Context) -> Result<()> {
+    use AccountStatement as A;
+    let holds = |privilege: Privileges| me.record().global.any(privilege);
+    let (create_user, administers) = (Privileges::CREATE_USER, holds(Privileges::CREATE_USER));
+    let require = |allowed: bool, name: &str| if allowed { Ok(()) } else { Err(needs(name)) };
+    match statement {
+        A::AlterUser { users, options, .. } => {
+            let own =
+                users.iter().all(|spec| is_self(context, &spec.name)) && *options == UserOptions::default();
+            require(own || administers, "CREATE USER")
+        }
+        A::CreateRole { .. } => {
+            require(holds(create_user.with(Privileges::CREATE_ROLE)), "CREATE ROLE, CREATE USER")
+        }
+        A::DropRole { .. } => {
+            require(holds(create_user.with(Privileges::DROP_ROLE)), "DROP ROLE, CREATE USER")
+        }
+        A::Grant { what, level, .. } | A::Revoke { what, level, .. } => may_give(me, what, level, context),
+        A::GrantRoles { roles, .. } | A::RevokeRoles { roles, .. } => {
+            let admin = |role: &UserName| me.record().roles.get(role) == Some(&true);
+            let allowed = me.holds(Privileges::SUPER, "ROLE_ADMIN") || roles.iter().all(admin);
+            require(allowed, "WITH ADMIN, ROLE_ADMIN, SUPER")
+        }
+        A::SetDefaultRole { users, .. } => {
+            let own = users.iter().all(|name| is_self(context, name));
+            require(own || administers, "CREATE USER")
+        }
+        A::FlushPrivileges => {
+            require(me.holds(Privileges::RELOAD, "FLUSH_PRIVILEGES"), "RELOAD or FLUSH_PRIVILEGES")
+        }
+        _ => require(administers, "CREATE USER"),
+    }
+}
+
+/// Names the default schema where a level leaves it out, and asks for the table of a table's grant.
+async fn complete(
+    statement: &AccountStatement,
+    dictionary: &Dictionary,
+    context: &Context,
+) -> Result<AccountStatement> {
+    let mut whole = statement.clone();
+    let (AccountStatement::Grant { level, .. } | AccountStatement::Revoke { level, .. }) = &mut whole else {
+        return Ok(whole);
+    };
+    if let Level::Schema(schema @ None) | Level::Table(schema @ None, _) = level {
+        *schema = Some(context.schema()?.to_string());
+    }
+    if let AccountStatement::Grant { what, level: Level::Table(Some(schema), table), .. } = &whole {
+        // A table that is to be created may be named before it is there.
+        let creates = matches!(what, Granted::Some(names) if names.iter().any(|name| name == "CREATE"));
+        if !creates && *what != Granted::All && dictionary.table(schema, table).await?.is_none() {
+            return Err(crate::error::no_such_table(schema, table));
+        }
+    }
+    Ok(whole)
+}
+
+/// Runs a statement about accounts.
 ///
 /// # Errors
 /// MySQL's; nothing was written then.
 pub(crate) async fn execute(
-    statement: &Ddl,
+    statement: &AccountStatement,
     dictionary: &Dictionary,
     context: &mut Context,
     host: &dyn Host,
 ) -> Result<()> {
-    authorise(statement, dictionary, context).await?;
+    let statement = complete(statement, dictionary, context).await?;
+    let (user, at) = &context.account;
+    let me = exactly(dictionary, user, at, Some(&context.roles)).await?.map(|(me, _)| me);
+    let me = me.ok_or_else(|| needs("CREATE USER"))?;
+    authorise(&statement, &me, context)?;
     let me = context.account.clone();
     let hash = |plugin: &str, password: &[u8]| host.password_hash(plugin, password);
-    let notes = run(&Work { store: dictionary, me: &me, hash: &hash }, statement).await?;
-    if matches!(statement, Ddl::FlushPrivileges) {
+    let now_s = u64::try_from(context.now_us / 1_000_000).unwrap_or(0);
+    let notes = Work { store: dictionary, me: &me, hash: &hash, now_s }.run(&statement).await?;
+    if matches!(statement, AccountStatement::FlushPrivileges) {
         let text = "'FLUSH PRIVILEGES' is deprecated and will be removed in a future release.";
-        context.warn(Level::Warning, 1681, text.to_owned());
+        context.warn(values::Level::Warning, 1681, text.to_owned());
     }
+    let grants = matches!(statement, AccountStatement::Revoke { .. } | AccountStatement::RevokeRoles { .. });
     for (code, text) in notes {
-        context.warn(Level::Note, code, text);
+        context.warn(if grants { values::Level::Warning } else { values::Level::Note }, code, text);
     }
     Ok(())
 }
@@ -185,7 +274,9 @@ pub(crate) async fn set_password(
         return Err(SqlError::new(1133, "Can't find any matching row in the user table"));
     }
     let spec = UserSpec { name, plugin: None, password: Some(password.to_owned()), hash: None };
-    execute(&Ddl::AlterUser { users: vec![spec], if_exists: false }, dictionary, context, host).await
+    let options = UserOptions::default();
+    let statement = AccountStatement::AlterUser { users: vec![spec], if_exists: false, options };
+    execute(&statement, dictionary, context, host).await
 }
 
 /// SHOW GRANTS [FOR user]
@@ -194,11 +285,15 @@ pub(crate) async fn set_password(
 /// 1141 for an account that is not there, 1044 for another's without privileges.
 pub(crate) async fn show_grants(
     user: Option<&UserName>,
+    using: &[UserName],
     dictionary: &Dictionary,
     context: &Context,
 ) -> Result<ShowTable> {
     let name = see(user, dictionary, context).await?;
-    let (title, lines) = grants(dictionary, &name).await?;
+    // Without a name the active roles count too.
+    let active: Vec<UserName> = context.roles.iter().cloned().collect();
+    let using = if user.is_none() { &active } else { using };
+    let (title, lines) = grants(dictionary, &name, using).await?;
     let mut table = ShowTable::texts(&[(title.as_str(), 1024)]);
     for line in &lines {
         table.push_texts(&[line]);
@@ -229,8 +324,8 @@ async fn see(user: Option<&UserName>, dictionary: &Dictionary, context: &Context
         Some(name) if !is_self(context, name) => name.clone(),
         _ => return Ok(UserName { user: me.clone(), host: my_host.clone() }),
     };
-    match exactly(dictionary, me, my_host).await? {
-        Some(account) if account.is_superuser() => Ok(name),
+    match exactly(dictionary, me, my_host, Some(&context.roles)).await? {
+        Some((account, _)) if account.record().on_schema("mysql").has(Privileges::SELECT) => Ok(name),
         _ => {
             let text =
                 format!("Access denied for user '{}'@'{}' to database 'mysql'", context.user, context.host);

@@ -123,24 +123,6 @@ pub(crate) enum AlterAction {
     DropPrimaryKey,
 }
 
-/// `user@host`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct UserName {
-    pub(crate) user: String,
-    pub(crate) host: String,
-}
-
-/// How an account proves itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct UserSpec {
-    pub(crate) name: UserName,
-    pub(crate) plugin: Option<String>,
-    /// IDENTIFIED BY
-    pub(crate) password: Option<String>,
-    /// IDENTIFIED WITH plugin AS
-    pub(crate) hash: Option<Vec<u8>>,
-}
-
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Ddl {
     CreateDatabase {
@@ -167,29 +149,8 @@ pub(crate) enum Ddl {
         table: TableName,
         actions: Vec<AlterAction>,
     },
-    CreateUser {
-        users: Vec<UserSpec>,
-        if_not_exists: bool,
-    },
-    AlterUser {
-        users: Vec<UserSpec>,
-        if_exists: bool,
-    },
-    DropUser {
-        users: Vec<UserName>,
-        if_exists: bool,
-    },
-    /// GRANT ALL ON *.* (or db.*): the only privilege set.
-    GrantAll {
-        schema: Option<String>,
-        users: Vec<UserName>,
-        grant_option: bool,
-    },
-    RevokeAll {
-        schema: Option<String>,
-        users: Vec<UserName>,
-    },
-    FlushPrivileges,
+    /// Users, roles, privileges.
+    Account(Box<super::AccountStatement>),
     AnalyzeTable(Vec<TableName>),
     CheckTable(Vec<TableName>),
 }

@@ -3,10 +3,12 @@
 //! 1. Nothing in the tree may be ignored by the binder: a clause without a meaning here is refused by the parser.
 //! 2. Trees are at most [`crate::parse::MAX_DEPTH`] deep, so recursive walks are safe; AND and OR chains are flat lists.
 
+pub(crate) mod account;
 pub(crate) mod ddl;
 pub(crate) mod expr;
 pub(crate) mod session;
 
+pub(crate) use account::*;
 pub(crate) use ddl::*;
 pub(crate) use expr::*;
 pub(crate) use session::*;

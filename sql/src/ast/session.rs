@@ -1,6 +1,6 @@
 //! Statements about the session: transactions, SET, USE, SHOW.
 
-use super::{Expr, TableName, UserName, VarScope};
+use super::{AccountStatement, Expr, RoleChoice, TableName, UserName, VarScope};
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum SessionStatement {
@@ -82,6 +82,10 @@ pub(crate) enum SetItem {
         user: Option<UserName>,
         password: String,
     },
+    /// SET ROLE
+    Role(RoleChoice),
+    /// SET DEFAULT ROLE
+    DefaultRole(AccountStatement),
 }
 
 /// LIKE 'pattern' or WHERE expr of a SHOW.
@@ -94,24 +98,54 @@ pub(crate) enum ShowFilter {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Show {
     Databases(Option<ShowFilter>),
-    Tables { schema: Option<String>, full: bool, filter: Option<ShowFilter> },
-    Columns { table: TableName, full: bool, filter: Option<ShowFilter> },
-    Index { table: TableName, filter: Option<ShowFilter> },
+    Tables {
+        schema: Option<String>,
+        full: bool,
+        filter: Option<ShowFilter>,
+    },
+    Columns {
+        table: TableName,
+        full: bool,
+        filter: Option<ShowFilter>,
+    },
+    Index {
+        table: TableName,
+        filter: Option<ShowFilter>,
+    },
     CreateTable(TableName),
-    CreateDatabase { name: String, if_not_exists: bool },
+    CreateDatabase {
+        name: String,
+        if_not_exists: bool,
+    },
     CreateUser(UserName),
-    Variables { global: bool, filter: Option<ShowFilter> },
-    Status { global: bool, filter: Option<ShowFilter> },
-    Warnings { limit: Option<(u64, u64)> },
+    Variables {
+        global: bool,
+        filter: Option<ShowFilter>,
+    },
+    Status {
+        global: bool,
+        filter: Option<ShowFilter>,
+    },
+    Warnings {
+        limit: Option<(u64, u64)>,
+    },
     CountWarnings,
-    Errors { limit: Option<(u64, u64)> },
+    Errors {
+        limit: Option<(u64, u64)>,
+    },
     CountErrors,
-    ProcessList { full: bool },
-    TableStatus { schema: Option<String>, filter: Option<ShowFilter> },
+    ProcessList {
+        full: bool,
+    },
+    TableStatus {
+        schema: Option<String>,
+        filter: Option<ShowFilter>,
+    },
     Engines,
     Charset(Option<ShowFilter>),
     Collation(Option<ShowFilter>),
-    Grants(Option<UserName>),
+    /// With the roles of USING.
+    Grants(Option<UserName>, Vec<UserName>),
     Plugins,
     Privileges,
 }

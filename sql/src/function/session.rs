@@ -34,6 +34,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
             Ok(Value::text(&format!("{user}@{host}")))
         },
     ),
+    function("current_role", 0, 0, |_, _| Ok(system(50_331_648)), current_role),
     function(
         "connection_id",
         0,
@@ -92,4 +93,13 @@ fn uuid(_: &[Typed], _: &Ty, e: &mut Eval<'_>) -> Result<Value> {
         0x8000 | (low >> 48 & 0x3fff),
         low & 0xffff_ffff_ffff
     )))
+}
+
+/// The roles the session acts in, as MySQL lists them.
+fn current_role(_: &[Typed], _: &Ty, eval: &mut Eval<'_>) -> Result<Value> {
+    let quoted = |name: &str| format!("`{}`", name.replace('`', "``"));
+    let roles =
+        eval.context.roles.iter().map(|role| format!("{}@{}", quoted(&role.user), quoted(&role.host)));
+    let list = roles.collect::<Vec<_>>().join(",");
+    Ok(Value::text(if list.is_empty() { "NONE" } else { &list }))
 }

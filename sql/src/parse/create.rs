@@ -21,7 +21,6 @@ const OTHER_OBJECTS: &[(&str, &str)] = &[
     ("TABLESPACE", "TABLESPACE"),
     ("UNDO", "TABLESPACE"),
     ("LOGFILE", "LOGFILE GROUP"),
-    ("ROLE", "ROLE"),
     ("RESOURCE", "RESOURCE GROUP"),
     ("SPATIAL", "SPATIAL INDEX"),
     ("FULLTEXT", "FULLTEXT INDEX"),
@@ -50,6 +49,9 @@ impl Parser<'_> {
         }
         if self.eat_kw("USER") {
             return self.create_user();
+        }
+        if self.eat_kw("ROLE") {
+            return self.create_role();
         }
         let unique = self.eat_kw("UNIQUE");
         if self.eat_kw("INDEX") {
@@ -344,6 +346,9 @@ impl Parser<'_> {
         }
         if self.eat_kw("USER") {
             return self.drop_user();
+        }
+        if self.eat_kw("ROLE") {
+            return self.drop_role();
         }
         if self.is_kw("PREPARE") {
             return Err(unsupported("DROP PREPARE"));

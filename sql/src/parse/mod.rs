@@ -330,6 +330,7 @@ impl<'a> Parser<'a> {
             b"DROP" => ddl(self.drop()?),
             b"ALTER" => ddl(self.alter()?),
             b"TRUNCATE" => ddl(self.truncate()?),
+            b"RENAME" if self.eat_kws(&["RENAME", "USER"]) => ddl(self.rename_user()?),
             b"GRANT" => ddl(self.grant()?),
             b"REVOKE" => ddl(self.revoke()?),
             b"FLUSH" => ddl(self.flush()?),

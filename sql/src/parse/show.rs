@@ -80,7 +80,12 @@ impl Parser<'_> {
         }
         if self.eat_kw("GRANTS") {
             let user = if self.eat_kw("FOR") { Some(self.user_name()?) } else { None };
-            return Ok(Show::Grants(user));
+            let roles = if user.is_some() && self.eat_kw("USING") {
+                self.list(Parser::user_name)?
+            } else {
+                Vec::new()
+            };
+            return Ok(Show::Grants(user, roles));
         }
         self.eat_kw("STORAGE");
         if self.eat_kw("ENGINES") {

@@ -8,12 +8,16 @@ use crate::lex::{Kind, Op};
 impl Parser<'_> {
     pub(super) fn set(&mut self) -> Result<SessionStatement> {
         self.expect_kw("SET")?;
-        for (word, construct) in
-            [("DEFAULT", "SET DEFAULT ROLE"), ("ROLE", "SET ROLE"), ("RESOURCE", "SET RESOURCE GROUP")]
-        {
-            if self.is_kw(word) && !matches!(self.peek_at(1).kind, Kind::Op(Op::Eq | Op::Assign)) {
-                return Err(unsupported(construct));
-            }
+        let assigns = matches!(self.peek_at(1).kind, Kind::Op(Op::Eq | Op::Assign));
+        if self.eat_kws(&["DEFAULT", "ROLE"]) {
+            return Ok(SessionStatement::Set(vec![SetItem::DefaultRole(self.set_default_role()?)]));
+        }
+        if self.is_kw("ROLE") && !assigns {
+            self.bump();
+            return Ok(SessionStatement::Set(vec![SetItem::Role(self.role_choice()?)]));
+        }
+        if self.is_kw("RESOURCE") && !assigns {
+            return Err(unsupported("SET RESOURCE GROUP"));
         }
         let mut scope = VarScope::Default;
         let mut items = Vec::new();

@@ -50,6 +50,8 @@ pub(crate) struct Context {
     pub(crate) user: String,
     pub(crate) host: String,
     pub(crate) account: (String, String),
+    /// The roles the session acts in.
+    pub(crate) roles: std::collections::BTreeSet<crate::ast::UserName>,
     pub(crate) schema: Option<Arc<str>>,
     pub(crate) found_rows_flag: bool,
     pub(crate) variables: Values,

@@ -47,12 +47,7 @@ impl Session {
                 let table = self.table_messages("check", tables).await?;
                 return self.send_table(&table, more, sink);
             }
-            Ddl::CreateUser { .. }
-            | Ddl::AlterUser { .. }
-            | Ddl::DropUser { .. }
-            | Ddl::GrantAll { .. }
-            | Ddl::RevokeAll { .. }
-            | Ddl::FlushPrivileges => {
+            Ddl::Account(statement) => {
                 let dictionary = self.dictionary();
                 let host = self.server.host.clone();
                 let done = crate::account::execute(statement, &dictionary, &mut self.context, &*host).await;

@@ -3,7 +3,7 @@
 use super::Session;
 use super::context::Strictness;
 use crate::api::{ResultSink, status};
-use crate::ast::{Expr, Insert, SessionStatement, Statement};
+use crate::ast::{Insert, SessionStatement, Statement};
 use crate::bind::{self, Binder};
 use crate::error::{Result, SqlError};
 use crate::exec::memory::Memory;
@@ -29,6 +29,7 @@ impl Session {
     ) -> Result<()> {
         self.start_statement(statement);
         self.read_privileges().await?;
+        self.may_run(statement)?;
         match statement {
             Statement::Select(_) | Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_) => {
                 self.rows_statement(statement, params, more, sink).await
@@ -207,6 +208,7 @@ impl Session {
         more: bool,
         sink: &mut dyn ResultSink,
     ) -> Result<()> {
+        self.may_write(statement)?;
         for _ in 0..RETRIES {
             let plan = self.plan(statement, params).await?;
             match self.run_plan(&plan, params, more, sink).await {
@@ -225,6 +227,7 @@ impl Session {
         more: bool,
         sink: &mut dyn ResultSink,
     ) -> Result<()> {
+        self.tracker.runs(plan);
         let outcome = match plan {
             Plan::Select(select) => self.run_select(select, params, more, sink).await,
             Plan::Insert(insert) => self.run_insert(insert, params, more, sink).await,
@@ -392,9 +395,13 @@ impl Session {
             S::ReleaseSavepoint(name) => self.release_savepoint(name)?,
             S::Use(schema) => self.use_schema(schema).await?,
             S::Set(items) => self.set(items, params).await?,
-            S::Kill { query, id } => self.kill_other(*query, id)?,
+            S::Kill { query, id } => self.kill_connection(*query, id).await?,
             S::UnlockTables => {}
-            S::Prepare { name, source } => self.prepare_named(name, source).await?,
+            S::Prepare { name, source } => {
+                self.prepare_named(name, source).await?;
+                self.tracker.changed();
+                return self.send_ok_with(0, "Statement prepared".to_owned(), more, sink);
+            }
             S::Execute { name, using } => return Box::pin(self.execute_named(name, using, more, sink)).await,
             S::Deallocate(name) => {
                 let id = self
@@ -402,6 +409,7 @@ impl Session {
                     .remove(&name.to_lowercase())
                     .ok_or_else(|| unknown_handler(name, "DEALLOCATE PREPARE"))?;
                 self.prepared.remove(&id);
+                self.tracker.changed();
             }
         }
         self.send_ok(0, more, sink)
@@ -415,16 +423,6 @@ impl Session {
         }
         self.closing |= release;
         Ok(())
-    }
-
-    fn kill_other(&mut self, query: bool, id: &Expr) -> Result<()> {
-        let bound = Binder::new(None, &self.context, &[]).bind_in("field list", id)?;
-        let id = bound.integer(&mut Eval::constant(&[], &mut self.context))?;
-        let id = id.and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
-        if self.server.host.kill(id, query) {
-            return Ok(());
-        }
-        Err(SqlError::new(1094, format!("Unknown thread id: {id}")))
     }
 }
 

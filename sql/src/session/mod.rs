@@ -14,6 +14,7 @@ mod privilege;
 mod resolve;
 mod set;
 mod show;
+pub(crate) mod track;
 mod transaction;
 
 use crate::account::Account;
@@ -97,6 +98,7 @@ impl Server {
             next_statement: 0,
             kill: Arc::new(KillHandle::new()),
             privileges: None,
+            roles_chosen: false,
             globals_seen: 0,
             deprecated: Vec::new(),
             scratch: crate::exec::cursor::Scratch::default(),
@@ -104,6 +106,8 @@ impl Server {
             closing: false,
             schema_changed: false,
             variables_changed: Vec::new(),
+            tracker: track::Tracker::default(),
+            optional_metadata: info.optional_metadata,
         };
         session.context.random = self.env.random();
         if let Some(schema) = &info.schema {
@@ -133,6 +137,7 @@ fn new_context(server: &Server, info: &ConnectInfo) -> Context {
         user: info.user.clone(),
         host: info.host.clone(),
         account: info.account.clone(),
+        roles: std::collections::BTreeSet::new(),
         schema: None,
         found_rows_flag: info.found_rows,
         settings: Settings::of(&variables),
@@ -172,6 +177,8 @@ pub struct Session {
     kill: Arc<KillHandle>,
     /// This session's account as of a version of [`Server::accounts_version`].
     privileges: Option<(u64, Option<Account>)>,
+    /// SET ROLE was said: the account's default roles no longer matter.
+    roles_chosen: bool,
     /// Warnings of the parser for the statement about to run.
     deprecated: Vec<&'static str>,
     scratch: crate::exec::cursor::Scratch,
@@ -182,6 +189,9 @@ pub struct Session {
     closing: bool,
     schema_changed: bool,
     variables_changed: Vec<(String, String)>,
+    tracker: track::Tracker,
+    /// The client can do without column definitions.
+    optional_metadata: bool,
 }
 
 impl Session {
@@ -379,6 +389,7 @@ impl Session {
             multi_statements: self.multi_statements,
             interactive: false,
             ignore_space: false,
+            optional_metadata: self.optional_metadata,
         };
         let schema = self.context.schema.take();
         self.forget(&info);
@@ -394,7 +405,12 @@ impl Session {
         self.next_isolation = None;
         self.next_read_only = None;
         self.privileges = None;
+        self.roles_chosen = false;
         self.multi_statements = info.multi_statements;
+        self.optional_metadata = info.optional_metadata;
+        self.schema_changed = false;
+        self.variables_changed.clear();
+        self.tracker = track::Tracker::default();
     }
 
     /// COM_CHANGE_USER, once the new user is authenticated.
@@ -409,6 +425,7 @@ impl Session {
 
     /// COM_FIELD_LIST: the columns of `table` whose names match `pattern`.
     pub async fn field_list(&mut self, table: &[u8], pattern: &[u8]) -> Result<Vec<ColumnMeta>> {
+        self.read_privileges().await?;
         let name = String::from_utf8_lossy(table).into_owned();
         self.columns_of(&name, pattern).await
     }
@@ -419,9 +436,15 @@ impl Session {
         let _ = self.roll_back().await;
     }
 
+    /// The end of a command that is no statement: the status, and what it changed in the session.
+    pub fn settle(&mut self) -> Done {
+        Done { warnings: 0, ..self.done(0, 0, String::new(), false) }
+    }
+
     /// The end of a statement without a result set.
     pub(crate) fn done(&mut self, affected_rows: u64, last_insert_id: u64, info: String, more: bool) -> Done {
         let schema_changed = if std::mem::take(&mut self.schema_changed) { self.schema() } else { None };
+        let tracked = self.tracked();
         let mut status = self.status();
         if more {
             status |= status::MORE_RESULTS;
@@ -434,6 +457,9 @@ impl Session {
             info,
             schema_changed,
             variables_changed: std::mem::take(&mut self.variables_changed),
+            state_changed: tracked.changed,
+            transaction_state: tracked.state,
+            transaction_characteristics: tracked.characteristics,
         }
     }
 }

@@ -26,6 +26,8 @@ pub(crate) struct Prepared {
 struct Cached {
     plan: Arc<Plan>,
     version: u64,
+    /// Of the accounts when the plan was allowed.
+    accounts: u64,
     schema: Option<Arc<str>>,
     sql_mode: SqlMode,
     collation: Collation,
@@ -36,7 +38,8 @@ struct Cached {
 impl Cached {
     fn fits(&self, session: &Session, params: &[Value]) -> bool {
         let settings = &session.context.settings;
-        self.version == session.server.engine.dictionary().version()
+        self.accounts == session.accounts_seen()
+            && self.version == session.server.engine.dictionary().version()
             && self.sql_mode == settings.sql_mode
             && self.collation == settings.collation_connection
             && self.schema == session.context.schema
@@ -77,6 +80,8 @@ impl Session {
         let wall = self.server.env.wall_us();
         self.context.start_clock(wall);
         self.read_privileges().await?;
+        self.may_run(&parsed.statement)?;
+        self.may_write(&parsed.statement)?;
         for text in &parsed.deprecated {
             self.context.warn(values::Level::Warning, 1287, (*text).to_owned());
         }
@@ -143,6 +148,8 @@ impl Session {
         }
         self.start_statement(statement);
         self.read_privileges().await?;
+        self.may_run(statement)?;
+        self.may_write(statement)?;
         for _ in 0..3 {
             let plan = self.cached_plan(id, statement, params).await?;
             match self.run_plan(&plan, params, more, sink).await {
@@ -169,6 +176,7 @@ impl Session {
         let cached = Cached {
             plan: plan.clone(),
             version,
+            accounts: self.accounts_seen(),
             schema: self.context.schema.clone(),
             sql_mode: settings.sql_mode,
             collation: settings.collation_connection,

@@ -1,6 +1,8 @@
 //! Table names to definitions.
 
 use super::Session;
+use crate::account::privilege::Privileges;
+use crate::account::system;
 use crate::api::ColumnMeta;
 use crate::ast::{TableName, TableRef};
 use crate::bind::Scope;
@@ -29,7 +31,8 @@ impl Session {
         self.may_use(schema)?;
         self.require_schema(schema).await?;
         self.context.schema = Some(Arc::from(schema));
-        self.schema_changed = true;
+        self.schema_changed = self.context.settings.track_schema;
+        self.tracker.changed();
         Ok(())
     }
 
@@ -50,7 +53,7 @@ impl Session {
     /// The definition of a stored table. 1046, 1049, 1146.
     pub(crate) async fn table(&self, name: &TableName) -> Result<Arc<TableDef>> {
         let schema = self.schema_of(name)?;
-        self.may_use(&schema)?;
+        self.may_see(&schema, &name.name)?;
         let dictionary = self.server.engine.dictionary();
         if let Some(table) = dictionary.cached_table(&schema, &name.name) {
             return Ok(table);
@@ -65,7 +68,7 @@ impl Session {
         Err(no_such_table(&schema, &name.name))
     }
 
-    /// The table a statement reads, with its alias.
+    /// A table by its name, with its alias.
     pub(crate) async fn resolve(&self, name: &TableName, alias: Option<&str>) -> Result<Resolved> {
         let schema = self.schema_of(name)?;
         let alias: Arc<str> = Arc::from(alias.unwrap_or(&name.name));
@@ -76,11 +79,20 @@ impl Session {
             let table = Arc::new(virtual_rows::definition(&*rows));
             return Ok(Resolved { scope: Scope { table, alias }, rows: Some(rows) });
         }
+        if schema.eq_ignore_ascii_case(system::SCHEMA)
+            && let Some(rows) = system::table(self.server.engine.dictionary(), &name.name)
+        {
+            let columns = rows.columns().iter().map(|(name, ty, nullable)| (*name, *ty, *nullable));
+            let table = Arc::new(virtual_rows::detached(system::SCHEMA, rows.name(), columns));
+            return Ok(Resolved { scope: Scope { table, alias }, rows: Some(rows) });
+        }
         let table = self.table(name).await?;
         Ok(Resolved { scope: Scope { table, alias }, rows: None })
     }
 
     pub(crate) async fn resolve_ref(&self, table: &TableRef) -> Result<Resolved> {
+        let name = &table.table;
+        self.may(Privileges::SELECT, &self.schema_of(name)?, &name.name)?;
         self.resolve(&table.table, table.alias.as_deref()).await
     }
 

@@ -39,6 +39,7 @@ impl Session {
             SetItem::User { name, value } => {
                 let value = self.value(value, params)?;
                 self.context.user_variables.insert(name.to_lowercase(), value);
+                self.tracker.changed();
             }
             SetItem::System { scope, name, value } => {
                 let value = match value {
@@ -58,6 +59,13 @@ impl Session {
             }
             SetItem::Transaction { scope, isolation, read_only } => {
                 self.characteristics(*scope, *isolation, *read_only)?;
+            }
+            SetItem::Role(choice) => self.set_role(choice).await?,
+            SetItem::DefaultRole(statement) => {
+                let dictionary = self.server.engine.dictionary();
+                let host = self.server.host.clone();
+                crate::account::execute(statement, &dictionary, &mut self.context, &*host).await?;
+                self.accounts_changed();
             }
             SetItem::Password { user, password } => {
                 let dictionary = self.server.engine.dictionary();
@@ -79,6 +87,9 @@ impl Session {
 
     fn put(&mut self, name: &str, text: &str) {
         self.context.variables.put_named(name, text);
+        if name != "session_track_state_change" {
+            self.tracker.changed();
+        }
         self.track(name, text);
     }
 
@@ -139,6 +150,9 @@ impl Session {
                 self.commit().await?;
             }
             "transaction_isolation" | "transaction_read_only" if self.in_transaction() => {}
+            "resultset_metadata" if text == "NONE" && !self.optional_metadata => {
+                return Err(SqlError::new(3640, "The client doesn't support optional metadata transfer"));
+            }
             "character_set_results" => {
                 let charset = Charset::from_name(text);
                 self.context.results_collation = charset.map_or(255, |c| c.default_collation().0);
@@ -202,6 +216,7 @@ impl Session {
                     "Transaction characteristics can't be changed while a transaction is in progress",
                 ));
             }
+            self.tracker.next_transaction(isolation, read_only);
             self.next_isolation = isolation.or(self.next_isolation);
             self.next_read_only = read_only.or(self.next_read_only);
             return Ok(());

@@ -17,7 +17,8 @@ impl Session {
                     Some(ShowFilter::Like(pattern)) => Some(pattern.as_slice()),
                     _ => None,
                 };
-                let schemas = self.server.engine.dictionary().schemas().await?;
+                let mut schemas = self.server.engine.dictionary().schemas().await?;
+                schemas.retain(|schema| self.sees_schema(&schema.name));
                 (objects::databases(&schemas, pattern), filter.as_ref())
             }
             Show::Tables { schema, full, filter } => {
@@ -56,15 +57,19 @@ impl Session {
             Show::CountErrors => {
                 (about::count("@@session.error_count", self.context.diagnostics.errors), None)
             }
-            Show::ProcessList { full } => (server::processlist(&*self.server.host, *full, None), None),
+            Show::ProcessList { full } => {
+                // Who may not see everybody sees himself.
+                let only = self.may_administer("PROCESS").await.is_err().then(|| self.context.user.clone());
+                (server::processlist(&*self.server.host, *full, only.as_deref()), None)
+            }
             Show::Engines => (server::engines(), None),
             Show::Charset(filter) => (server::charset(), filter.as_ref()),
             Show::Collation(filter) => (server::collation(), filter.as_ref()),
             Show::Plugins => (server::plugins(), None),
             Show::Privileges => (server::privileges(), None),
-            Show::Grants(user) => {
+            Show::Grants(user, using) => {
                 let dictionary = self.server.engine.dictionary();
-                (crate::account::show_grants(user.as_ref(), &dictionary, &self.context).await?, None)
+                (crate::account::show_grants(user.as_ref(), using, &dictionary, &self.context).await?, None)
             }
             Show::CreateUser(user) => {
                 let dictionary = self.server.engine.dictionary();
@@ -86,6 +91,7 @@ impl Session {
         filter: &Option<ShowFilter>,
     ) -> Result<ShowTable> {
         let schema = self.named_or_default(schema)?;
+        self.may_use(&schema)?;
         self.require_schema(&schema).await?;
         let names: Vec<String> = if &*schema == SCHEMA {
             let mut names: Vec<String> =
@@ -111,6 +117,7 @@ impl Session {
 
     async fn table_status(&mut self, schema: &Option<String>) -> Result<ShowTable> {
         let schema = self.named_or_default(schema)?;
+        self.may_use(&schema)?;
         self.require_schema(&schema).await?;
         let tables = if &*schema == SCHEMA {
             Vec::new()

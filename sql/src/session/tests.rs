@@ -13,7 +13,9 @@ use values::{ColumnType, TypeKind, Value};
 mod access;
 mod ddl;
 mod limits;
+mod privileges;
 mod rows;
+mod track;
 mod transactions;
 
 /// A sink that writes everything as text, one line per row, cells separated by `|`.
@@ -130,18 +132,29 @@ impl Rig {
 
     /// A session of root with the default schema `d`, if it exists.
     pub(super) fn session(&mut self) -> Session {
+        let schema = (self.sessions > 0).then(|| "d".to_owned());
+        self.connect("root", "localhost", schema)
+    }
+
+    /// A session of `user`@`%` without a default schema.
+    pub(super) fn session_as(&mut self, user: &str) -> Session {
+        self.connect(user, "%", None)
+    }
+
+    fn connect(&mut self, user: &str, host: &str, schema: Option<String>) -> Session {
         self.sessions += 1;
         let info = ConnectInfo {
             id: self.sessions,
-            user: "root".into(),
+            user: user.into(),
             host: "localhost".into(),
-            account: ("root".into(), "localhost".into()),
-            schema: (self.sessions > 1).then(|| "d".to_owned()),
+            account: (user.into(), host.into()),
+            schema,
             collation: 255,
             found_rows: false,
             multi_statements: true,
             interactive: false,
             ignore_space: false,
+            optional_metadata: false,
         };
         self.executor.block_on(self.server.connect(info)).expect("the session starts")
     }

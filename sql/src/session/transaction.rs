@@ -72,6 +72,7 @@ impl Session {
             self.next_read_only = read_only;
         }
         self.explicit = true;
+        self.tracker.begins(read_only, snapshot);
         let txn = self.transaction();
         if snapshot {
             txn.open_view();

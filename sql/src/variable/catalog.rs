@@ -187,15 +187,15 @@ pub(crate) static VARIABLES: &[Variable] = variables! {
     "read_only" Global Fixed, "OFF";
     "read_rnd_buffer_size" Both U32, "262144";
     "require_secure_transport" Global Fixed, "OFF";
-    "resultset_metadata" Session Fixed, "FULL";
+    "resultset_metadata" Session Kind::Enum(&["NONE", "FULL"]), "FULL";
     "secure_file_priv" Global ReadOnly, "NULL";
     "server_id" Global ReadOnlyInt, "1";
     "server_uuid" Global ReadOnly, "00000000-0000-0000-0000-000000000000";
     "session_track_gtids" Both Fixed, "OFF";
     "session_track_schema" Both Bool, "ON";
-    "session_track_state_change" Both Fixed, "OFF";
+    "session_track_state_change" Both Bool, "OFF";
     "session_track_system_variables" Both Text, "time_zone,autocommit,character_set_client,character_set_results,character_set_connection";
-    "session_track_transaction_info" Both Fixed, "OFF";
+    "session_track_transaction_info" Both Kind::Enum(&["OFF", "STATE", "CHARACTERISTICS"]), "OFF";
     "skip_name_resolve" Global ReadOnlyBool, "ON";
     "skip_networking" Global ReadOnlyBool, "OFF";
     "socket" Global ReadOnly, "";

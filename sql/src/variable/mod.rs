@@ -6,6 +6,7 @@
 mod catalog;
 pub(crate) mod set;
 
+use crate::session::track::TransactionInfo;
 pub(crate) use catalog::{Kind, Scope, VARIABLES, VERSION, find};
 use std::sync::Arc;
 use values::{Collation, SqlMode, Value, Zone};
@@ -195,6 +196,9 @@ pub(crate) struct Settings {
     pub(crate) auto_increment: (u64, u64),
     pub(crate) default_week_format: u8,
     pub(crate) sql_notes: bool,
+    pub(crate) track_schema: bool,
+    pub(crate) track_state_change: bool,
+    pub(crate) track_transaction: TransactionInfo,
     /// `timestamp` set by the client: the time of NOW(), in microseconds.
     pub(crate) fixed_time_us: Option<i64>,
 }
@@ -233,6 +237,9 @@ impl Settings {
             ),
             default_week_format: number("default_week_format") as u8,
             sql_notes: on("sql_notes"),
+            track_schema: on("session_track_schema"),
+            track_state_change: on("session_track_state_change"),
+            track_transaction: TransactionInfo::named(values.named("session_track_transaction_info")),
             fixed_time_us: values
                 .named("timestamp")
                 .parse::<f64>()

@@ -1,0 +1,83 @@
+# Users, roles and privileges on every level but columns and routines, and their errors.
+DROP USER IF EXISTS og, og2, og3, ogr1, ogr2;
+CREATE TABLE t1 (a INT PRIMARY KEY, b INT);
+CREATE USER og;
+CREATE ROLE ogr1, ogr2;
+CREATE ROLE ogr1;
+CREATE ROLE IF NOT EXISTS ogr1;
+SHOW WARNINGS;
+@loose
+SHOW GRANTS FOR og;
+GRANT SELECT ON oracle.* TO og;
+GRANT INSERT, UPDATE ON oracle.t1 TO og WITH GRANT OPTION;
+GRANT DELETE ON t1 TO og;
+GRANT CREATE ON oracle.later TO og;
+GRANT SELECT ON oracle.later TO og;
+GRANT ALL ON oracle.t1 TO ogr1;
+GRANT ALL PRIVILEGES ON oracle.* TO ogr2 WITH GRANT OPTION;
+GRANT USAGE ON *.* TO og;
+GRANT RELOAD, SELECT, BACKUP_ADMIN ON *.* TO og;
+GRANT nosuch ON *.* TO og;
+GRANT FILE ON oracle.* TO og;
+GRANT RELOAD ON oracle.t1 TO og;
+GRANT EXECUTE ON oracle.t1 TO og;
+GRANT BACKUP_ADMIN ON oracle.* TO og;
+GRANT SELECT ON *.* TO nobody;
+GRANT ogr1, ogr2 TO og WITH ADMIN OPTION;
+GRANT nobody TO og;
+GRANT ogr1 TO nobody;
+@loose
+SHOW GRANTS FOR og;
+@loose
+SHOW GRANTS FOR og USING ogr1;
+@loose
+SHOW GRANTS FOR ogr2;
+SHOW GRANTS FOR og USING nobody;
+SET DEFAULT ROLE ogr1 TO og;
+SET DEFAULT ROLE nobody TO og;
+SET DEFAULT ROLE ALL TO og;
+@loose
+SHOW CREATE USER og;
+@loose
+SHOW CREATE USER ogr1;
+@loose
+SELECT FROM_USER, FROM_HOST, TO_USER, TO_HOST, WITH_ADMIN_OPTION FROM mysql.role_edges WHERE TO_USER = 'og' ORDER BY 1;
+@loose
+SELECT * FROM mysql.default_roles WHERE USER = 'og' ORDER BY DEFAULT_ROLE_USER;
+@loose
+SELECT Host, Db, User, Select_priv, Insert_priv, Grant_priv FROM mysql.db WHERE Db = 'oracle' ORDER BY User;
+@loose
+SELECT User, Select_priv, Reload_priv, Super_priv, plugin, password_expired, account_locked FROM mysql.user WHERE User LIKE 'og%' ORDER BY User;
+REVOKE SELECT ON oracle.* FROM og;
+REVOKE SELECT ON oracle.* FROM og;
+REVOKE IF EXISTS SELECT ON oracle.* FROM og;
+SHOW WARNINGS;
+REVOKE ALTER ON oracle.t1 FROM og;
+REVOKE DELETE ON oracle.nope FROM og;
+REVOKE SELECT ON *.* FROM nobody;
+REVOKE SELECT ON *.* FROM nobody IGNORE UNKNOWN USER;
+SHOW WARNINGS;
+REVOKE ogr1 FROM og;
+REVOKE ogr1 FROM og;
+REVOKE ALL PRIVILEGES, GRANT OPTION FROM og;
+@loose
+SHOW GRANTS FOR og;
+ALTER USER og REQUIRE SSL PASSWORD EXPIRE INTERVAL 90 DAY ACCOUNT LOCK;
+@loose
+SHOW CREATE USER og;
+ALTER USER og REQUIRE NONE PASSWORD EXPIRE NEVER ACCOUNT UNLOCK;
+@loose
+SHOW CREATE USER og;
+ALTER USER og PASSWORD EXPIRE;
+@loose
+SHOW CREATE USER og;
+RENAME USER og TO og2;
+RENAME USER og TO og3;
+SELECT CURRENT_ROLE();
+SET ROLE NONE;
+SET ROLE ALL;
+SET ROLE DEFAULT;
+DROP ROLE ogr1, ogr2;
+DROP ROLE ogr1;
+DROP USER og2, og3;
+DROP USER og2;

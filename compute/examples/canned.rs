@@ -50,7 +50,15 @@ impl Backend for Canned {
 
     async fn account(&self, user: &str, host: &str) -> Result<Option<Account>, SqlError> {
         let plugin = "caching_sha2_password".to_string();
-        Ok(Some(Account { user: user.into(), host: host.into(), plugin, stored: Vec::new(), locked: false }))
+        Ok(Some(Account {
+            user: user.into(),
+            host: host.into(),
+            plugin,
+            stored: Vec::new(),
+            locked: false,
+            admin: true,
+            needs_tls: false,
+        }))
     }
 
     async fn connect(self: &Arc<Self>, _: ConnectInfo) -> Result<One, SqlError> {
@@ -120,6 +128,10 @@ impl Session for One {
         None
     }
 
+    fn settle(&mut self) -> Done {
+        Done { status: 2, ..Done::default() }
+    }
+
     fn wait_timeout_s(&self) -> u64 {
         28800
     }
@@ -141,6 +153,6 @@ fn main() {
         let rsa = RsaDoor::new(std::env::temp_dir());
         let shared =
             Shared::new(settings, Arc::new(Canned), None, rsa, registry, Arc::new(Counters::default()));
-        shared.serve(listen(address).expect("the port is free")).await;
+        shared.serve(listen(address).expect("the port is free"), None).await;
     });
 }

@@ -3,7 +3,7 @@
 //! The seam exists so that packets, authentication, TLS, time limits and shutdown are tested without a volume underneath. It costs
 //! nothing: everything is generic, no future is boxed.
 
-use sql::api::{ColumnMeta, ConnectInfo, PreparedInfo, ResultSink, SinkClosed};
+use sql::api::{ColumnMeta, ConnectInfo, Done, PreparedInfo, ResultSink, SinkClosed};
 use sql::error::SqlError;
 use std::future::Future;
 use std::sync::Arc;
@@ -22,6 +22,10 @@ pub struct Account {
     pub stored: Vec<u8>,
     /// ACCOUNT LOCK.
     pub locked: bool,
+    /// May connect when all places are taken.
+    pub admin: bool,
+    /// REQUIRE SSL.
+    pub needs_tls: bool,
 }
 
 /// All of SQL, shared by the connections.
@@ -101,6 +105,14 @@ pub trait Session: Send + 'static {
 
     /// The default schema.
     fn schema(&self) -> Option<String>;
+
+    /// How a command that is no statement ended: status and what it changed.
+    fn settle(&mut self) -> Done;
+
+    /// resultset_metadata is FULL.
+    fn sends_definitions(&self) -> bool {
+        true
+    }
 
     /// Seconds the session may be idle.
     fn wait_timeout_s(&self) -> u64;

@@ -1,5 +1,6 @@
 //! What SQL asks of the process around it: connections, counters, start-up variables, and the tables of the schema `sextant`.
 
+use crate::attributes::SessionConnectAttributes;
 use crate::config::Settings;
 use crate::memory::Bounds;
 use crate::segments::Segments;
@@ -146,6 +147,9 @@ impl Host for ServerHost {
     }
 
     fn virtual_tables(&self) -> Vec<Arc<dyn VirtualTable>> {
-        vec![Arc::new(Segments::new(self.volume.clone()))]
+        vec![
+            Arc::new(Segments::new(self.volume.clone())),
+            Arc::new(SessionConnectAttributes::new(self.registry.clone())),
+        ]
     }
 }

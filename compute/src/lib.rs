@@ -6,6 +6,7 @@
 //! ```
 //! Everything below is a library without a runtime; clocks, sockets, threads and files meet it here.
 
+mod attributes;
 pub mod backend;
 pub mod cli;
 pub mod config;

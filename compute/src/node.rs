@@ -15,7 +15,7 @@ use tokio::runtime::Runtime;
 use volume::Volume;
 
 /// How long the engine may take to settle when the process ends; a stalled quorum must not hold it up.
-const CLOSE_LIMIT: Duration = Duration::from_secs(5);
+const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 /// How often an idle node tells storage which page versions it no longer needs, microseconds.
 const RELEASE_INTERVAL_US: u64 = 250_000;
 
@@ -102,8 +102,11 @@ impl Node {
         let orderly = async { tokio::time::timeout(CLOSE_LIMIT, self.engine.shutdown()).await };
         if runtime.block_on(orderly).is_err() {
             tracing::warn!("the log did not settle in time; nothing acknowledged is lost");
+            // It has been waited for: the volume need not wait for the same again.
+            self.volume.close_within(Duration::ZERO);
+        } else {
+            self.volume.close();
         }
-        self.volume.close();
     }
 }
 

@@ -1,7 +1,7 @@
 //! SQL as connections use it: the product's [`Backend`].
 
 use crate::backend::{Account, Backend, Kill, Session};
-use sql::api::{ColumnMeta, ConnectInfo, PreparedInfo, ResultSink, SinkClosed};
+use sql::api::{ColumnMeta, ConnectInfo, Done, PreparedInfo, ResultSink, SinkClosed};
 use sql::error::SqlError;
 use std::sync::Arc;
 use values::Value;
@@ -22,6 +22,8 @@ impl Backend for sql::Server {
     async fn account(&self, user: &str, host: &str) -> Result<Option<Account>, SqlError> {
         let found = sql::Server::account(self, user, host).await?;
         Ok(found.map(|account| Account {
+            admin: account.is_superuser(),
+            needs_tls: account.needs_tls(),
             user: account.user,
             host: account.host,
             plugin: account.plugin,
@@ -87,6 +89,14 @@ impl Session for sql::Session {
 
     fn schema(&self) -> Option<String> {
         sql::Session::schema(self)
+    }
+
+    fn settle(&mut self) -> Done {
+        sql::Session::settle(self)
+    }
+
+    fn sends_definitions(&self) -> bool {
+        self.variable("resultset_metadata").is_none_or(|value| value == "FULL")
     }
 
     fn wait_timeout_s(&self) -> u64 {

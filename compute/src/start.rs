@@ -18,13 +18,16 @@ use protocol::env::Env;
 use sql::api::Host;
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Instant;
-use tokio::net::TcpListener;
+use std::time::{Duration, Instant};
+use tokio::net::{TcpListener, UnixListener};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
+
+/// The longest a stop may take: statements' grace, connections' last words, the log and the six nodes together stay well below it.
+const STOP_LIMIT: Duration = Duration::from_secs(15);
 
 /// Why the server does not start. Displays as one line.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +50,14 @@ pub enum StartError {
         "cannot listen on {0}: the account {1} has an empty password; give it one (ALTER USER) or listen on loopback"
     )]
     OpenDoor(SocketAddr, String),
+    /// A Unix socket that cannot be had.
+    #[error("cannot listen on {path} (--socket): {source}", path = .path.display())]
+    Socket {
+        /// Where.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
     /// Keys and certificates.
     #[error("keys and certificates: {0}")]
     Keys(io::Error),
@@ -133,6 +144,7 @@ fn run_until_stopped(invocation: &Invocation) -> Result<(), StartError> {
             registry,
             counters,
         );
+        let local = bind_local(&runtime, settings)?;
         let metrics_address = metrics_listener.map(|(listener, address)| {
             let host = node.host.clone();
             runtime.spawn(metrics::serve(listener, Arc::new(move || host.status())));
@@ -140,7 +152,8 @@ fn run_until_stopped(invocation: &Invocation) -> Result<(), StartError> {
         });
         runtime.block_on(async {
             let stop = stop_signal().map_err(StartError::Runtime)?;
-            let serving = tokio::spawn(shared.clone().serve(listener));
+            let (local, socket) = local.unzip();
+            let serving = tokio::spawn(shared.clone().serve(listener, local));
             let warm = shared.clone();
             // Made ahead of need; a login that needs it waits for this very making.
             tokio::spawn(async move {
@@ -148,12 +161,17 @@ fn run_until_stopped(invocation: &Invocation) -> Result<(), StartError> {
                     tracing::warn!(%problem, "RSA key pair");
                 }
             });
-            say_ready(invocation, &node, address, metrics_address, started);
+            let places = Places { sql: address, socket: socket.as_deref(), metrics: metrics_address };
+            say_ready(invocation, &node, &places, started);
             stop.await;
             eprintln!("sextant: stopping");
+            watch_the_end();
             shared.stop();
             tokio::spawn(second_signal());
             let _ = serving.await;
+            if let Some(path) = socket {
+                let _ = std::fs::remove_file(path);
+            }
             Ok(())
         })
     })();
@@ -169,6 +187,8 @@ fn build_runtime(settings: &Settings) -> io::Result<Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers)
         .thread_name("sextant")
+        // Parser and planner recurse to a stated depth; an unoptimised build needs more stack for it than the usual 2 MiB.
+        .thread_stack_size(8 << 20)
         .enable_all()
         .build()
 }
@@ -201,6 +221,32 @@ fn bind_metrics(
     bind(runtime, host, port, " for metrics (--sextant-metrics-address)").map(Some)
 }
 
+/// The Unix socket of the settings, in datadir unless its path is absolute. The folder's lock is ours: a file left there belongs to nobody.
+fn bind_local(runtime: &Runtime, settings: &Settings) -> Result<Option<(UnixListener, PathBuf)>, StartError> {
+    if settings.socket.is_empty() {
+        return Ok(None);
+    }
+    let path = Path::new(&settings.datadir).join(&settings.socket);
+    let path = std::path::absolute(&path).unwrap_or(path);
+    let _context = runtime.enter();
+    match server::listen_local(&path) {
+        Ok(listener) => Ok(Some((listener, path))),
+        // The system limits such paths to 107 bytes: clients come over TCP then.
+        Err(problem) if problem.kind() == io::ErrorKind::InvalidInput => {
+            tracing::warn!(path = %path.display(), %problem, "no Unix socket");
+            Ok(None)
+        }
+        Err(source) => Err(StartError::Socket { path, source }),
+    }
+}
+
+/// Where the server is to be found.
+struct Places<'a> {
+    sql: SocketAddr,
+    socket: Option<&'a Path>,
+    metrics: Option<SocketAddr>,
+}
+
 /// A non-loopback address is refused while any account has an empty password.
 fn check_open_door(runtime: &Runtime, node: &Node, address: SocketAddr) -> Result<(), StartError> {
     if is_loopback(address.ip()) {
@@ -219,32 +265,30 @@ fn is_loopback(ip: IpAddr) -> bool {
     }
 }
 
-fn say_ready(
-    invocation: &Invocation,
-    node: &Node,
-    address: SocketAddr,
-    metrics: Option<SocketAddr>,
-    started: Instant,
-) {
+fn say_ready(invocation: &Invocation, node: &Node, places: &Places<'_>, started: Instant) {
+    let Places { sql: address, socket, metrics } = *places;
+    let socket = socket.map(|path| path.display().to_string());
     let mut out = io::stdout().lock();
     // Nobody may be reading; the server answers all the same.
     let _ = if invocation.announce {
         let metrics = metrics.map_or(String::new(), |address| format!(",\"metrics\":\"{address}\""));
+        let socket = socket.map_or(String::new(), |path| format!(",\"socket\":{path:?}"));
         let pid = std::process::id();
         writeln!(
             out,
-            "{{\"mysql\":\"{address}\"{metrics},\"pid\":{pid},\"version\":\"{}\"}}",
+            "{{\"mysql\":\"{address}\"{socket}{metrics},\"pid\":{pid},\"version\":\"{}\"}}",
             crate::SERVER_VERSION
         )
     } else {
         writeln!(
             out,
-            "sextant {}: six storage nodes in {} ({}), ready in {} ms\n  listening  {address}{}\n  memory     {}\n  connect    mysql -h {} -P {} -u \
+            "sextant {}: six storage nodes in {} ({}), ready in {} ms\n  listening  {address}{}{}\n  memory     {}\n  connect    mysql -h {} -P {} -u \
              root\n  stop       Ctrl-C",
             crate::SERVER_VERSION,
             invocation.settings.datadir,
             node.volume.backend(),
             started.elapsed().as_millis(),
+            socket.map_or(String::new(), |path| format!(", {path}")),
             metrics.map_or(String::new(), |address| format!(", metrics http://{address}/metrics")),
             node.host.bounds(),
             address.ip(),
@@ -264,6 +308,19 @@ fn stop_signal() -> io::Result<impl Future<Output = ()>> {
             _ = terminate.recv() => {}
         }
     })
+}
+
+/// Ends the process if it has not ended by itself in time: a device that never answers must not keep it from stopping. What was
+/// acknowledged is durable, and the next start is instant.
+fn watch_the_end() {
+    let watch = || {
+        std::thread::sleep(STOP_LIMIT);
+        eprintln!("sextant: storage does not answer; ending without it (nothing acknowledged is lost)");
+        std::process::exit(1);
+    };
+    if let Err(problem) = std::thread::Builder::new().name("stop-watch".into()).spawn(watch) {
+        tracing::warn!(%problem, "no thread to watch over the end");
+    }
 }
 
 /// Whoever asks twice is in a hurry.

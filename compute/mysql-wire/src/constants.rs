@@ -40,8 +40,8 @@ macro_rules! bits {
 }
 
 bits! {
-    /// What a side can do; both sides use what both have.
-    Capabilities: u32 {
+    /// What a side can do; both sides use what both have. The low 32 bits are MySQL's, the high ones MariaDB's extension.
+    Capabilities: u64 {
         /// Old password hashing is not wanted (always set).
         LONG_PASSWORD = 1,
         /// Affected rows count matched rows, not changed ones.
@@ -52,11 +52,11 @@ bits! {
         CONNECT_WITH_DB = 1 << 3,
         /// `db.table.column` is refused (ignored).
         NO_SCHEMA = 1 << 4,
-        /// zlib compression (not offered).
+        /// zlib compression.
         COMPRESS = 1 << 5,
         /// An ODBC client (no effect).
         ODBC = 1 << 6,
-        /// LOAD DATA LOCAL (not offered).
+        /// LOAD DATA LOCAL.
         LOCAL_FILES = 1 << 7,
         /// Blanks before `(` of a function are ignored.
         IGNORE_SPACE = 1 << 8,
@@ -92,9 +92,9 @@ bits! {
         SESSION_TRACK = 1 << 23,
         /// Result sets end with an OK packet, and no EOF follows the columns.
         DEPRECATE_EOF = 1 << 24,
-        /// Result set metadata may be left out (not offered).
+        /// Result set metadata may be left out.
         OPTIONAL_METADATA = 1 << 25,
-        /// zstd compression (not offered).
+        /// zstd compression.
         ZSTD = 1 << 26,
         /// COM_QUERY and COM_STMT_EXECUTE may carry attributes.
         QUERY_ATTRIBUTES = 1 << 27,
@@ -102,16 +102,19 @@ bits! {
         MULTI_FACTOR = 1 << 28,
         /// Client library detail (no effect).
         REMEMBER_OPTIONS = 1 << 31,
+        /// MariaDB's: a prepared statement's metadata is sent again only when it has changed.
+        CACHE_METADATA = 1 << 36,
     }
 }
 
 impl Capabilities {
-    /// What this server offers: MySQL 9.7's set without compression, LOCAL files, optional metadata and several factors.
-    /// [`Capabilities::SSL`] is added by a server that has a certificate.
+    /// What this server always offers: MySQL 9.7's set without several factors. [`Capabilities::SSL`], compression and LOCAL files are added
+    /// by a server that has them. LONG_PASSWORD is left out as MariaDB's servers do: that is how a client learns that the greeting
+    /// carries MariaDB's extension.
     pub const OFFERED: Capabilities = Capabilities(
-        (1 << 0 | 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 6 | 1 << 8 | 1 << 9 | 1 << 10)
+        (1 << 1 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 6 | 1 << 8 | 1 << 9 | 1 << 10)
             | (1 << 12 | 1 << 13 | 1 << 14 | 1 << 15 | 1 << 16 | 1 << 17 | 1 << 18 | 1 << 19 | 1 << 20)
-            | (1 << 21 | 1 << 22 | 1 << 23 | 1 << 24 | 1 << 27 | 1 << 31),
+            | (1 << 21 | 1 << 22 | 1 << 23 | 1 << 24 | 1 << 25 | 1 << 27 | 1 << 31 | 1 << 36),
     );
 }
 

@@ -64,7 +64,9 @@ impl Greeting<'_> {
             out.put_u16_le(self.status.bits());
             out.put_u16_le((caps >> 16) as u16);
             out.put_u8(NONCE_LEN as u8 + 1);
-            out.put_bytes(0, 10);
+            out.put_bytes(0, 6);
+            // MariaDB's extension, looked at by its clients when LONG_PASSWORD is not offered.
+            out.put_u32_le((caps >> 32) as u32);
             out.put_slice(&self.nonce[8..]);
             out.put_u8(0);
             out.put_slice(self.plugin.as_bytes());
@@ -101,6 +103,8 @@ pub struct Login<'a> {
     pub plugin: Option<&'a [u8]>,
     /// Connection attributes, not yet taken apart.
     pub attributes: Attributes<'a>,
+    /// The zstd level the client asks for, where both speak zstd.
+    pub zstd_level: Option<u8>,
 }
 
 /// Name and value pairs that describe the client (`_client_name`, `program_name` ...).
@@ -150,10 +154,15 @@ pub fn parse_hello(
 
 fn parse(payload: &[u8], offered: Capabilities, in_tls: bool) -> Result<ClientHello<'_>, WireError> {
     let mut reader = Reader::new(payload);
-    let sent = Capabilities::from_bits(reader.u32()?);
+    let low = reader.u32()?;
     let max_packet = reader.u32()?;
     let collation = reader.u8()?;
-    reader.take(23)?;
+    reader.take(19)?;
+    // A MySQL client sets LONG_PASSWORD and leaves the last four bytes zero; a MariaDB client has its extension there.
+    let extension = reader.u32()?;
+    let own = Capabilities::from_bits(low.into());
+    let extension = if own.has(Capabilities::LONG_PASSWORD) { 0 } else { extension };
+    let sent = Capabilities::from_bits(u64::from(low) | u64::from(extension) << 32);
     if !sent.has(Capabilities::PROTOCOL_41 | Capabilities::SECURE_CONNECTION) {
         return Err(WireError::BadHandshake);
     }
@@ -176,6 +185,8 @@ fn parse(payload: &[u8], offered: Capabilities, in_tls: bool) -> Result<ClientHe
     } else {
         Attributes::default()
     };
+    // libmysqlclient sends the byte whenever it can zstd; it is at the very end, so that leaving it out is harmless.
+    let zstd_level = if both.has(Capabilities::ZSTD) { reader.u8().ok() } else { None };
     let database = Some(database).filter(|name| !name.is_empty());
     Ok(ClientHello::Login(Login {
         capabilities: both,
@@ -186,5 +197,6 @@ fn parse(payload: &[u8], offered: Capabilities, in_tls: bool) -> Result<ClientHe
         database,
         plugin,
         attributes,
+        zstd_level,
     }))
 }

@@ -22,6 +22,7 @@
 pub mod auth;
 pub mod collation;
 mod command;
+pub mod compressed;
 mod constants;
 mod error;
 pub mod frame;

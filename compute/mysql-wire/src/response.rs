@@ -201,9 +201,23 @@ impl<'a> Responder<'a> {
         });
     }
 
-    /// The first packet of a result set: how many columns follow.
-    pub fn column_count(&mut self, count: u64) {
-        self.packet(|out| put_lenenc(out, count));
+    /// The first packet of a result set: how many columns there are, and, to clients that can do without, whether their definitions follow.
+    /// MySQL puts that byte before the number, MariaDB behind it.
+    pub fn column_count(&mut self, count: u64, definitions_follow: bool) {
+        let (mysql, mariadb) = (
+            self.capabilities.has(Capabilities::OPTIONAL_METADATA),
+            self.capabilities.has(Capabilities::CACHE_METADATA),
+        );
+        debug_assert!(definitions_follow || mysql || mariadb, "this client needs definitions");
+        self.packet(|out| {
+            if mysql {
+                out.put_u8(definitions_follow.into());
+            }
+            put_lenenc(out, count);
+            if mariadb && !mysql {
+                out.put_u8(definitions_follow.into());
+            }
+        });
     }
 
     /// One column definition.
@@ -235,8 +249,9 @@ impl<'a> Responder<'a> {
     }
 
     /// The first packet of the answer to COM_STMT_PREPARE; then the parameters' and the columns' definitions follow, each list that is not empty ended by
-    /// [`Responder::columns_end`].
-    pub fn prepare_ok(&mut self, statement: u32, columns: u16, parameters: u16, warnings: u16) {
+    /// [`Responder::columns_end`]. `follow` is false when the definitions are left out.
+    pub fn prepare_ok(&mut self, statement: u32, columns: u16, parameters: u16, warnings: u16, follow: bool) {
+        let optional = self.capabilities.has(Capabilities::OPTIONAL_METADATA);
         self.packet(|out| {
             out.put_u8(0);
             out.put_u32_le(statement);
@@ -244,7 +259,31 @@ impl<'a> Responder<'a> {
             out.put_u16_le(parameters);
             out.put_u8(0);
             out.put_u16_le(warnings);
+            if optional {
+                out.put_u8(follow.into());
+            }
         });
+    }
+
+    /// Asks the client for the contents of its file `name` (LOAD DATA LOCAL): it answers with packets, the last one empty.
+    pub fn local_file(&mut self, name: &[u8]) {
+        self.packet(|out| {
+            out.put_u8(0xfb);
+            out.put_slice(name);
+        });
+    }
+
+    /// Appends packets made earlier, with numbers that continue this answer: rows that a cursor has kept.
+    pub fn renumbered(&mut self, mut packets: &[u8]) {
+        while let Some((header, rest)) = packets.split_first_chunk::<HEADER>() {
+            let length = u32::from_le_bytes([header[0], header[1], header[2], 0]) as usize;
+            let (payload, rest) = rest.split_at(length.min(rest.len()));
+            self.out.put_slice(&header[..3]);
+            self.out.put_u8(self.sequence);
+            self.out.put_slice(payload);
+            self.sequence = self.sequence.wrapping_add(1);
+            packets = rest;
+        }
     }
 
     /// A packet that is only text: the answer to COM_STATISTICS.
@@ -293,7 +332,8 @@ fn put_changes(out: &mut BytesMut, changes: &[SessionChange<'_>]) {
                 1
             }
             SessionChange::StateChange => {
-                put_lenenc_bytes(&mut one, b"1");
+                // Recorded from MySQL 9.7: the bare digit, where the others have a text with its length.
+                one.put_u8(b'1');
                 2
             }
             SessionChange::TransactionCharacteristics(text) => {

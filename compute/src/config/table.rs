@@ -171,8 +171,9 @@ settings! {
     datadir: String, Kind::Text, "sextant-data", "folder of the six node folders and of compute/";
     bind_address: String, Kind::Text, "127.0.0.1", "address to listen on; anything but loopback needs passwords on all accounts";
     port: u64, number(0, 65535), "3306", "SQL port; 0 takes a free one";
+    socket: String, Kind::Text, "mysql.sock", "Unix socket to listen on, a path relative to datadir; empty for none";
     sextant_metrics_address: String, Kind::Text, "127.0.0.1:9306", "address of metrics and health; a port of 0 takes a free one; empty for none";
-    max_connections: u64, number(1, 100_000), "1000", "connections at a time; one more is answered with error 1040";
+    max_connections: u64, number(1, 100_000), "1000", "connections at a time, and one more for an administrator; then error 1040";
     connect_timeout: u64, number(2, 31_536_000), "10", "seconds a client has to log in";
     wait_timeout: u64, number(1, 31_536_000), "28800", "seconds a connection may be idle";
     interactive_timeout: u64, number(1, 31_536_000), "28800", "the same for interactive clients";
@@ -180,6 +181,10 @@ settings! {
     net_write_timeout: u64, number(1, 31_536_000), "60", "seconds to wait for a client that does not read";
     max_allowed_packet: u64, bytes(KIB, GIB), "67108864", "largest request, in bytes";
     require_secure_transport: bool, Kind::Bool, "OFF", "refuse connections without TLS on loopback too (elsewhere they are always refused)";
+    protocol_compression_algorithms: String, Kind::Text, "zlib,zstd,uncompressed", "compression that clients may choose";
+    connection_control_failed_connections_threshold: u64, number(0, 2_147_483_647), "3", "failed logins in a row before the answers are delayed; 0 for never";
+    connection_control_min_connection_delay: u64, number(1000, 2_147_483_647), "1000", "least delay of such an answer, milliseconds";
+    connection_control_max_connection_delay: u64, number(1000, 2_147_483_647), "5000", "greatest delay; beyond connect_timeout the login is given up";
     innodb_buffer_pool_size: u64, bytes(5 * MIB, TIB), "134217728", "pages held in memory, in bytes";
     innodb_lock_wait_timeout: u64, number(1, 1_073_741_824), "50", "seconds to wait for a row lock";
     sextant_query_memory_bytes: u64, bytes(MIB, TIB), "67108864", "memory one statement may use; beyond it error 1038";

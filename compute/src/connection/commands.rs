@@ -1,15 +1,18 @@
 //! Commands: each one parsed from its payload, run on the session, answered into the output buffer.
 
-use super::pipe::Lost;
+use super::cursor::Cursor;
+use super::pipe::{FLUSH_AT, Lost};
 use super::statements::{unknown, wire_error};
 use super::unwind::guarded;
 use super::{Connection, Desk, Figures, Seen};
 use crate::backend::{Backend, Session};
-use mysql_wire::{Command, Execute, Format, WireError};
+use mysql_wire::{Capabilities, Command, Format, Responder, Status, WireError};
 use sql::error::SqlError;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+/// The kind of cursor that is served: CURSOR_TYPE_READ_ONLY.
+const READ_ONLY: u8 = 1;
 /// MySQL's max_prepared_stmt_count.
 const MAX_STATEMENTS: u64 = 1_000_000;
 
@@ -22,6 +25,7 @@ impl<B: Backend> Connection<B> {
             Ok(Command::Query { .. }) => self.query().await,
             Ok(Command::StmtExecute(_)) => self.execute().await,
             Ok(Command::StmtPrepare(_)) => self.prepare().await,
+            Ok(Command::StmtFetch { statement, rows }) => self.fetch(statement, rows).await,
             Ok(Command::ChangeUser(_)) => return self.change_user().await,
             Ok(Command::Quit) => Err(Lost::Done),
             Ok(Command::InitDb(_) | Command::FieldList { .. } | Command::ResetConnection) => {
@@ -63,7 +67,6 @@ impl<B: Backend> Connection<B> {
                 Ok(()) => self.ok_now(),
                 Err(error) => self.error(&error),
             },
-            Command::StmtFetch { statement, .. } => self.no_cursor(statement),
             Command::SetOption { multi_statements } => {
                 if let Some(session) = &mut self.session {
                     session.set_multi_statements(multi_statements);
@@ -92,13 +95,42 @@ impl<B: Backend> Connection<B> {
         }
     }
 
-    fn no_cursor(&mut self, id: u32) {
-        let error = if self.statements.get(id).is_some() {
-            SqlError::new(1421, format!("The statement ({id}) has no open cursor."))
-        } else {
-            unknown(id, "mysqld_stmt_fetch")
+    /// COM_STMT_FETCH: the next rows of an open cursor; it is closed by the fetch that finds fewer than it wants.
+    async fn fetch(&mut self, id: u32, rows: u32) -> Result<(), Lost> {
+        self.pipe.entry.begin("Fetch", None);
+        let Some(mut cursor) = self.statements.take_cursor(id) else {
+            let error = match self.statements.get(id) {
+                Some(_) => SqlError::new(1421, format!("The statement ({id}) has no open cursor.")),
+                None => unknown(id),
+            };
+            self.error(&error);
+            return Ok(());
         };
-        self.error(&error);
+        for _ in 0..rows {
+            let sequence = self.inbox.decoder.next_sequence();
+            let mut out = Responder::new(&mut self.pipe.out, sequence, self.capabilities);
+            let there = tokio::task::block_in_place(|| cursor.pop(&mut out));
+            let next = out.next_sequence();
+            self.inbox.decoder.expect(next);
+            match there {
+                Ok(true) if self.pipe.out.len() >= FLUSH_AT => self.pipe.flush().await?,
+                Ok(true) => {}
+                Ok(false) => {
+                    let status = self.status().with(Status::LAST_ROW_SENT);
+                    self.answer(|out| out.eof(status, 0));
+                    return Ok(());
+                }
+                Err(problem) => {
+                    let text = format!("Error reading file 'rows of a cursor' (OS errno {problem})");
+                    self.error(&SqlError::new(1024, text));
+                    return Ok(());
+                }
+            }
+        }
+        self.statements.put_cursor(id, cursor);
+        let status = self.status().with(Status::CURSOR_EXISTS);
+        self.answer(|out| out.eof(status, 0));
+        Ok(())
     }
 
     async fn query(&mut self) -> Result<(), Lost> {
@@ -108,10 +140,14 @@ impl<B: Backend> Connection<B> {
         let Some(session) = &mut self.session else { return Err(Lost::Gone) };
         self.pipe.entry.begin("Query", Some(Arc::from(sql)));
         let start = (self.inbox.decoder.next_sequence(), self.capabilities, Format::Text);
-        let mut sink = Self::sink(&self.shared, &mut self.pipe, &mut self.shapes, start);
+        let mut sink = Self::sink(&self.shared, &mut self.pipe, &mut self.shapes, start, self.definitions);
         let result = guarded(session.query(sql, &mut sink)).await;
-        let (next, seen) = (sink.sequence, std::mem::take(&mut sink.seen));
+        let (next, seen, local) = (sink.sequence, sink.seen, sink.local);
         self.inbox.decoder.expect(next);
+        if local.is_open() {
+            return Err(Lost::Gone);
+        }
+        self.inbox.put_back(local.rest());
         self.finish_statement(result.map(|sent| sent.is_ok()).ok(), seen)
     }
 
@@ -121,18 +157,23 @@ impl<B: Backend> Connection<B> {
             return Err(WireError::Malformed.into());
         };
         let Some(session) = &mut self.session else { return Err(Lost::Gone) };
-        let bound =
-            self.statements.bind(&execute, session, &mut self.params).and_then(|()| refuse_cursor(&execute));
-        if let Err(error) = bound {
+        if let Err(error) = self.statements.bind(&execute, session, &mut self.params) {
             self.error(&error);
             return Ok(());
         }
-        let text = self.statements.get(execute.statement).map(|statement| statement.text.clone());
-        self.pipe.entry.begin("Execute", text);
+        let id = execute.statement;
+        let statement = self.statements.get(id);
+        self.pipe.entry.begin("Execute", statement.map(|statement| statement.text.clone()));
         let start = (self.inbox.decoder.next_sequence(), self.capabilities, Format::Binary);
-        let mut sink = Self::sink(&self.shared, &mut self.pipe, &mut self.shapes, start);
-        let result = guarded(session.execute(execute.statement, &self.params, &mut sink)).await;
-        let (next, seen) = (sink.sequence, std::mem::take(&mut sink.seen));
+        let mut sink = Self::sink(&self.shared, &mut self.pipe, &mut self.shapes, start, self.definitions);
+        sink.known = statement.map(|statement| &*statement.columns);
+        // As MySQL: a cursor that scrolls or updates is answered with all rows at once.
+        sink.cursor = (execute.cursor == READ_ONLY).then(|| Cursor::new(&self.shared.scratch));
+        let result = guarded(session.execute(id, &self.params, &mut sink)).await;
+        let (next, seen, cursor) = (sink.sequence, sink.seen, sink.cursor);
+        if let Some(cursor) = cursor.filter(|_| seen.opened) {
+            self.statements.put_cursor(id, Box::new(cursor));
+        }
         self.inbox.decoder.expect(next);
         self.finish_statement(result.map(|sent| sent.is_ok()).ok(), seen)
     }
@@ -146,7 +187,7 @@ impl<B: Backend> Connection<B> {
             Some(true) if seen.shutdown => Err(Lost::Done),
             Some(true) => {
                 if seen.settled {
-                    self.read_idle_limit();
+                    self.read_session();
                 }
                 if seen.schema.is_some() {
                     self.pipe.entry.set_schema(seen.schema);
@@ -189,12 +230,13 @@ impl<B: Backend> Connection<B> {
             Ok(Ok(info)) => info,
         };
         self.shared.counters.prepared.fetch_add(1, Ordering::Relaxed);
-        self.statements.add(&info, text);
         let status = self.status();
+        let follow = self.definitions || !self.capabilities.has(Capabilities::OPTIONAL_METADATA);
         self.answer(|out| {
-            out.prepare_ok(info.id, info.columns.len() as u16, info.params.len() as u16, info.warnings);
+            let (columns, params) = (info.columns.len() as u16, info.params.len() as u16);
+            out.prepare_ok(info.id, columns, params, info.warnings, follow);
             for list in [&info.params, &info.columns] {
-                for meta in list {
+                for meta in list.iter().filter(|_| follow) {
                     out.column(&super::sink::column(meta));
                 }
                 if !list.is_empty() {
@@ -202,6 +244,7 @@ impl<B: Backend> Connection<B> {
                 }
             }
         });
+        self.statements.add(info, text);
         Ok(())
     }
 
@@ -227,7 +270,7 @@ impl<B: Backend> Connection<B> {
         match result {
             Err(_) => return Err(self.panicked()),
             Ok(Err(error)) => self.error(&error),
-            Ok(Ok(None)) => self.ok_now(),
+            Ok(Ok(None)) => self.ok_settled(),
             Ok(Ok(Some(columns))) => {
                 let status = self.status();
                 self.answer(|out| {
@@ -240,7 +283,7 @@ impl<B: Backend> Connection<B> {
         }
         let schema = self.session.as_ref().and_then(Session::schema);
         self.pipe.entry.set_schema(schema);
-        self.read_idle_limit();
+        self.read_session();
         Ok(())
     }
 
@@ -268,18 +311,8 @@ impl<B: Backend> Connection<B> {
         self.pipe.entry.logged_in(&info.user, session.kill_handle());
         self.pipe.entry.set_schema(session.schema());
         self.info = info;
-        self.read_idle_limit();
+        self.read_session();
         self.ok_now();
         Ok(())
     }
-}
-
-/// Cursors are not served: the client asked for one that reads only, scrolls, or updates.
-fn refuse_cursor(execute: &Execute<'_>) -> Result<(), SqlError> {
-    // MySQL runs a statement whose cursor it cannot open without one; a client that asked for a read-only cursor must accept that.
-    if execute.cursor > 1 {
-        let text = "This version of Sextant doesn't yet support 'scrollable or updatable cursors'";
-        return Err(SqlError::new(1235, text));
-    }
-    Ok(())
 }

@@ -9,7 +9,7 @@
 
 use super::pipe::{Inbox, Lost, Pipe};
 use crate::backend::{Account, Backend};
-use crate::server::{Shared, client_name};
+use crate::server::{Attributes, Shared, TOO_MANY};
 use mysql_wire::auth::{Credential, Denied, Exchange, FastDigest, KeyPair, Plugin, Step};
 use mysql_wire::collation::DEFAULT_COLLATION;
 use mysql_wire::handshake::{ClientHello, Greeting, Nonce, nonce_from_random, parse_hello};
@@ -52,12 +52,40 @@ struct Applicant {
     collation: u16,
     plugin: Option<Vec<u8>>,
     answer: Vec<u8>,
+    attributes: Attributes,
+    zstd_level: Option<u8>,
 }
 
 /// What the client must prove, and what it gets then.
 struct Claim {
     account: Option<Account>,
     info: ConnectInfo,
+}
+
+/// A client that has proved who it is.
+pub(crate) struct LoggedIn<B: Backend> {
+    pub(crate) session: B::Session,
+    pub(crate) info: ConnectInfo,
+    pub(crate) capabilities: Capabilities,
+    pub(crate) zstd_level: Option<u8>,
+}
+
+/// Bytes of connection attributes that are kept of one client (performance_schema_session_connect_attrs_size).
+const ATTRIBUTE_BYTES: usize = 512;
+
+/// What the client says of itself, as far as there is room.
+fn attributes(sent: mysql_wire::handshake::Attributes<'_>) -> Attributes {
+    let mut left = ATTRIBUTE_BYTES;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    sent.iter()
+        .take_while(|(name, value)| {
+            let size = name.len() + value.len();
+            let fits = size <= left;
+            left -= size.min(left);
+            fits
+        })
+        .map(|(name, value)| (text(name), text(value)))
+        .collect()
 }
 
 /// The counter where clients log in.
@@ -77,15 +105,15 @@ fn fresh_nonce() -> Result<Nonce, Lost> {
 
 impl<B: Backend> Desk<'_, B> {
     /// Takes a new connection to its session, within the time a login may take.
-    pub(crate) async fn login(mut self) -> Result<(B::Session, ConnectInfo, Capabilities), Lost> {
+    pub(crate) async fn login(mut self) -> Result<LoggedIn<B>, Lost> {
         let limit = Duration::from_secs(self.shared.settings.connect_timeout);
         let work = async {
-            let info = self.new_client().await?;
+            let (info, zstd_level) = self.new_client().await?;
             let session = match self.shared.backend.connect(info.clone()).await {
                 Ok(session) => session,
                 Err(error) => return Err(self.refuse(&error).await),
             };
-            Ok((session, info, self.capabilities))
+            Ok(LoggedIn { session, info, capabilities: self.capabilities, zstd_level })
         };
         tokio::time::timeout(limit, work).await.unwrap_or(Err(Lost::Gone))
     }
@@ -101,12 +129,14 @@ impl<B: Backend> Desk<'_, B> {
                     collation: change.collation.unwrap_or(DEFAULT_COLLATION),
                     plugin: None,
                     answer: Vec::new(),
+                    attributes: attributes(change.attributes),
+                    zstd_level: None,
                 },
                 _ => return Err(WireError::Malformed.into()),
             };
             self.inbox.release();
             let claim = self.claim(&applicant).await?;
-            let (nonce, caps, tls) = (fresh_nonce()?, self.capabilities, self.pipe.in_tls());
+            let (nonce, caps, tls) = (fresh_nonce()?, self.capabilities, self.pipe.is_private());
             let credential = self.credential(&claim);
             let started = self.answer(|out| Exchange::from_change_user(nonce, credential, caps, tls, out));
             self.prove(claim, started).await
@@ -114,9 +144,19 @@ impl<B: Backend> Desk<'_, B> {
         tokio::time::timeout(limit, work).await.unwrap_or(Err(Lost::Gone))
     }
 
-    async fn new_client(&mut self) -> Result<ConnectInfo, Lost> {
+    /// What this server offers to this client.
+    fn offered(&self) -> Capabilities {
+        let compression = &self.shared.settings.protocol_compression_algorithms;
+        let has = |name: &str| compression.split(',').any(|word| word.trim().eq_ignore_ascii_case(name));
+        Capabilities::OFFERED
+            .with_if(Capabilities::SSL, self.shared.tls.is_some())
+            .with_if(Capabilities::COMPRESS, has("zlib"))
+            .with_if(Capabilities::ZSTD, has("zstd"))
+    }
+
+    async fn new_client(&mut self) -> Result<(ConnectInfo, Option<u8>), Lost> {
         let nonce = fresh_nonce()?;
-        let offered = Capabilities::OFFERED.with_if(Capabilities::SSL, self.shared.tls.is_some());
+        let offered = self.offered();
         self.greet(&nonce, offered);
         self.capabilities = Capabilities::PROTOCOL_41;
         let mut applicant = self.hello(offered).await?;
@@ -128,19 +168,19 @@ impl<B: Backend> Desk<'_, B> {
             applicant = self.hello(offered).await?;
         }
         let Some(applicant) = applicant else { return Err(WireError::BadHandshake.into()) };
-        let tls_needed =
-            self.shared.settings.require_secure_transport || !self.pipe.entry.peer.ip().is_loopback();
-        if tls_needed && !self.pipe.in_tls() {
+        let tls_needed = self.shared.settings.require_secure_transport || !self.pipe.entry.peer.is_local();
+        if tls_needed && !self.pipe.is_private() {
             let text =
                 "Connections using insecure transport are prohibited while --require_secure_transport=ON.";
             return Err(self.refuse(&SqlError::new(3159, text)).await);
         }
         let claim = self.claim(&applicant).await?;
-        let (credential, tls) = (self.credential(&claim), self.pipe.in_tls());
+        let (credential, tls) = (self.credential(&claim), self.pipe.is_private());
         let plugin = applicant.plugin.as_deref();
         let started =
             self.answer(|out| Exchange::from_login(nonce, credential, plugin, &applicant.answer, tls, out));
-        self.prove(claim, started).await
+        let info = self.prove(claim, started).await?;
+        Ok((info, applicant.zstd_level))
     }
 
     fn greet(&mut self, nonce: &Nonce, offered: Capabilities) {
@@ -169,6 +209,8 @@ impl<B: Backend> Desk<'_, B> {
                     collation: login.collation.into(),
                     plugin: login.plugin.map(<[u8]>::to_vec),
                     answer: login.auth_response.to_vec(),
+                    attributes: attributes(login.attributes),
+                    zstd_level: login.zstd_level,
                 };
                 (Some(applicant), login.capabilities)
             }
@@ -180,7 +222,7 @@ impl<B: Backend> Desk<'_, B> {
 
     /// Finds the account an applicant means.
     async fn claim(&mut self, applicant: &Applicant) -> Result<Claim, Lost> {
-        let host = client_name(self.pipe.entry.peer, false);
+        let host = self.pipe.entry.peer.name();
         let user = String::from_utf8_lossy(&applicant.user).into_owned();
         let account = match self.shared.backend.account(&user, &host).await {
             Ok(account) => account,
@@ -199,7 +241,9 @@ impl<B: Backend> Desk<'_, B> {
             multi_statements: caps.has(Capabilities::MULTI_STATEMENTS),
             interactive: caps.has(Capabilities::INTERACTIVE),
             ignore_space: caps.has(Capabilities::IGNORE_SPACE),
+            optional_metadata: caps.has(Capabilities::OPTIONAL_METADATA),
         };
+        self.pipe.entry.set_attributes(applicant.attributes.clone());
         Ok(Claim { account, info })
     }
 
@@ -217,18 +261,45 @@ impl<B: Backend> Desk<'_, B> {
         loop {
             match step {
                 Step::Continue => step = self.next_step(&mut exchange).await?,
-                Step::Accepted { learnt, .. } => {
+                Step::Accepted { learnt, used_password } => {
                     let Some(account) = &claim.account else { return Err(Lost::Gone) };
                     if let Some(digest) = learnt {
                         self.shared.fast_digests.put(account, digest);
                     }
-                    if account.locked {
-                        return Err(self.refuse(&locked(&claim.info)).await);
+                    if let Some(refusal) = self.refusal(account, &claim.info, used_password) {
+                        return Err(self.refuse(&refusal).await);
                     }
+                    self.hold_back(&claim.info).await;
+                    self.shared.failed_logins.note(&claim.info.user, &claim.info.host, true);
                     return Ok(claim.info);
                 }
-                Step::Denied(reason) => return Err(self.refuse(&denied(&claim.info, reason)).await),
+                Step::Denied(reason) => {
+                    self.hold_back(&claim.info).await;
+                    self.shared.failed_logins.note(&claim.info.user, &claim.info.host, false);
+                    return Err(self.refuse(&denied(&claim.info, reason)).await);
+                }
             }
+        }
+    }
+
+    /// Why an account whose password is right does not get in.
+    fn refusal(&self, account: &Account, info: &ConnectInfo, used_password: bool) -> Option<SqlError> {
+        if account.locked {
+            return Some(locked(info));
+        }
+        if account.needs_tls && !self.pipe.in_tls() {
+            return Some(denied(info, Denied::Wrong { used_password }));
+        }
+        let full = self.pipe.entry.over_limit && !account.admin;
+        full.then(|| SqlError { code: 1040, sqlstate: "08004", message: TOO_MANY.to_string() })
+    }
+
+    /// Waits before the answer to somebody who has failed too often.
+    async fn hold_back(&self, info: &ConnectInfo) {
+        let delay = self.shared.failed_logins.delay(&info.user, &info.host);
+        if !delay.is_zero() {
+            self.shared.counters.delayed_logins.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            tokio::time::sleep(delay).await;
         }
     }
 

@@ -8,15 +8,22 @@
 //! back, is answered with 1105 and counted, and ends this connection only; (3) a session is closed (rolled back) however its connection ends.
 
 mod commands;
+mod compress;
+mod cursor;
+pub(crate) mod delay;
+mod local;
 pub(crate) mod login;
 pub(crate) mod pipe;
 mod sink;
 mod statements;
+pub(crate) mod stream;
 mod unwind;
 
 use crate::backend::{Backend, Session};
 use crate::server::{Ending, Entry, Figures, Shared};
-use login::Desk;
+use compress::Algorithm;
+use local::LocalFile;
+use login::{Desk, LoggedIn};
 use mysql_wire::frame::PRE_AUTH_LIMIT;
 use mysql_wire::{Capabilities, Format, Responder};
 use pipe::{Inbox, Lost, Pipe};
@@ -27,23 +34,23 @@ use statements::Statements;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use tokio::net::TcpStream;
+use stream::Socket;
 use unwind::guarded;
 use values::Value;
 
 /// Serves one client until it leaves, is told to, or breaks the protocol.
-pub(crate) async fn serve<B: Backend>(shared: Arc<Shared<B>>, socket: TcpStream, entry: Arc<Entry>) {
+pub(crate) async fn serve<B: Backend>(shared: Arc<Shared<B>>, socket: Socket, entry: Arc<Entry>) {
     let settings = &shared.settings;
     let mut pipe = Pipe::new(socket, entry.clone(), Duration::from_secs(settings.net_write_timeout));
     let mut inbox = Inbox::new(PRE_AUTH_LIMIT, Duration::from_secs(settings.net_read_timeout));
     let desk =
         Desk { shared: &shared, pipe: &mut pipe, inbox: &mut inbox, capabilities: Capabilities::empty() };
     match Box::pin(desk.login()).await {
-        Ok((session, info, capabilities)) => {
-            entry.logged_in(&info.user, session.kill_handle());
-            entry.set_schema(session.schema());
+        Ok(client) => {
+            entry.logged_in(&client.info.user, client.session.kill_handle());
+            entry.set_schema(client.session.schema());
             inbox.logged_in(settings.max_allowed_packet as usize);
-            let mut connection = Connection::new(shared.clone(), pipe, inbox, session, info, capabilities);
+            let mut connection = Connection::new(shared.clone(), pipe, inbox, client);
             connection.run().await;
             connection.end().await;
         }
@@ -65,7 +72,11 @@ pub(crate) struct Connection<B: Backend> {
     session: Option<B::Session>,
     info: ConnectInfo,
     capabilities: Capabilities,
+    /// How the two sides compress, once the login is answered.
+    compression: Option<Algorithm>,
     statements: Statements,
+    /// resultset_metadata as the session has it; read again with wait_timeout.
+    definitions: bool,
     /// wait_timeout as the session has it; read again after statements that may change it.
     idle_limit_s: u64,
     /// Kept between requests, so that they allocate nothing for them.
@@ -74,23 +85,34 @@ pub(crate) struct Connection<B: Backend> {
 }
 
 impl<B: Backend> Connection<B> {
-    fn new(
-        shared: Arc<Shared<B>>,
-        pipe: Pipe,
-        inbox: Inbox,
-        session: B::Session,
-        info: ConnectInfo,
-        capabilities: Capabilities,
-    ) -> Self {
-        let (statements, shapes, params) = (Statements::default(), Vec::new(), Vec::new());
-        let idle_limit_s = session.wait_timeout_s();
-        let session = Some(session);
-        Self { shared, pipe, inbox, session, info, capabilities, statements, idle_limit_s, shapes, params }
+    fn new(shared: Arc<Shared<B>>, pipe: Pipe, inbox: Inbox, client: LoggedIn<B>) -> Self {
+        let LoggedIn { session, info, capabilities, zstd_level } = client;
+        let compression = if capabilities.has(Capabilities::COMPRESS) {
+            Some(Algorithm::Zlib)
+        } else {
+            zstd_level.map(|level| Algorithm::Zstd(level.clamp(1, 22).into()))
+        };
+        Self {
+            idle_limit_s: session.wait_timeout_s(),
+            definitions: session.sends_definitions(),
+            session: Some(session),
+            statements: Statements::default(),
+            shapes: Vec::new(),
+            params: Vec::new(),
+            shared,
+            pipe,
+            inbox,
+            info,
+            capabilities,
+            compression,
+        }
     }
 
-    fn read_idle_limit(&mut self) {
+    /// Reads what a statement may have changed and the connection acts upon.
+    fn read_session(&mut self) {
         if let Some(session) = &self.session {
             self.idle_limit_s = session.wait_timeout_s();
+            self.definitions = session.sends_definitions();
         }
     }
 
@@ -105,6 +127,11 @@ impl<B: Backend> Connection<B> {
 
     async fn commands(&mut self) -> Result<(), Lost> {
         self.ok_now();
+        if let Some(algorithm) = self.compression {
+            // The answer to the login is the last thing that is sent as it is.
+            self.pipe.flush().await?;
+            self.pipe.compress(algorithm);
+        }
         loop {
             self.inbox.decoder.start_command();
             self.inbox.receive(&mut self.pipe, self.idle_limit_s).await?;
@@ -119,6 +146,13 @@ impl<B: Backend> Connection<B> {
     fn ok_now(&mut self) {
         let status = self.status();
         self.answer(|out| out.ok(&mysql_wire::OkPacket { status, ..mysql_wire::OkPacket::default() }));
+    }
+
+    /// Appends OK with what the command changed in the session.
+    fn ok_settled(&mut self) {
+        let Some(session) = &mut self.session else { return };
+        let done = session.settle();
+        self.answer(|out| sink::with_ok(&done, |ok| out.ok(ok)));
     }
 
     fn status(&self) -> mysql_wire::Status {
@@ -143,10 +177,27 @@ impl<B: Backend> Connection<B> {
         pipe: &'a mut Pipe,
         shapes: &'a mut Vec<Shape>,
         start: (u8, Capabilities, Format),
+        definitions: bool,
     ) -> PacketSink<'a> {
         let (sequence, capabilities, format) = start;
         let stopping = &shared.stopping;
-        PacketSink { pipe, sequence, capabilities, format, shapes, seen: Seen::default(), stopping }
+        let settings = &shared.settings;
+        let patience = Duration::from_secs(settings.net_read_timeout);
+        let local = LocalFile::new(settings.max_allowed_packet as usize, patience);
+        PacketSink {
+            pipe,
+            sequence,
+            capabilities,
+            format,
+            shapes,
+            seen: Seen::default(),
+            stopping,
+            definitions,
+            known: None,
+            cursor: None,
+            held: None,
+            local,
+        }
     }
 
     /// Closes the session and the socket.

@@ -7,19 +7,17 @@
 //! Invariants: (1) the buffers of a waiting connection together take at most [`KEPT`] + [`READ_SIZE`] bytes; (2) the input buffer grows
 //! with what arrives, not with what a header promises; (3) every wait has a limit.
 
+use super::compress::{Algorithm, Codec};
+use super::stream::{Socket, Stream};
 use crate::server::{Ending, Entry, Figures};
 use bytes::{BufMut, BytesMut};
 use mysql_wire::WireError;
 use mysql_wire::frame::Decoder;
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
 
 /// Room made for each read.
 pub(crate) const READ_SIZE: usize = 4 * 1024;
@@ -29,6 +27,9 @@ const READ_AHEAD: usize = 256 * 1024;
 pub(crate) const KEPT: usize = 16 * 1024;
 /// An answer is sent piece by piece once this much of it is there.
 pub(crate) const FLUSH_AT: usize = 64 * 1024;
+
+/// Compressing more than this is kept off the threads that serve others.
+const LONG_WORK: usize = 256 * 1024;
 
 /// Why a connection ends.
 #[derive(Debug)]
@@ -55,69 +56,32 @@ impl From<WireError> for Lost {
     }
 }
 
-/// A socket, plain or encrypted.
-enum Stream {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
-    /// Only while TLS is being set up.
-    Taken,
-}
-
-fn taken() -> io::Error {
-    io::Error::other("the socket is being encrypted")
-}
-
-impl AsyncRead for Stream {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Stream::Plain(socket) => Pin::new(socket).poll_read(cx, buf),
-            Stream::Tls(socket) => Pin::new(socket.as_mut()).poll_read(cx, buf),
-            Stream::Taken => Poll::Ready(Err(taken())),
-        }
-    }
-}
-
-impl AsyncWrite for Stream {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Stream::Plain(socket) => Pin::new(socket).poll_write(cx, buf),
-            Stream::Tls(socket) => Pin::new(socket.as_mut()).poll_write(cx, buf),
-            Stream::Taken => Poll::Ready(Err(taken())),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Stream::Plain(socket) => Pin::new(socket).poll_flush(cx),
-            Stream::Tls(socket) => Pin::new(socket.as_mut()).poll_flush(cx),
-            Stream::Taken => Poll::Ready(Err(taken())),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Stream::Plain(socket) => Pin::new(socket).poll_shutdown(cx),
-            Stream::Tls(socket) => Pin::new(socket.as_mut()).poll_shutdown(cx),
-            Stream::Taken => Poll::Ready(Err(taken())),
-        }
-    }
-}
-
 /// The socket and what waits to be sent.
 pub(crate) struct Pipe {
     stream: Stream,
     pub(crate) out: BytesMut,
     pub(crate) entry: Arc<Entry>,
     write_limit: Duration,
+    codec: Option<Box<Codec>>,
 }
 
 impl Pipe {
-    pub(crate) fn new(socket: TcpStream, entry: Arc<Entry>, write_limit: Duration) -> Self {
-        Self { stream: Stream::Plain(socket), out: BytesMut::new(), entry, write_limit }
+    pub(crate) fn new(socket: Socket, entry: Arc<Entry>, write_limit: Duration) -> Self {
+        Self { stream: Stream::Plain(socket), out: BytesMut::new(), entry, write_limit, codec: None }
     }
 
     pub(crate) fn in_tls(&self) -> bool {
-        matches!(self.stream, Stream::Tls(_))
+        self.stream.is_tls()
+    }
+
+    /// TLS or a Unix socket: a password may be sent as it is.
+    pub(crate) fn is_private(&self) -> bool {
+        self.stream.is_private()
+    }
+
+    /// From here on both sides speak in compressed frames.
+    pub(crate) fn compress(&mut self, algorithm: Algorithm) {
+        self.codec = Some(Box::new(Codec::new(algorithm)));
     }
 
     /// Sends everything that waits.
@@ -125,10 +89,18 @@ impl Pipe {
         if self.out.is_empty() {
             return Ok(());
         }
-        Figures::add(&self.entry.figures.bytes_sent, self.out.len() as u64);
+        let packed = match &mut self.codec {
+            Some(codec) if self.out.len() > LONG_WORK => {
+                Some(tokio::task::block_in_place(|| codec.pack(&self.out))?)
+            }
+            Some(codec) => Some(codec.pack(&self.out)?),
+            None => None,
+        };
+        let bytes = packed.as_deref().unwrap_or(&self.out);
+        Figures::add(&self.entry.figures.bytes_sent, bytes.len() as u64);
         Figures::add(&self.entry.figures.writes, 1);
         let send = async {
-            self.stream.write_all(&self.out).await?;
+            self.stream.write_all(bytes).await?;
             self.stream.flush().await
         };
         match tokio::time::timeout(self.write_limit, send).await {
@@ -145,22 +117,41 @@ impl Pipe {
 
     /// Encrypts the connection.
     pub(crate) async fn encrypt(&mut self, acceptor: &TlsAcceptor) -> Result<(), Lost> {
-        let Stream::Plain(socket) = std::mem::replace(&mut self.stream, Stream::Taken) else {
-            return Err(Lost::Gone);
-        };
-        self.stream = Stream::Tls(Box::new(acceptor.accept(socket).await?));
-        Ok(())
+        Ok(self.stream.encrypt(acceptor).await?)
     }
 
-    /// Reads what is there, at most `most` bytes.
-    async fn read(&mut self, input: &mut BytesMut, most: usize) -> Result<(), Lost> {
-        let n = self.stream.read_buf(&mut input.limit(most)).await?;
+    /// Reads what is there, at most `most` bytes; of a compressed connection, what one frame holds.
+    pub(super) async fn read(&mut self, input: &mut BytesMut, most: usize) -> Result<(), Lost> {
+        let Some(codec) = &mut self.codec else {
+            let n = self.stream.read_buf(&mut input.limit(most)).await?;
+            return self.count_read(n);
+        };
+        loop {
+            if codec.unpack(input)? {
+                return Ok(());
+            }
+            codec.raw.reserve(READ_SIZE);
+            let n = self.stream.read_buf(&mut codec.raw).await?;
+            if n == 0 {
+                return Err(Lost::Gone);
+            }
+            Figures::add(&self.entry.figures.bytes_received, n as u64);
+            Figures::add(&self.entry.figures.reads, 1);
+        }
+    }
+
+    fn count_read(&self, n: usize) -> Result<(), Lost> {
         if n == 0 {
             return Err(Lost::Gone);
         }
         Figures::add(&self.entry.figures.bytes_received, n as u64);
         Figures::add(&self.entry.figures.reads, 1);
         Ok(())
+    }
+
+    /// A compressed frame has begun to arrive.
+    fn has_begun(&self) -> bool {
+        self.codec.as_ref().is_some_and(|codec| !codec.raw.is_empty())
     }
 
     /// Says goodbye: no more bytes will come.
@@ -201,7 +192,7 @@ impl Inbox {
             pipe.flush().await?;
             self.make_room(missing);
             let most = if self.exact { missing } else { usize::MAX };
-            if self.decoder.has_begun(&self.input) {
+            if self.decoder.has_begun(&self.input) || pipe.has_begun() {
                 match tokio::time::timeout(self.read_limit, pipe.read(&mut self.input, most)).await {
                     Ok(result) => result?,
                     Err(_) => return Err(Lost::Gone),
@@ -227,6 +218,14 @@ impl Inbox {
     /// Forgets it.
     pub(crate) fn release(&mut self) {
         self.decoder.release(&mut self.input);
+    }
+
+    /// Bytes that were read by somebody else and belong to the next request.
+    pub(crate) fn put_back(&mut self, rest: BytesMut) {
+        if !rest.is_empty() {
+            self.release();
+            self.input.unsplit(rest);
+        }
     }
 
     fn make_room(&mut self, missing: usize) {

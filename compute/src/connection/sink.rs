@@ -1,5 +1,7 @@
 //! Results on their way to the client: SQL's [`ResultSink`] writes packets straight into the connection's output buffer.
 
+use super::cursor::Cursor;
+use super::local::LocalFile;
 use super::pipe::{FLUSH_AT, Pipe};
 use mysql_wire::{
     Capabilities, Column, ColumnFlags, ColumnType, DateTime, Format, OkPacket, Responder, RowWriter,
@@ -31,6 +33,8 @@ pub(crate) struct Seen {
     pub(crate) settled: bool,
     /// The client was told that the server stops.
     pub(crate) shutdown: bool,
+    /// A cursor was opened.
+    pub(crate) opened: bool,
 }
 
 /// The packets of one answer.
@@ -45,9 +49,27 @@ pub(crate) struct PacketSink<'a> {
     pub(crate) seen: Seen,
     /// The server is stopping: errors of statements that were cut short say so.
     pub(crate) stopping: &'a AtomicBool,
+    /// resultset_metadata = FULL.
+    pub(crate) definitions: bool,
+    /// The definitions the client has from its prepare.
+    pub(crate) known: Option<&'a [ColumnMeta]>,
+    /// Where rows go when the client asked for a cursor.
+    pub(crate) cursor: Option<Cursor>,
+    /// Where the answer began in the buffer and its number, while definitions of a cursor's result wait for its last row.
+    pub(crate) held: Option<(usize, u8)>,
+    /// The client's file that a LOAD DATA LOCAL reads.
+    pub(crate) local: LocalFile,
 }
 
 impl PacketSink<'_> {
+    /// Must the client be told what the columns are?
+    fn definitions_follow(&self, columns: &[ColumnMeta]) -> bool {
+        if self.capabilities.has(Capabilities::OPTIONAL_METADATA) {
+            return self.definitions;
+        }
+        !(self.capabilities.has(Capabilities::CACHE_METADATA) && self.known == Some(columns))
+    }
+
     fn note(&mut self, done: &Done) {
         if done.schema_changed.is_some() {
             self.seen.schema.clone_from(&done.schema_changed);
@@ -86,18 +108,36 @@ fn shape(meta: &ColumnMeta) -> Shape {
 
 impl ResultSink for PacketSink<'_> {
     fn columns(&mut self, columns: &[ColumnMeta]) {
+        let follow = self.definitions_follow(columns);
+        if self.cursor.is_some() {
+            self.held = Some((self.pipe.out.len(), self.sequence));
+        }
+        let with_cursor = self.cursor.is_some();
         self.answer(|out, shapes| {
-            out.column_count(columns.len() as u64);
+            out.column_count(columns.len() as u64, follow);
             shapes.clear();
             for meta in columns {
-                out.column(&column(meta));
+                if follow {
+                    out.column(&column(meta));
+                }
                 shapes.push(shape(meta));
             }
-            out.columns_end(Status::empty(), 0);
+            if !with_cursor {
+                out.columns_end(Status::empty(), 0);
+            }
         });
     }
 
     fn row(&mut self, row: &dyn RowSource) -> Flow {
+        if let Some(cursor) = &mut self.cursor {
+            let shapes = &*self.shapes;
+            let full = cursor.push(self.capabilities, shapes.len(), |writer| {
+                for (i, shape) in shapes.iter().enumerate() {
+                    put(writer, row.cell(i), *shape);
+                }
+            });
+            return if full { Flow::Full } else { Flow::Go };
+        }
         let format = self.format;
         self.answer(|out, shapes| {
             let mut writer = out.row(format, shapes.len());
@@ -110,11 +150,43 @@ impl ResultSink for PacketSink<'_> {
     }
 
     fn flush(&mut self) -> BoxFuture<'_, Result<(), SinkClosed>> {
+        if let Some(cursor) = &mut self.cursor {
+            tokio::task::block_in_place(|| cursor.spill());
+            return Box::pin(std::future::ready(Ok(())));
+        }
         Box::pin(async { self.pipe.flush().await.map_err(|_| SinkClosed) })
+    }
+
+    fn takes_local_files(&self) -> bool {
+        self.capabilities.has(Capabilities::LOCAL_FILES)
+    }
+
+    fn local_file<'a>(&'a mut self, name: &'a [u8]) -> BoxFuture<'a, Result<(), SinkClosed>> {
+        self.answer(|out, _| out.local_file(name));
+        self.local.begin(self.sequence);
+        Box::pin(async { self.pipe.flush().await.map_err(|_| SinkClosed) })
+    }
+
+    fn local_chunk(&mut self) -> BoxFuture<'_, Result<Option<Vec<u8>>, SinkClosed>> {
+        Box::pin(async {
+            let chunk = self.local.next(self.pipe).await.map_err(|_| SinkClosed)?;
+            self.sequence = self.local.next_sequence();
+            Ok(chunk)
+        })
     }
 
     fn end(&mut self, done: &Done) {
         self.note(done);
+        if let Some(cursor) = &mut self.cursor {
+            if let Some(problem) = cursor.failed.take() {
+                let text = format!("Error writing file 'rows of a cursor' (OS errno {problem})");
+                return self.error(&SqlError::new(1026, text));
+            }
+            self.seen.opened = true;
+            let how = Status::NO_INDEX_USED.with(Status::NO_GOOD_INDEX_USED);
+            let status = Status::from_bits(done.status).without(how).with(Status::CURSOR_EXISTS);
+            return self.answer(|out, _| out.eof(status, done.warnings));
+        }
         self.answer(|out, _| with_ok(done, |ok| out.result_end(ok)));
     }
 
@@ -126,6 +198,11 @@ impl ResultSink for PacketSink<'_> {
 
     fn error(&mut self, error: &SqlError) {
         self.seen.errors += 1;
+        // A cursor that did not come to be leaves no definitions.
+        if let Some((start, sequence)) = self.held.take() {
+            self.pipe.out.truncate(start);
+            self.sequence = sequence;
+        }
         let stopped = self.stopping.load(Ordering::Relaxed) && matches!(error.code, 1317 | 1105);
         self.seen.shutdown |= stopped;
         self.answer(|out, _| {
@@ -139,13 +216,22 @@ impl ResultSink for PacketSink<'_> {
 }
 
 /// Shows `done` to `write` as an OK packet.
-fn with_ok<R>(done: &Done, write: impl FnOnce(&OkPacket<'_>) -> R) -> R {
+pub(crate) fn with_ok<R>(done: &Done, write: impl FnOnce(&OkPacket<'_>) -> R) -> R {
     let mut changes = Vec::new();
     for (name, value) in &done.variables_changed {
         changes.push(SessionChange::SystemVariable { name, value });
     }
     if let Some(schema) = &done.schema_changed {
         changes.push(SessionChange::Schema(schema));
+    }
+    if done.state_changed {
+        changes.push(SessionChange::StateChange);
+    }
+    if let Some(state) = &done.transaction_state {
+        changes.push(SessionChange::TransactionState(state));
+    }
+    if let Some(text) = &done.transaction_characteristics {
+        changes.push(SessionChange::TransactionCharacteristics(text));
     }
     write(&OkPacket {
         affected_rows: done.affected_rows,

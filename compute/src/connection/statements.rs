@@ -1,8 +1,9 @@
 //! Prepared statements as the wire sees them: how many parameters, which types were bound, what arrived as long data.
 
+use super::cursor::Cursor;
 use crate::backend::Session;
 use mysql_wire::{ColumnType, Execute, Param, ParamType, WireError};
-use sql::api::PreparedInfo;
+use sql::api::{ColumnMeta, PreparedInfo};
 use sql::error::SqlError;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -18,6 +19,10 @@ pub(crate) struct Statement {
     deferred: Option<SqlError>,
     /// Its text, for SHOW PROCESSLIST.
     pub(crate) text: Arc<[u8]>,
+    /// The columns as the client was told.
+    pub(crate) columns: Box<[ColumnMeta]>,
+    /// The rows that wait for COM_STMT_FETCH.
+    cursor: Option<Box<Cursor>>,
 }
 
 /// The statements of one connection.
@@ -26,19 +31,21 @@ pub(crate) struct Statements {
     by_id: HashMap<u32, Statement>,
 }
 
-/// 1243, as MySQL words it.
-pub(crate) fn unknown(id: u32, function: &str) -> SqlError {
-    SqlError::new(1243, format!("Unknown prepared statement handler ({id}) given to {function}"))
+/// 1243, as MySQL words it for every command.
+pub(crate) fn unknown(id: u32) -> SqlError {
+    SqlError::new(1243, format!("Unknown prepared statement handler ({id}) given to mysql_stmt_precheck"))
 }
 
 impl Statements {
-    pub(crate) fn add(&mut self, info: &PreparedInfo, text: Arc<[u8]>) {
+    pub(crate) fn add(&mut self, info: PreparedInfo, text: Arc<[u8]>) {
         let statement = Statement {
             parameters: info.params.len() as u16,
             types: Vec::new(),
             long_data: BTreeMap::new(),
             deferred: None,
             text,
+            columns: info.columns.into(),
+            cursor: None,
         };
         self.by_id.insert(info.id, statement);
     }
@@ -57,9 +64,20 @@ impl Statements {
         n
     }
 
-    /// COM_STMT_RESET: forgets long data.
+    pub(crate) fn put_cursor(&mut self, id: u32, cursor: Box<Cursor>) {
+        if let Some(statement) = self.by_id.get_mut(&id) {
+            statement.cursor = Some(cursor);
+        }
+    }
+
+    pub(crate) fn take_cursor(&mut self, id: u32) -> Option<Box<Cursor>> {
+        self.by_id.get_mut(&id)?.cursor.take()
+    }
+
+    /// COM_STMT_RESET: forgets long data and closes the cursor.
     pub(crate) fn reset(&mut self, id: u32) -> Result<(), SqlError> {
-        let statement = self.by_id.get_mut(&id).ok_or_else(|| unknown(id, "mysql_stmt_reset"))?;
+        let statement = self.by_id.get_mut(&id).ok_or_else(|| unknown(id))?;
+        statement.cursor = None;
         statement.long_data.clear();
         statement.deferred = None;
         Ok(())
@@ -91,7 +109,8 @@ impl Statements {
         into: &mut Vec<Value>,
     ) -> Result<(), SqlError> {
         let id = execute.statement;
-        let statement = self.by_id.get_mut(&id).ok_or_else(|| unknown(id, "mysqld_stmt_execute"))?;
+        let statement = self.by_id.get_mut(&id).ok_or_else(|| unknown(id))?;
+        statement.cursor = None;
         if let Some(error) = statement.deferred.take() {
             statement.long_data.clear();
             return Err(error);

@@ -13,6 +13,8 @@ pub struct Counters {
     pub aborted_connects: AtomicU64,
     /// Connections over max_connections.
     pub refused_connections: AtomicU64,
+    /// Logins whose answer was held back after failures in a row.
+    pub delayed_logins: AtomicU64,
     /// Error packets to logged-in clients.
     pub errors: AtomicU64,
     /// Statements that panicked.
@@ -28,6 +30,7 @@ impl Default for Counters {
             aborted_clients: AtomicU64::new(0),
             aborted_connects: AtomicU64::new(0),
             refused_connections: AtomicU64::new(0),
+            delayed_logins: AtomicU64::new(0),
             errors: AtomicU64::new(0),
             panics: AtomicU64::new(0),
             prepared: AtomicU64::new(0),
@@ -48,6 +51,7 @@ impl Counters {
             ("Bytes_received", get(&figures.bytes_received)),
             ("Bytes_sent", get(&figures.bytes_sent)),
             ("Connection_errors_max_connections", get(&self.refused_connections)),
+            ("Connection_control_delay_generated", get(&self.delayed_logins)),
             ("Connections", registry.accepted()),
             ("Max_used_connections", most),
             ("Prepared_stmt_count", get(&self.prepared)),

@@ -10,21 +10,24 @@ mod counters;
 mod registry;
 
 pub use counters::Counters;
-pub use registry::{Ending, Entry, Figures, Registry};
+pub use registry::{Attributes, Ending, Entry, Figures, Peer, Registry};
 
 use crate::backend::Backend;
 use crate::config::Settings;
 use crate::connection;
+use crate::connection::delay::FailedLogins;
 use crate::connection::login::FastDigests;
+use crate::connection::stream::Socket;
 use crate::security::RsaDoor;
 use bytes::BytesMut;
 use mysql_wire::{Capabilities, Responder};
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, UnixListener};
 use tokio::sync::Notify;
 use tokio_rustls::TlsAcceptor;
 
@@ -32,8 +35,8 @@ use tokio_rustls::TlsAcceptor;
 const BACKLOG: u32 = 4096;
 /// How long running statements may go on when the server stops.
 const GRACE: Duration = Duration::from_secs(5);
-/// How long their connections have to end once they were cut short.
-const LAST_WORDS: Duration = Duration::from_secs(5);
+/// How long their connections have to end once they were cut short. Who waits for a quorum that is gone cannot be cut short.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// What the connections of one server share.
 pub struct Shared<B> {
@@ -50,6 +53,9 @@ pub struct Shared<B> {
     /// Server-wide counters.
     pub counters: Arc<Counters>,
     pub(crate) fast_digests: FastDigests,
+    pub(crate) failed_logins: FailedLogins,
+    /// Where rows of open cursors go that are too many for memory.
+    pub(crate) scratch: PathBuf,
     pub(crate) stopping: AtomicBool,
     pub(crate) started: Instant,
     stop: Notify,
@@ -73,16 +79,6 @@ impl<B> std::fmt::Debug for Shared<B> {
     }
 }
 
-/// A client's name in accounts and messages: `localhost` for loopback, else its address; with its port for lists.
-pub(crate) fn client_name(peer: SocketAddr, with_port: bool) -> String {
-    let ip = match peer.ip() {
-        IpAddr::V6(ip) => ip.to_ipv4_mapped().map_or(IpAddr::V6(ip), IpAddr::V4),
-        ip => ip,
-    };
-    let name = if ip.is_loopback() { "localhost".to_string() } else { ip.to_string() };
-    if with_port { format!("{name}:{}", peer.port()) } else { name }
-}
-
 /// Listens on `address`; a busy port is an error now, not later.
 ///
 /// # Errors
@@ -93,6 +89,41 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.bind(address)?;
     socket.listen(BACKLOG)
 }
+
+/// Listens on a Unix socket; a file left behind by a process that is gone is replaced.
+///
+/// # Errors
+/// What the system says; [`io::ErrorKind::AddrInUse`] when somebody answers there.
+pub fn listen_local(path: &Path) -> io::Result<UnixListener> {
+    match std::os::unix::net::UnixStream::connect(path) {
+        Ok(_) => return Err(io::ErrorKind::AddrInUse.into()),
+        Err(problem) if problem.kind() == io::ErrorKind::ConnectionRefused => std::fs::remove_file(path)?,
+        Err(_) => {}
+    }
+    UnixListener::bind(path)
+}
+
+/// The next client, wherever it comes from.
+async fn accept(listener: &TcpListener, local: Option<&UnixListener>) -> io::Result<(Socket, Peer)> {
+    let from_local = async {
+        match local {
+            Some(local) => local.accept().await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        accepted = listener.accept() => {
+            let (socket, peer) = accepted?;
+            // One write per answer: waiting to gather more would only delay it.
+            let _ = socket.set_nodelay(true);
+            Ok((Socket::Tcp(socket), Peer::Tcp(peer)))
+        }
+        accepted = from_local => Ok((Socket::Unix(accepted?.0), Peer::Unix)),
+    }
+}
+
+/// What a client over the limit is told.
+pub(crate) const TOO_MANY: &str = "Too many connections";
 
 impl<B: Backend> Shared<B> {
     /// What connections need, around `backend`.
@@ -105,6 +136,8 @@ impl<B: Backend> Shared<B> {
         counters: Arc<Counters>,
     ) -> Arc<Self> {
         Arc::new(Self {
+            failed_logins: FailedLogins::new(&settings),
+            scratch: Path::new(&settings.datadir).join("compute"),
             settings,
             backend,
             tls,
@@ -119,11 +152,11 @@ impl<B: Backend> Shared<B> {
     }
 
     /// Accepts connections until [`Shared::stop`]; completes when the last one is gone.
-    pub async fn serve(self: Arc<Self>, listener: TcpListener) {
+    pub async fn serve(self: Arc<Self>, listener: TcpListener, local: Option<UnixListener>) {
         let mut idle_check = tokio::time::interval(Duration::from_secs(1));
         loop {
             tokio::select! {
-                accepted = listener.accept() => match accepted {
+                accepted = accept(&listener, local.as_ref()) => match accepted {
                     Ok((socket, peer)) => self.clone().welcome(socket, peer),
                     Err(problem) => {
                         tracing::warn!(%problem, "accept");
@@ -135,7 +168,7 @@ impl<B: Backend> Shared<B> {
                 () = self.stop.notified() => break,
             }
         }
-        drop(listener);
+        drop((listener, local));
         self.drain().await;
     }
 
@@ -159,13 +192,11 @@ impl<B: Backend> Shared<B> {
         }
     }
 
-    fn welcome(self: Arc<Self>, socket: TcpStream, peer: SocketAddr) {
-        // One write per answer: waiting to gather more would only delay it.
-        let _ = socket.set_nodelay(true);
+    fn welcome(self: Arc<Self>, socket: Socket, peer: Peer) {
         let Some(entry) = self.registry.enter(peer) else {
             self.counters.refused_connections.fetch_add(1, Ordering::Relaxed);
             let mut out = BytesMut::new();
-            Responder::new(&mut out, 0, Capabilities::empty()).err(1040, "08004", b"Too many connections");
+            Responder::new(&mut out, 0, Capabilities::empty()).err(1040, "08004", TOO_MANY.as_bytes());
             let _ = socket.try_write(&out);
             return;
         };

@@ -7,11 +7,56 @@ use crate::backend::Kill;
 use parking_lot::Mutex;
 use sql::api::Process;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::Instant;
 use tokio::sync::Notify;
+
+/// Where a client is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Peer {
+    /// At this address.
+    Tcp(SocketAddr),
+    /// At the other end of a Unix socket.
+    Unix,
+}
+
+impl Peer {
+    /// On this machine?
+    pub fn is_local(self) -> bool {
+        match self.ip() {
+            Some(ip) => ip.is_loopback(),
+            None => true,
+        }
+    }
+
+    fn ip(self) -> Option<IpAddr> {
+        match self {
+            Peer::Tcp(address) => Some(match address.ip() {
+                IpAddr::V6(ip) => ip.to_ipv4_mapped().map_or(IpAddr::V6(ip), IpAddr::V4),
+                ip => ip,
+            }),
+            Peer::Unix => None,
+        }
+    }
+
+    /// Its name in accounts and messages: `localhost` for this machine, else its address.
+    pub fn name(self) -> String {
+        match self.ip() {
+            Some(ip) if !ip.is_loopback() => ip.to_string(),
+            _ => "localhost".to_string(),
+        }
+    }
+
+    /// The same with its port, for lists.
+    pub fn name_with_port(self) -> String {
+        match self {
+            Peer::Tcp(address) => format!("{}:{}", self.name(), address.port()),
+            Peer::Unix => self.name(),
+        }
+    }
+}
 
 /// Why a connection is asked to end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -66,12 +111,19 @@ struct Doing {
     text: Option<Arc<[u8]>>,
 }
 
+/// Names and values.
+pub type Attributes = Vec<(String, String)>;
+
 /// One connection as others see it.
 pub struct Entry {
     /// Its id, never given twice.
     pub id: u64,
-    /// The client's address.
-    pub peer: SocketAddr,
+    /// Where the client is.
+    pub peer: Peer,
+    /// It came when all places were taken: the one place more is for administrators.
+    pub over_limit: bool,
+    /// What the client says of itself (`_client_name`, `program_name` ...).
+    attributes: Mutex<Attributes>,
     /// Its figures.
     pub figures: Figures,
     doing: Mutex<Doing>,
@@ -84,7 +136,7 @@ pub struct Entry {
 
 impl std::fmt::Debug for Entry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "connection {} from {}", self.id, self.peer)
+        write!(f, "connection {} from {}", self.id, self.peer.name_with_port())
     }
 }
 
@@ -135,6 +187,11 @@ impl Entry {
         *self.kill.lock() = Some(kill);
     }
 
+    /// What the client says of itself.
+    pub(crate) fn set_attributes(&self, attributes: Attributes) {
+        *self.attributes.lock() = attributes;
+    }
+
     /// The connection starts a command.
     pub(crate) fn begin(&self, command: &'static str, text: Option<Arc<[u8]>>) {
         self.idle_limit_s.store(0, Ordering::Relaxed);
@@ -164,7 +221,7 @@ impl Entry {
         Process {
             id: self.id,
             user: doing.user.clone(),
-            host: super::client_name(self.peer, true),
+            host: self.peer.name_with_port(),
             schema: doing.schema.clone(),
             command: doing.command.to_string(),
             time_s: doing.since.elapsed().as_secs(),
@@ -199,18 +256,22 @@ impl Registry {
         }
     }
 
-    /// A place for a new connection; `None` when all are taken.
-    pub fn enter(&self, peer: SocketAddr) -> Option<Arc<Entry>> {
+    /// A place for a new connection; `None` when all are taken. There is one more place than the limit, for an administrator
+    /// ([`Entry::over_limit`]): the login decides.
+    pub fn enter(&self, peer: Peer) -> Option<Arc<Entry>> {
         let mut entries = self.entries.lock();
-        if entries.len() >= self.limit {
+        if entries.len() > self.limit {
             return None;
         }
+        let over_limit = entries.len() == self.limit;
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let user = "unauthenticated user".to_string();
         let doing = Doing { user, schema: None, command: "Connect", since: Instant::now(), text: None };
         let entry = Arc::new(Entry {
             id,
             peer,
+            over_limit,
+            attributes: Mutex::default(),
             figures: Figures::default(),
             doing: Mutex::new(doing),
             kill: Mutex::default(),
@@ -258,6 +319,11 @@ impl Registry {
     /// SHOW PROCESSLIST.
     pub fn processes(&self) -> Vec<Process> {
         self.snapshot().iter().map(|entry| entry.process()).collect()
+    }
+
+    /// Every connection's id and what its client says of itself.
+    pub fn attributes(&self) -> Vec<(u64, Attributes)> {
+        self.snapshot().iter().map(|entry| (entry.id, entry.attributes.lock().clone())).collect()
     }
 
     /// KILL; false when there is no such connection.

@@ -269,7 +269,12 @@ impl Volume {
 
     /// Ends in order: waits a little for what was appended to become durable, ends the log, stops the nodes. Blocks.
     pub fn close(&self) {
-        let deadline = std::time::Instant::now() + CLOSE_LIMIT;
+        self.close_within(CLOSE_LIMIT);
+    }
+
+    /// The same, waiting at most `limit` for durability.
+    pub fn close_within(&self, limit: Duration) {
+        let deadline = std::time::Instant::now() + limit;
         let last = self.open.last_lsn();
         drop(self.open.wait_durable(last));
         while self.open.vdl() < last && std::time::Instant::now() < deadline {

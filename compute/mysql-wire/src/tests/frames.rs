@@ -106,9 +106,9 @@ fn a_continued_payload_counts_as_a_whole_against_the_cap() {
 #[test]
 fn sequence_numbers_wrap() {
     let mut out = BytesMut::new();
-    let mut answer = Responder::new(&mut out, 254, Capabilities::OFFERED);
+    let mut answer = Responder::new(&mut out, 254, super::PLAIN);
     for _ in 0..4 {
-        answer.column_count(1);
+        answer.column_count(1, true);
     }
     assert_eq!(out.chunks(5).map(|packet| packet[3]).collect::<Vec<_>>(), [254, 255, 0, 1]);
 }

@@ -4,7 +4,7 @@ use crate::handshake::{Greeting, nonce_from_random};
 use crate::*;
 use bytes::BytesMut;
 
-const MODERN: Capabilities = Capabilities::OFFERED;
+const MODERN: Capabilities = super::PLAIN;
 
 /// The payloads of everything `answer` writes, from sequence number 1.
 pub(super) fn payloads(caps: Capabilities, answer: impl FnOnce(&mut Responder<'_>)) -> Vec<Vec<u8>> {
@@ -48,7 +48,7 @@ fn a_greeting_has_mysqls_layout() {
 fn the_offer_is_mysqls_less_what_is_not_served() {
     use Capabilities as C;
     let missing = C::from_bits(0xdfff_ffff).without(C::OFFERED);
-    let expected = C::COMPRESS | C::LOCAL_FILES | C::SSL | C::OPTIONAL_METADATA | C::ZSTD | C::MULTI_FACTOR;
+    let expected = C::LONG_PASSWORD | C::COMPRESS | C::LOCAL_FILES | C::SSL | C::ZSTD | C::MULTI_FACTOR;
     assert_eq!(missing.without(C::from_bits(1 << 30)), expected);
 }
 
@@ -146,7 +146,7 @@ fn id_column() -> Column<'static> {
 #[test]
 fn a_result_set_with_and_without_the_old_eof() {
     let answer = |out: &mut Responder<'_>| {
-        out.column_count(1);
+        out.column_count(1, true);
         out.column(&id_column());
         out.columns_end(Status::AUTOCOMMIT, 0);
         let mut row = out.row(Format::Text, 1);
@@ -163,7 +163,7 @@ fn a_result_set_with_and_without_the_old_eof() {
 
 #[test]
 fn prepare_ok_and_field_list() {
-    assert_eq!(one(MODERN, |out| out.prepare_ok(1, 0x1c, 1, 0)), b"\0\x01\0\0\0\x1c\0\x01\0\0\0\0");
+    assert_eq!(one(MODERN, |out| out.prepare_ok(1, 0x1c, 1, 0, true)), b"\0\x01\0\0\0\x1c\0\x01\0\0\0\0");
     assert_eq!(
         one(MODERN, |out| out.column_with_default(&id_column(), Some(b"0"))),
         b"\x03def\nwire_probe\x01t\x01t\x02id\x02id\x0c?\0\x0b\0\0\0\x03\x03B\0\0\0\x010"
@@ -256,4 +256,29 @@ fn zero_temporals_are_empty_in_binary() {
         row.finish();
     });
     assert_eq!(ours, b"\0\0\0\x04\xea\x07\x01\x02\x0b\0\0\0\0\0\0\0\x01\0\0\0\0");
+}
+
+/// Recorded from MySQL 9.7 with CLIENT_OPTIONAL_RESULTSET_METADATA; MariaDB puts its byte behind the number.
+#[test]
+fn definitions_follow_or_not() {
+    let mysql = super::PLAIN | Capabilities::OPTIONAL_METADATA;
+    assert_eq!(one(mysql, |out| out.column_count(1, true)), b"\x01\x01");
+    assert_eq!(one(mysql, |out| out.column_count(3, false)), b"\0\x03");
+    assert_eq!(one(mysql, |out| out.prepare_ok(2, 1, 1, 0, false)), b"\0\x02\0\0\0\x01\0\x01\0\0\0\0\0");
+    let mariadb = super::PLAIN | Capabilities::CACHE_METADATA;
+    assert_eq!(one(mariadb, |out| out.column_count(3, false)), b"\x03\0");
+    assert_eq!(one(super::PLAIN, |out| out.column_count(3, true)), b"\x03");
+}
+
+#[test]
+fn kept_packets_continue_an_answer() {
+    let mut kept = BytesMut::new();
+    let mut first = Responder::new(&mut kept, 0, super::PLAIN);
+    first.packet(|out| out.extend_from_slice(b"ab"));
+    first.packet(|out| out.extend_from_slice(b"c"));
+    let mut out = BytesMut::new();
+    let mut answer = Responder::new(&mut out, 255, super::PLAIN);
+    answer.renumbered(&kept);
+    assert_eq!(answer.next_sequence(), 1);
+    assert_eq!(&out[..], b"\x02\0\0\xffab\x01\0\0\0c");
 }

@@ -5,3 +5,8 @@ mod commands;
 mod frames;
 mod golden;
 mod params;
+
+/// What is offered, without the two ways to leave out definitions.
+const PLAIN: crate::Capabilities = crate::Capabilities::OFFERED
+    .without(crate::Capabilities::OPTIONAL_METADATA)
+    .without(crate::Capabilities::CACHE_METADATA);

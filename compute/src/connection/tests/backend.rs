@@ -1,4 +1,4 @@
-//! A SQL of a few words: `rows N`, `echo TEXT`, `fail`, `panic`, `wait`, `use NAME`.
+//! A SQL of a few words: `rows N`, `load FILE`, `echo TEXT`, `fail`, `panic`, `wait`, `use NAME`.
 
 use crate::backend::{Account, Backend, Kill, Session};
 use mysql_wire::auth::{Plugin, stored_form};
@@ -36,6 +36,8 @@ pub(super) struct LittleSession {
     pub(super) info: ConnectInfo,
     schema: Option<String>,
     next: AtomicU32,
+    /// Texts of prepared statements.
+    texts: Vec<String>,
     kill: Arc<Switch>,
 }
 
@@ -71,7 +73,7 @@ impl Backend for Little {
             "root" => (Plugin::CachingSha2, ""),
             "sha" => (Plugin::CachingSha2, "secret"),
             "native" => (Plugin::Native, "secret"),
-            "locked" => (Plugin::Native, ""),
+            "locked" | "tls" => (Plugin::Native, ""),
             _ => return Ok(None),
         };
         assert_eq!(host, "localhost");
@@ -81,6 +83,8 @@ impl Backend for Little {
             plugin: plugin.name().to_string(),
             stored: stored_form(plugin, password.as_bytes(), [3; 20]),
             locked: user == "locked",
+            admin: user == "root",
+            needs_tls: user == "tls",
         }))
     }
 
@@ -94,6 +98,7 @@ impl Backend for Little {
             info,
             schema,
             next: AtomicU32::new(1),
+            texts: Vec::new(),
             kill: Arc::default(),
         })
     }
@@ -132,6 +137,18 @@ impl LittleSession {
             "echo" => self.rows(1, rest.as_bytes(), sink).await?,
             "fail" => sink.error(&SqlError::new(1064, "no")),
             "panic" => panic!("as told"),
+            "load" => {
+                if !sink.takes_local_files() {
+                    sink.error(&SqlError::new(3948, "no files"));
+                    return Ok(());
+                }
+                sink.local_file(rest.as_bytes()).await?;
+                let mut size = 0;
+                while let Some(chunk) = sink.local_chunk().await? {
+                    size += chunk.len() as u64;
+                }
+                sink.ok(&Done { affected_rows: size, ..self.done() });
+            }
             "use" => {
                 self.schema = Some(rest.to_string());
                 sink.ok(&Done { schema_changed: self.schema.clone(), ..self.done() });
@@ -157,17 +174,19 @@ impl Session for LittleSession {
     async fn prepare(&mut self, text: &[u8]) -> Result<PreparedInfo, SqlError> {
         let marks = text.iter().filter(|b| **b == b'?').count();
         let id = self.next.fetch_add(1, Ordering::Relaxed);
+        self.texts.push(String::from_utf8_lossy(text).into_owned());
         Ok(PreparedInfo { id, params: vec![column("?"); marks], columns: vec![column("v")], warnings: 0 })
     }
 
     async fn execute(
         &mut self,
-        _: u32,
+        id: u32,
         params: &[Value],
         sink: &mut dyn ResultSink,
     ) -> Result<(), SinkClosed> {
-        let params = params.to_vec();
-        self.run("echo", &params, sink).await
+        let text = self.texts[id as usize - 1].clone();
+        let text = if params.is_empty() { text.as_str() } else { "echo" };
+        self.run(text, params, sink).await
     }
 
     fn text_param(&self, text: &[u8]) -> Value {
@@ -203,6 +222,10 @@ impl Session for LittleSession {
 
     fn schema(&self) -> Option<String> {
         self.schema.clone()
+    }
+
+    fn settle(&mut self) -> Done {
+        self.done()
     }
 
     fn wait_timeout_s(&self) -> u64 {

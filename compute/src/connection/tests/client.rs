@@ -27,6 +27,10 @@ pub(super) struct Login<'a> {
     pub(super) extra: Capabilities,
 }
 
+/// What the server offers, without the ways to leave out definitions.
+const PLAIN: Capabilities =
+    Capabilities::OFFERED.without(Capabilities::OPTIONAL_METADATA).without(Capabilities::CACHE_METADATA);
+
 pub(super) const ROOT: Login<'static> = Login {
     user: "root",
     password: "",
@@ -51,9 +55,9 @@ impl Client {
     /// Connects and reads the greeting; returns the challenge too.
     pub(super) fn connect(address: SocketAddr) -> (Client, Vec<u8>) {
         let socket = TcpStream::connect(address).unwrap();
-        socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
         socket.set_nodelay(true).unwrap();
-        let mut client = Client { socket: Socket::Plain(socket), sequence: 0, caps: Capabilities::OFFERED };
+        let mut client = Client { socket: Socket::Plain(socket), sequence: 0, caps: PLAIN };
         let greeting = client.read().unwrap();
         assert_eq!(greeting[0], 10, "{greeting:?}");
         let at = greeting.iter().position(|b| *b == 0).unwrap() + 5;
@@ -97,7 +101,9 @@ impl Client {
 
     fn login_head(&self, tls: bool) -> Vec<u8> {
         let caps = self.caps.with_if(Capabilities::SSL, tls);
-        [&caps.bits().to_le_bytes()[..], &[0, 0, 0, 1, 255], &[0; 23]].concat()
+        let bits = caps.bits().to_le_bytes();
+        // MariaDB's half of the capabilities stands at the end of the filler.
+        [&bits[..4], &[0, 0, 0, 1, 255], &[0; 19], &bits[4..]].concat()
     }
 
     pub(super) fn log_in(&mut self, login: &Login<'_>, nonce: &[u8], tls: bool) -> Vec<u8> {
@@ -122,6 +128,9 @@ impl Client {
         }
         packet.extend_from_slice(login.plugin.as_bytes());
         packet.extend_from_slice(&[0, 0]);
+        if self.caps.has(Capabilities::ZSTD) {
+            packet.push(3);
+        }
         self.write(&packet);
         self.answer_challenges(login, nonce, tls)
     }
@@ -168,7 +177,7 @@ impl Client {
         Ok(payload)
     }
 
-    fn read_exact(&mut self, into: &mut [u8]) -> io::Result<()> {
+    pub(super) fn read_exact(&mut self, into: &mut [u8]) -> io::Result<()> {
         match &mut self.socket {
             Socket::Plain(socket) => socket.read_exact(into),
             Socket::Tls(socket) => socket.read_exact(into),

@@ -3,6 +3,7 @@
 mod backend;
 mod client;
 mod faults;
+mod features;
 mod logins;
 mod requests;
 
@@ -37,7 +38,9 @@ impl Running {
         let n = NEXT.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("sextant-connection-{}-{n}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
-        let settings = settings(values);
+        std::fs::create_dir_all(folder.join("compute")).unwrap();
+        let datadir = ("datadir", folder.to_str().unwrap());
+        let settings = settings(&[&[datadir], values].concat());
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let (shared, listener) = {
@@ -50,7 +53,7 @@ impl Running {
             (shared, listen("127.0.0.1:0".parse().unwrap()).unwrap())
         };
         let address = listener.local_addr().unwrap();
-        let task = Some(runtime.spawn(shared.clone().serve(listener)));
+        let task = Some(runtime.spawn(shared.clone().serve(listener, None)));
         Running { shared, address, folder, runtime, task }
     }
 

@@ -129,8 +129,12 @@ fn a_waiting_task_is_small() {
     socket.set_nonblocking(true).unwrap();
     let _context = server.runtime.enter();
     let socket = tokio::net::TcpStream::from_std(socket).unwrap();
-    let entry = server.shared.registry.enter(server.address).unwrap();
-    let task = crate::connection::serve(server.shared.clone(), socket, entry.clone());
+    let entry = server.shared.registry.enter(crate::server::Peer::Tcp(server.address)).unwrap();
+    let task = crate::connection::serve(
+        server.shared.clone(),
+        crate::connection::stream::Socket::Tcp(socket),
+        entry.clone(),
+    );
     let bytes = std::mem::size_of_val(&task);
     drop(task);
     server.shared.registry.leave(&entry);

@@ -1,0 +1,5 @@
+//! The product as a process.
+
+mod idle;
+mod running;
+mod stop;

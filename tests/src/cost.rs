@@ -172,15 +172,15 @@ pub fn instructions_per_select(binary: &Path, selects: u64, plant: Plant) -> Res
     let (server, mut sql) = served(&launch)?;
     let run = Selects::new(&mut sql, plant)?;
     run.run(&mut sql, 200)?;
-    control(&server, "-z")?;
+    control(&server, "zero")?;
     run.run(&mut sql, selects)?;
-    control(&server, "-d")?;
+    control(&server, "dump")?;
     drop(sql);
     server.kill9();
     let mut busiest = 0;
     for entry in fs::read_dir(scratch.path()).map_err(io)?.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        if name.starts_with("callgrind.1") {
+        if name.starts_with("callgrind.1-") {
             let dump = fs::read_to_string(entry.path()).map_err(io)?;
             let total = dump.lines().rev().find_map(|l| l.strip_prefix("totals: "));
             busiest = busiest.max(total.and_then(|t| t.trim().parse::<u64>().ok()).unwrap_or(0));
@@ -189,14 +189,14 @@ pub fn instructions_per_select(binary: &Path, selects: u64, plant: Plant) -> Res
     if busiest == 0 { Err("callgrind left no dump".into()) } else { Ok(busiest / selects) }
 }
 
-fn control(server: &Server, flag: &str) -> Result<(), String> {
+/// Asks the callgrind in the server; it answers once it has done what it was asked.
+fn control(server: &Server, word: &str) -> Result<(), String> {
     let output =
-        Command::new("callgrind_control").args([flag, &server.pid().to_string()]).output().map_err(io)?;
-    let words = String::from_utf8_lossy(&output.stdout).into_owned();
-    if output.status.success() && words.contains("OK") {
+        Command::new("vgdb").arg(format!("--pid={}", server.pid())).arg(word).output().map_err(io)?;
+    if output.status.success() {
         return Ok(());
     }
-    Err(format!("callgrind_control {flag}: {words}{}", String::from_utf8_lossy(&output.stderr)))
+    Err(format!("vgdb {word}: {}", String::from_utf8_lossy(&output.stderr)))
 }
 
 /// What commits cost: counts of the server's own counters, which show spine-5 holds against strace.

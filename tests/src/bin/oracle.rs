@@ -1,10 +1,12 @@
-//! `oracle`: records what a real MySQL answers to tests/oracle/*.sql, or compares a server with what was recorded.
+//! `oracle`: records what a real MySQL answers to tests/oracle/*.sql and does in tests/sessions/*.script, or compares a server with what was
+//! recorded.
 
 use clap::Parser;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tests::oracle::{difference, differing, transcript};
+use tests::sessions::{self, Script};
 
 #[derive(Parser, Debug)]
 #[command(about = "Records real MySQL's answers to tests/oracle/*.sql, or compares a server with them")]
@@ -20,18 +22,18 @@ struct Cli {
     only: String,
 }
 
-fn scripts(only: &str) -> Result<Vec<PathBuf>, String> {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("oracle");
+fn scripts(folder: &str, extension: &str, only: &str) -> Result<Vec<PathBuf>, String> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let entries = fs::read_dir(&dir).map_err(|e| format!("{}: {e}", dir.display()))?;
     let mut found: Vec<PathBuf> = entries.flatten().map(|e| e.path()).collect();
-    found.retain(|p| p.extension().is_some_and(|e| e == "sql") && p.to_string_lossy().contains(only));
+    found.retain(|p| p.extension().is_some_and(|e| e == extension) && p.to_string_lossy().contains(only));
     found.sort();
     Ok(found)
 }
 
 fn run(cli: &Cli) -> Result<bool, String> {
     let mut all_alike = true;
-    for script in scripts(&cli.only)? {
+    for script in scripts("oracle", "sql", &cli.only)? {
         let name = script.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let text = fs::read_to_string(&script).map_err(|e| format!("{name}: {e}"))?;
         let golden = script.with_extension("golden");
@@ -57,6 +59,42 @@ fn run(cli: &Cli) -> Result<bool, String> {
             }
         } else {
             return Err("one of --refresh and --compare is needed".into());
+        }
+    }
+    Ok(run_sessions(cli)? && all_alike)
+}
+
+/// The scripts of several sessions.
+fn run_sessions(cli: &Cli) -> Result<bool, String> {
+    let mut all_alike = true;
+    for path in scripts("sessions", "script", &cli.only)? {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let named = |e: String| format!("{name}: {e}");
+        let script =
+            Script::parse(&fs::read_to_string(&path).map_err(|e| named(e.to_string()))?).map_err(named)?;
+        let golden = path.with_extension("golden");
+        if let Some(address) = &cli.refresh {
+            let found =
+                sessions::transcript(address, &script, "sessions", None).map_err(|e| named(e.to_string()))?;
+            fs::write(&golden, found).map_err(|e| named(e.to_string()))?;
+            println!("recorded {name}");
+        } else if let Some(address) = &cli.compare {
+            let expected = fs::read_to_string(&golden).map_err(|e| named(e.to_string()))?;
+            let recorded = sessions::sections(&expected);
+            match sessions::transcript(address, &script, "sessions", Some(&recorded)) {
+                Ok(found) => {
+                    for (level, steps) in sessions::differing(&expected, &found) {
+                        all_alike = false;
+                        let steps: Vec<String> = steps.iter().map(usize::to_string).collect();
+                        let shown = sessions::difference(&expected, &found, &level);
+                        println!("{name} @ {level}: {}\n    {shown}", steps.join(" "));
+                    }
+                }
+                Err(error) => {
+                    all_alike = false;
+                    println!("{name}: {error}");
+                }
+            }
         }
     }
     Ok(all_alike)

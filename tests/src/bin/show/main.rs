@@ -8,6 +8,8 @@ mod crash_points;
 mod figures;
 mod folders;
 mod golden;
+mod histories;
+mod isolation;
 mod kills;
 mod order;
 mod seeds;
@@ -20,7 +22,7 @@ use std::process::ExitCode;
 #[command(about = "Runs one proof against the real product and prints its facts and one verdict line")]
 struct Cli {
     /// spine-1 sysbench, spine-2 kills, spine-3 deleted folders, spine-4 seeds and mutants, spine-5 order and syncs, spine-6 golden
-    /// scripts, spine-7 crash points, spine-8 figures and counters.
+    /// scripts, spine-7 crash points, spine-8 figures and counters; engine-1 anomalies and locks, engine-2 histories.
     name: String,
     /// spine-8: servers to measure, `ours` (started here) or NAME=HOST:PORT[/PID,...]; `ours` if none is given.
     endpoints: Vec<String>,
@@ -60,6 +62,8 @@ fn main() -> ExitCode {
         "spine-6" => golden::show(&order),
         "spine-7" => crash_points::show(&order),
         "spine-8" => figures::show(&order),
+        "engine-1" => isolation::show(&order),
+        "engine-2" => histories::show(&order),
         other => {
             eprintln!("show: no show {other:?}; see --help");
             return ExitCode::from(2);

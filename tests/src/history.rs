@@ -37,6 +37,8 @@ pub struct Load {
     pub keys: u64,
     /// Transactions in all, however they end.
     pub transactions: u64,
+    /// Every row is there from the start, so that no transaction meets a gap where a row is to come.
+    pub rows_made: bool,
     /// Transactions only read, in a hundred.
     pub read_only_percent: u64,
     /// The seed of the clients' choices.
@@ -101,11 +103,11 @@ enum End {
 }
 
 impl History {
-    /// Makes the tables.
+    /// Makes the tables, and the rows if the load wants them.
     ///
     /// # Errors
     /// The server's.
-    pub fn setup(sql: &mut Client) -> Result<(), Error> {
+    pub fn setup(sql: &mut Client, load: &Load) -> Result<(), Error> {
         sql.query("DROP DATABASE IF EXISTS history")?;
         sql.query("CREATE DATABASE history")?;
         sql.query("CREATE TABLE history.lists (k BIGINT PRIMARY KEY, v VARCHAR(4000) NOT NULL)")?;
@@ -113,6 +115,12 @@ impl History {
         sql.query("CREATE TABLE history.accounts (id BIGINT PRIMARY KEY, balance BIGINT NOT NULL)")?;
         let rows: Vec<String> = (0..BANK_ACCOUNTS).map(|id| format!("({id}, {BANK_EACH})")).collect();
         sql.query(&format!("INSERT INTO history.accounts VALUES {}", rows.join(",")))?;
+        if load.rows_made {
+            // At most five values a transaction, and every key takes its share.
+            let keys = load.keys + load.transactions * 5 / KEY_LIFE + load.keys;
+            let rows: Vec<String> = (0..keys).map(|k| format!("({k}, '')")).collect();
+            sql.query(&format!("INSERT INTO history.lists VALUES {}", rows.join(",")))?;
+        }
         Ok(())
     }
 
@@ -147,7 +155,6 @@ impl History {
     ) -> Result<(), String> {
         let mut dice = Dice((load.seed.wrapping_add(number + 1)).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
         while !self.stop.load(Ordering::Relaxed) && self.begun() < load.transactions {
-            let process = self.processes.fetch_add(1, Ordering::Relaxed);
             let Some(mut sql) = address().and_then(|a| Client::connect_as(&a, "root", Some("history")).ok())
             else {
                 std::thread::yield_now();
@@ -156,6 +163,7 @@ impl History {
             if sql.query(&format!("SET SESSION TRANSACTION ISOLATION LEVEL {}", load.level)).is_err() {
                 continue;
             }
+            let process = self.processes.fetch_add(1, Ordering::Relaxed);
             while !self.stop.load(Ordering::Relaxed) {
                 if self.begun.fetch_add(1, Ordering::Relaxed) >= load.transactions {
                     return Ok(());

@@ -6,7 +6,9 @@
 pub mod child;
 pub mod client;
 pub mod cost;
+pub mod differ;
 pub mod facts;
+pub mod fuzz;
 pub mod history;
 pub mod oracle;
 pub mod product;

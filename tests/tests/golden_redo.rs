@@ -6,19 +6,17 @@
 //! it is meant, `TESTS_WRITE_GOLDEN=1 cargo test -p tests --test golden_redo` writes the file anew.
 //! `TESTS_FLIP_GOLDEN=1` changes one byte of the golden text: then the test must fail.
 
+mod embedded;
+
 use buffer_pool::testing::{Durability, MemoryVolume};
-use engine::testing::{Executor, open};
+use embedded::{Sink, connect};
+use engine::testing::Executor;
 use protocol::contract::LogWriter;
-use protocol::env::{BoxFuture, Env};
+use protocol::env::Env;
 use protocol::redo::{Op, Ops};
 use protocol::{Lsn, Record, RecordFlags};
-use sql::api::{
-    ColumnMeta, ConnectInfo, Done, Flow, Host, Process, ResultSink, RowSource, SinkClosed, VirtualTable,
-};
-use sql::{Server, Session, SqlError};
 use std::fmt::Write;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 const STATEMENTS: &[&str] = &[
     "CREATE DATABASE bank",
@@ -45,68 +43,6 @@ const STATEMENTS: &[&str] = &[
 
 /// The redo of one updated row (the operation: row, undo, slot; the commit is an operation of its own) is at most this.
 const UPDATE_BYTES: usize = 600;
-
-/// Keeps the error; results do not matter here.
-#[derive(Default)]
-struct Sink(Option<String>);
-
-impl ResultSink for Sink {
-    fn columns(&mut self, _: &[ColumnMeta]) {}
-    fn row(&mut self, _: &dyn RowSource) -> Flow {
-        Flow::Go
-    }
-    fn flush(&mut self) -> BoxFuture<'_, Result<(), SinkClosed>> {
-        Box::pin(async { Ok(()) })
-    }
-    fn end(&mut self, _: &Done) {}
-    fn ok(&mut self, _: &Done) {}
-    fn error(&mut self, error: &SqlError) {
-        self.0 = Some(error.message.to_string());
-    }
-}
-
-struct NoHost;
-
-impl Host for NoHost {
-    fn processes(&self) -> Vec<Process> {
-        Vec::new()
-    }
-    fn kill(&self, _: u64, _: bool) -> bool {
-        false
-    }
-    fn status(&self) -> Vec<(String, String)> {
-        Vec::new()
-    }
-    fn variables(&self) -> Vec<(String, String)> {
-        Vec::new()
-    }
-    fn password_hash(&self, _: &str, password: &[u8]) -> Option<Vec<u8>> {
-        Some(password.to_vec())
-    }
-    fn virtual_tables(&self) -> Vec<Arc<dyn VirtualTable>> {
-        Vec::new()
-    }
-}
-
-async fn connect(volume: &Arc<MemoryVolume>, executor: &Executor) -> Session {
-    let engine = open(volume, executor, 512).await.expect("the engine opens");
-    let server = Server::new(engine, executor.env(), Arc::new(NoHost));
-    server.first_start().await.expect("accounts");
-    let info = ConnectInfo {
-        id: 1,
-        user: "root".into(),
-        host: "localhost".into(),
-        account: ("root".into(), "localhost".into()),
-        schema: None,
-        collation: 255,
-        found_rows: false,
-        multi_statements: false,
-        interactive: false,
-        ignore_space: false,
-        optional_metadata: false,
-    };
-    server.connect(info).await.expect("the session starts")
-}
 
 fn text(op: &Op<'_>) -> String {
     match op {
@@ -144,7 +80,7 @@ fn script() -> (String, Vec<(usize, usize)>) {
             let before = volume.last_lsn();
             let mut sink = Sink::default();
             session.query(statement.as_bytes(), &mut sink).await.expect("the sink stays open");
-            assert_eq!(sink.0, None, "{statement}");
+            assert_eq!(sink.error, None, "{statement}");
             let done = volume.last_lsn();
             executor.sleep(100_000).await;
             let records = volume.records();

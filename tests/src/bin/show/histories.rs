@@ -29,7 +29,17 @@ pub(crate) fn show(order: &Order) -> Outcome {
         if order.sabotage {
             launch.env.push(("SEXTANT_MUTANT".into(), "AbortedVisible".into()));
         }
-        let load = Load { kind, level, clients: 12, keys: 5, transactions, read_only_percent: 30, seed: 7 };
+        let (clients, keys) = (12, 5);
+        let load = Load {
+            kind,
+            level,
+            clients,
+            keys,
+            transactions,
+            rows_made: false,
+            read_only_percent: 30,
+            seed: 7,
+        };
         let history = run(&launch, &load)?;
         judge(&history, kind, level)?;
     }
@@ -39,7 +49,7 @@ pub(crate) fn show(order: &Order) -> Outcome {
 fn run(launch: &Launch, load: &Load) -> Result<History, String> {
     let server = launch.start()?;
     let mut sql = server.connect().map_err(|e| e.to_string())?;
-    History::setup(&mut sql).map_err(|e| e.to_string())?;
+    History::setup(&mut sql, load).map_err(|e| e.to_string())?;
     let history = History::default();
     let current: Mutex<Option<Server>> = Mutex::new(Some(server));
     let lock = || current.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

@@ -10,6 +10,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use tests::child::{self, Helper};
+use tests::client::Client;
 use tests::product::build;
 use tests::scratch::Scratch;
 use tests::server::{Launch, Server};
@@ -87,12 +88,15 @@ fn rounds(launch: &Launch, ledger: &Path, file: &Path, socket: &Path, kills: u64
     for kill in 1..=kills {
         let bulk = kill == kills.div_ceil(2);
         let load = start_load(ledger, &server.address, socket)?;
-        if bulk {
-            big_transaction(&server)?;
+        // The connection stays open until the server is gone: a closed one would roll back before the kill.
+        let in_flight = if bulk {
+            Some(big_transaction(&server)?)
         } else {
             wait_for_progress(file, 200 + kill * 7 % 300)?;
-        }
+            None
+        };
         server.kill9();
+        drop(in_flight);
         finish(load)?;
         if sabotage && kill <= 2 {
             drop_syncs(&launch.data, kill)?;
@@ -101,7 +105,16 @@ fn rounds(launch: &Launch, ledger: &Path, file: &Path, socket: &Path, kills: u64
         server = opened;
         let beside = open_idle(launch)?;
         if bulk {
-            println!("in the middle of 1,000,000 row changes: {} ms", took.as_millis());
+            let mut sql = server.connect().map_err(|e| e.to_string())?;
+            let left = sql.query("SELECT COUNT(*) FROM ledger.bulk").map_err(|e| e.to_string())?.text();
+            println!(
+                "opened in the middle of 1,000,000 row changes in {} ms; {} of its rows are left",
+                took.as_millis(),
+                left[0][0]
+            );
+            if left[0][0] != "0" {
+                return Err(format!("{} rows of a transaction that never committed", left[0][0]));
+            }
         }
         openings.0.push((took, beside));
         let report = run(ledger, &["audit", &server.address, "--file", &file.to_string_lossy()]);
@@ -139,7 +152,7 @@ fn open(launch: &Launch) -> Result<(Server, Duration), String> {
 }
 
 /// Opens a transaction, changes 1,000,000 rows in it, and returns with it open.
-fn big_transaction(server: &Server) -> Outcome {
+fn big_transaction(server: &Server) -> Result<Client, String> {
     let mut client = server.connect().map_err(|e| e.to_string())?;
     let text = |e: tests::client::Error| e.to_string();
     client.query("CREATE TABLE IF NOT EXISTS ledger.bulk (id INT UNSIGNED NOT NULL PRIMARY KEY, v BIGINT NOT NULL)").map_err(text)?;
@@ -150,7 +163,7 @@ fn big_transaction(server: &Server) -> Outcome {
     }
     let count = client.query("SELECT COUNT(*) FROM ledger.bulk").map_err(text)?.text();
     println!("a transaction with {} row changes is open: kill -9", count[0][0]);
-    Ok(())
+    Ok(client)
 }
 
 fn start_journal(ledger: &Path, file: &Path, socket: &Path) -> Result<Helper, String> {

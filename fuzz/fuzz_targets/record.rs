@@ -1,0 +1,4 @@
+//! `cargo +nightly fuzz run record`: the body is in tests/src/fuzz.rs.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| tests::fuzz::run("record", bytes));

@@ -79,7 +79,7 @@ pub fn packets(bytes: &[u8]) {
     let step = bytes.first().map_or(1, |b| usize::from(*b) % 7 + 1);
     for piece in bytes.chunks(step) {
         input.extend_from_slice(piece);
-        while let Ok(Some(_)) = decoder.poll(&mut input) {
+        while let Ok(None) = decoder.poll(&mut input) {
             assert!(decoder.payload(&input).len() <= bytes.len(), "a payload larger than what was sent");
             decoder.release(&mut input);
             decoder.start_command();

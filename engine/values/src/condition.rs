@@ -95,6 +95,13 @@ pub enum Condition {
         /// The offending bytes, escaped.
         value: String,
     },
+    /// 4095: a delimiter in a date or time other than the standard one; 4096: one too many. Never an error.
+    Delimiter {
+        /// The delimiter, its place, and what should stand there.
+        delimiter: crate::temporal::parse::Delimiter,
+        /// The whole text.
+        value: String,
+    },
     /// 1525: `Incorrect %s value: '%s'` for literals like DATE'2024-13-01'.
     IncorrectLiteral {
         /// `DATE`, `TIME`, `DATETIME`.
@@ -145,7 +152,14 @@ impl Condition {
             Self::NegativeToUnsigned => 1105,
             Self::InvalidCharacters { .. } => 1300,
             Self::IncorrectLiteral { .. } => 1525,
+            Self::Delimiter { delimiter, .. } if delimiter.standard.is_some() => 4095,
+            Self::Delimiter { .. } => 4096,
         }
+    }
+
+    /// Whether it is only advice: a warning in every mode.
+    pub fn is_advice(&self) -> bool {
+        matches!(self, Self::Delimiter { .. })
     }
 
     /// The SQLSTATE that belongs to [`Condition::code`].
@@ -191,6 +205,19 @@ impl Condition {
                 format!("Datetime function: {function} field overflow")
             }
             Self::Overflow { kind } => format!("{kind} value is out of range in '{expression}'"),
+            Self::Delimiter { delimiter, value } => {
+                let (found, at) = (char::from(delimiter.found), delimiter.at);
+                let row = row.max(&1);
+                let end = match delimiter.standard {
+                    Some(standard) => {
+                        format!("deprecated. Prefer the standard '{}'.", char::from(standard))
+                    }
+                    None => "superfluous and is deprecated. Please remove.".to_owned(),
+                };
+                format!(
+                    "Delimiter '{found}' in position {at} in datetime value '{value}' at row {row} is {end}"
+                )
+            }
             Self::UnknownTimeZone(name) => format!("Unknown or incorrect time zone: '{name}'"),
             Self::IncorrectForFunction { kind, value, function } => {
                 format!("Incorrect {kind} value: '{value}' for function {function}")

@@ -29,6 +29,8 @@ pub(crate) enum Literal {
     Hex {
         bytes: Vec<u8>,
         charset: Option<String>,
+        /// b'..': a signed number.
+        bits: bool,
     },
     /// DATE'..'
     Date(String),
@@ -86,29 +88,7 @@ pub(crate) enum IsTest {
 }
 
 /// Units of INTERVAL, EXTRACT and TIMESTAMPDIFF.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Unit {
-    Microsecond,
-    Second,
-    Minute,
-    Hour,
-    Day,
-    Week,
-    Month,
-    Quarter,
-    Year,
-    SecondMicrosecond,
-    MinuteMicrosecond,
-    MinuteSecond,
-    HourMicrosecond,
-    HourSecond,
-    HourMinute,
-    DayMicrosecond,
-    DaySecond,
-    DayMinute,
-    DayHour,
-    YearMonth,
-}
+pub(crate) use values::temporal::Unit;
 
 /// The target of CAST and CONVERT.
 #[derive(Debug, Clone, PartialEq)]

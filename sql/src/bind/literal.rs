@@ -20,14 +20,15 @@ pub(crate) fn bind(literal: &Literal, context: &Context) -> Result<Typed> {
             Typed::constant(Value::Double(*v), Ty { width: *width, ..Ty::double().not_null() })
         }
         Literal::Str { bytes, charset } => string(bytes, charset.as_deref(), collation)?,
-        Literal::Hex { bytes, charset } => {
+        Literal::Hex { bytes, charset, bits } => {
             let width = bytes.len() as u32;
             if let Some(charset) = charset.as_deref().filter(|c| *c != "binary") {
                 return string(bytes, Some(charset), collation);
             }
-            let ty =
-                Ty { hex: charset.is_none(), ..Ty::text(width, Collation::BINARY, derivation::COERCIBLE) };
-            Typed::constant(Value::bytes(bytes), ty.not_null())
+            let mut ty = Ty::text(width, Collation::BINARY, derivation::COERCIBLE).not_null();
+            ty.hex = charset.is_none();
+            ty.col.unsigned = ty.hex && !bits;
+            Typed::constant(Value::bytes(bytes), ty)
         }
         Literal::Date(text) => temporal("DATE", text, context)?,
         Literal::Time(text) => temporal("TIME", text, context)?,

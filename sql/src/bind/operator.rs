@@ -31,7 +31,11 @@ pub(super) fn bind(b: &mut Binder<'_>, expr: &Expr) -> Result<Typed> {
         Expr::Between { expr, low, high, not } => between(b, expr, low, high, *not)?,
         Expr::In { expr, list, not } => is_in(b, expr, list, *not)?,
         Expr::Like { expr, pattern, escape, not } => like(b, expr, pattern, escape.as_deref(), *not)?,
-        Expr::Regexp { .. } => return Err(unsupported("REGEXP")),
+        Expr::Regexp { expr, pattern, not } => {
+            let call = super::call::bind(b, "regexp_like", &[(**expr).clone(), (**pattern).clone()])?;
+            let ty = call.ty;
+            if *not { Typed::new(Node::Not(Box::new(call)), ty) } else { call }
+        }
         Expr::Case { operand, whens, otherwise } => case(b, operand.as_deref(), whens, otherwise.as_deref())?,
         Expr::Cast { expr, to } => {
             let inner = b.bind(expr)?;
@@ -187,6 +191,10 @@ fn arithmetic_type(b: &Binder<'_>, op: BinaryOp, l: &Ty, r: &Ty) -> Ty {
                 _ => (li.max(ri) + ls.max(rs), ls.max(rs)),
             };
             ty = Ty::decimal(precision, scale, false);
+            if matches!(op, BinaryOp::Add | BinaryOp::Sub) {
+                // MySQL counts the digits of a sum before it cuts them at 65.
+                ty.width = precision + u32::from(scale > 0) + 1;
+            }
         }
         Class::Real => ty.width = Ty::COMPUTED_DOUBLE,
         _ => {}
@@ -207,7 +215,9 @@ fn whole_digits(ty: &Ty) -> u32 {
 /// The operand's column type as a number.
 fn number_column(ty: &Ty) -> ColumnType {
     match ty.number_class() {
-        Class::Int if !ty.col.is_integer() => ColumnType::integer(TypeKind::BigInt, ty.hex),
+        Class::Int if !ty.col.is_integer() => {
+            ColumnType::integer(TypeKind::BigInt, ty.hex && ty.col.unsigned)
+        }
         _ => number_type(&ty.col),
     }
 }

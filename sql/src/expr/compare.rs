@@ -9,13 +9,18 @@ use values::{Collation, Value};
 
 /// The collation that decides between two texts: the one of the stronger (lower) derivation. 1267 when two explicit ones differ.
 pub(crate) fn collation_of(a: &Ty, b: &Ty) -> Result<Collation> {
+    collation_for(a, b, "=")
+}
+
+/// The same for another operation, which 1267 names.
+pub(crate) fn collation_for(a: &Ty, b: &Ty, operation: &str) -> Result<Collation> {
     use super::ty::derivation::EXPLICIT;
     if a.derivation == b.derivation && a.derivation == EXPLICIT && a.collation() != b.collation() {
         let of = |t: &Ty| t.collation().name();
         return Err(SqlError::new(
             1267,
             format!(
-                "Illegal mix of collations ({},EXPLICIT) and ({},EXPLICIT) for operation '='",
+                "Illegal mix of collations ({},EXPLICIT) and ({},EXPLICIT) for operation '{operation}'",
                 of(a),
                 of(b)
             ),

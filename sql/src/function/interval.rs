@@ -1,6 +1,5 @@
 //! Date arithmetic: expr ± INTERVAL n unit, EXTRACT, TIMESTAMPDIFF.
 
-use crate::ast::Unit as Written;
 use crate::error::Result;
 use crate::expr::ty::Class;
 use crate::expr::{Eval, Ty, Typed};
@@ -10,39 +9,11 @@ use values::temporal::time_text::whole_datetime;
 use values::temporal::{DAY, DateRules, Interval, SECOND, Unit};
 use values::{Collation, ColumnType, Condition, DateTime, TypeKind, Value};
 
-/// The engine's unit of a written one.
-pub(crate) fn unit(written: Written) -> Unit {
-    let name = match written {
-        Written::Microsecond => "MICROSECOND",
-        Written::Second => "SECOND",
-        Written::Minute => "MINUTE",
-        Written::Hour => "HOUR",
-        Written::Day => "DAY",
-        Written::Week => "WEEK",
-        Written::Month => "MONTH",
-        Written::Quarter => "QUARTER",
-        Written::Year => "YEAR",
-        Written::SecondMicrosecond => "SECOND_MICROSECOND",
-        Written::MinuteMicrosecond => "MINUTE_MICROSECOND",
-        Written::MinuteSecond => "MINUTE_SECOND",
-        Written::HourMicrosecond => "HOUR_MICROSECOND",
-        Written::HourSecond => "HOUR_SECOND",
-        Written::HourMinute => "HOUR_MINUTE",
-        Written::DayMicrosecond => "DAY_MICROSECOND",
-        Written::DaySecond => "DAY_SECOND",
-        Written::DayMinute => "DAY_MINUTE",
-        Written::DayHour => "DAY_HOUR",
-        Written::YearMonth => "YEAR_MONTH",
-    };
-    Unit::from_name(name).expect("invariant: the units of the grammar are the engine's")
-}
-
 /// The type of `expr ± INTERVAL amount unit`.
-pub(crate) fn add_type(expr: &Ty, amount: &Ty, written: Written, connection: Collation) -> Ty {
-    let unit = unit(written);
+pub(crate) fn add_type(expr: &Ty, amount: &Ty, unit: Unit, connection: Collation) -> Ty {
     let fraction = if unit.has_micros() {
         6
-    } else if written == Written::Second {
+    } else if unit == Unit::Second {
         amount.scale().min(6) as u8
     } else {
         0
@@ -51,43 +22,42 @@ pub(crate) fn add_type(expr: &Ty, amount: &Ty, written: Written, connection: Col
         Class::Date if unit.keeps_date() => Ty::temporal(TypeKind::Date, 0),
         Class::Date => Ty::temporal(TypeKind::DateTime, fraction),
         Class::DateTime => Ty::temporal(TypeKind::DateTime, expr.col.scale.max(fraction)),
-        Class::Time if of_clock(written) => Ty::temporal(TypeKind::Time, expr.col.scale.max(fraction)),
+        Class::Time if of_clock(unit) => Ty::temporal(TypeKind::Time, expr.col.scale.max(fraction)),
         Class::Time => Ty::temporal(TypeKind::DateTime, expr.col.scale.max(fraction)),
         _ => Ty::of(ColumnType::char(29, connection), true),
     }
 }
 
 /// A TIME stays one when hours and less are added; days make a datetime of today.
-fn of_clock(written: Written) -> bool {
-    use Written::{DayHour, DayMicrosecond, DayMinute, DaySecond};
-    !unit(written).keeps_date() && !matches!(written, DayHour | DayMinute | DaySecond | DayMicrosecond)
+fn of_clock(unit: Unit) -> bool {
+    use Unit::{DayHour, DayMicrosecond, DayMinute, DaySecond};
+    !unit.keeps_date() && !matches!(unit, DayHour | DayMinute | DaySecond | DayMicrosecond)
 }
 
 /// The type of `EXTRACT(unit FROM ...)`: as wide as the unit's digits and a sign.
-pub(crate) fn extract_type(written: Written) -> Ty {
-    Ty::int(match written {
-        Written::Quarter => 2,
-        Written::Second | Written::Minute | Written::Day | Written::Week | Written::Month => 3,
-        Written::Hour => 4,
-        Written::Year | Written::MinuteSecond => 5,
-        Written::HourMinute => 6,
-        Written::Microsecond | Written::YearMonth => 7,
-        Written::HourSecond => 8,
-        Written::SecondMicrosecond | Written::DayHour => 9,
-        Written::MinuteMicrosecond | Written::DayMinute => 11,
-        Written::DaySecond => 13,
-        Written::HourMicrosecond => 14,
-        Written::DayMicrosecond => 20,
+pub(crate) fn extract_type(unit: Unit) -> Ty {
+    Ty::int(match unit {
+        Unit::Quarter => 2,
+        Unit::Second | Unit::Minute | Unit::Day | Unit::Week | Unit::Month => 3,
+        Unit::Hour => 4,
+        Unit::Year | Unit::MinuteSecond => 5,
+        Unit::HourMinute => 6,
+        Unit::Microsecond | Unit::YearMonth => 7,
+        Unit::HourSecond => 8,
+        Unit::SecondMicrosecond | Unit::DayHour => 9,
+        Unit::MinuteMicrosecond | Unit::DayMinute => 11,
+        Unit::DaySecond => 13,
+        Unit::HourMicrosecond => 14,
+        Unit::DayMicrosecond => 20,
     })
 }
 
-fn interval(amount: &Typed, written: Written, e: &mut Eval<'_>) -> Result<Option<Interval>> {
-    let unit = unit(written);
+fn interval(amount: &Typed, unit: Unit, e: &mut Eval<'_>) -> Result<Option<Interval>> {
     if unit.is_compound() {
         return Ok(amount.text(e)?.map(|text| Interval::parse(unit, text.as_str())));
     }
     let value = amount.eval(e)?;
-    if written == Written::Second {
+    if unit == Unit::Second {
         let seconds = e.with(|cx, warnings| to_decimal(&value, cx, warnings))?;
         return Ok(seconds.and_then(|s| Interval::seconds(&s)));
     }
@@ -98,7 +68,7 @@ fn interval(amount: &Typed, written: Written, e: &mut Eval<'_>) -> Result<Option
 pub(crate) fn add(
     expr: &Typed,
     amount: &Typed,
-    written: Written,
+    unit: Unit,
     negate: bool,
     ty: &Ty,
     e: &mut Eval<'_>,
@@ -107,7 +77,7 @@ pub(crate) fn add(
     if value.is_null() {
         return Ok(Value::Null);
     }
-    let Some(interval) = interval(amount, written, e)? else { return Ok(Value::Null) };
+    let Some(interval) = interval(amount, unit, e)? else { return Ok(Value::Null) };
     let interval = if negate { interval.negate() } else { interval };
     if let (Value::Time(time), Class::Time) = (&value, ty.class()) {
         return match time.plus_interval(interval) {
@@ -125,7 +95,7 @@ pub(crate) fn add(
         Class::DateTime => Value::DateTime(moved),
         // A text in, a text out: a date stays a date when the unit leaves its time alone.
         _ => {
-            let dated = !found.has_time && unit(written).keeps_date();
+            let dated = !found.has_time && unit.keeps_date();
             let fsp = if moved.micros() == 0 { 0 } else { 6 };
             let value = if dated { Value::Date(moved.date()) } else { Value::DateTime(moved) };
             Value::Text(values::convert::text::to_text(&value, fsp))
@@ -138,24 +108,24 @@ fn overflow(function: &'static str, e: &mut Eval<'_>) -> Result<Value> {
     Ok(Value::Null)
 }
 
-pub(crate) fn extract(written: Written, expr: &Typed, e: &mut Eval<'_>) -> Result<Value> {
+pub(crate) fn extract(unit: Unit, expr: &Typed, e: &mut Eval<'_>) -> Result<Value> {
     let value = expr.eval(e)?;
     if value.is_null() {
         return Ok(Value::Null);
     }
     // Units of the clock read a text without a date as a time.
-    let dated = unit(written).keeps_date();
+    let dated = unit.keeps_date();
     let clock = match &value {
         Value::Time(_) => !dated,
         _ => !dated && value.as_bytes().is_some_and(|b| whole_datetime(b).is_none() && !has_date(b)),
     };
     if clock {
         let time = e.with(|cx, warnings| to_time(&value, cx, warnings))?;
-        return Ok(time.map_or(Value::Null, |(t, _)| Value::Int(extract_time(written, t))));
+        return Ok(time.map_or(Value::Null, |(t, _)| Value::Int(extract_time(unit, t))));
     }
     let any = DateRules::default();
     let found = e.with(|cx, warnings| to_datetime(&value, any, cx, warnings))?;
-    Ok(found.map_or(Value::Null, |f| Value::Int(extract_datetime(written, f.value))))
+    Ok(found.map_or(Value::Null, |f| Value::Int(extract_datetime(unit, f.value))))
 }
 
 /// Text like 2024-01-02.
@@ -163,53 +133,53 @@ fn has_date(text: &[u8]) -> bool {
     text.iter().skip(1).filter(|b| **b == b'-').count() == 2
 }
 
-fn extract_time(written: Written, t: values::Time) -> i64 {
+fn extract_time(unit: Unit, t: values::Time) -> i64 {
     let sign = if t.is_negative() { -1 } else { 1 };
     let (h, m, s, us) =
         (i64::from(t.hours()), i64::from(t.minute()), i64::from(t.second()), i64::from(t.fraction()));
-    sign * clock(written, 0, h, m, s, us).unwrap_or(0)
+    sign * clock(unit, 0, h, m, s, us).unwrap_or(0)
 }
 
-fn extract_datetime(written: Written, d: DateTime) -> i64 {
+fn extract_datetime(unit: Unit, d: DateTime) -> i64 {
     let date = d.date();
     let (y, mo, day) = (i64::from(date.year()), i64::from(date.month()), i64::from(date.day()));
-    match written {
-        Written::Year => y,
-        Written::Quarter => (mo + 2) / 3,
-        Written::Month => mo,
-        Written::YearMonth => y * 100 + mo,
-        Written::Week => i64::from(super::temporal::week(date, 0).1),
-        Written::Day => day,
+    match unit {
+        Unit::Year => y,
+        Unit::Quarter => (mo + 2) / 3,
+        Unit::Month => mo,
+        Unit::YearMonth => y * 100 + mo,
+        Unit::Week => i64::from(super::temporal::week(date, 0).1),
+        Unit::Day => day,
         _ => {
             let (h, m, s, us) = (d.hour(), d.minute(), d.second(), d.micros());
-            clock(written, day, i64::from(h), i64::from(m), i64::from(s), i64::from(us)).unwrap_or(0)
+            clock(unit, day, i64::from(h), i64::from(m), i64::from(s), i64::from(us)).unwrap_or(0)
         }
     }
 }
 
 /// The fields of a clock unit as one decimal number, as EXTRACT writes them.
-fn clock(written: Written, day: i64, h: i64, m: i64, s: i64, us: i64) -> Option<i64> {
+fn clock(unit: Unit, day: i64, h: i64, m: i64, s: i64, us: i64) -> Option<i64> {
     let hms = h * 10_000 + m * 100 + s;
-    Some(match written {
-        Written::Microsecond => us,
-        Written::Second => s,
-        Written::Minute => m,
-        Written::Hour => h,
-        Written::SecondMicrosecond => s * SECOND + us,
-        Written::MinuteMicrosecond => (m * 100 + s) * SECOND + us,
-        Written::MinuteSecond => m * 100 + s,
-        Written::HourMicrosecond => hms * SECOND + us,
-        Written::HourSecond => hms,
-        Written::HourMinute => h * 100 + m,
-        Written::DayMicrosecond => (day * SECOND + hms) * SECOND + us,
-        Written::DaySecond => day * SECOND + hms,
-        Written::DayMinute => (day * 100 + h) * 100 + m,
-        Written::DayHour => day * 100 + h,
+    Some(match unit {
+        Unit::Microsecond => us,
+        Unit::Second => s,
+        Unit::Minute => m,
+        Unit::Hour => h,
+        Unit::SecondMicrosecond => s * SECOND + us,
+        Unit::MinuteMicrosecond => (m * 100 + s) * SECOND + us,
+        Unit::MinuteSecond => m * 100 + s,
+        Unit::HourMicrosecond => hms * SECOND + us,
+        Unit::HourSecond => hms,
+        Unit::HourMinute => h * 100 + m,
+        Unit::DayMicrosecond => (day * SECOND + hms) * SECOND + us,
+        Unit::DaySecond => day * SECOND + hms,
+        Unit::DayMinute => (day * 100 + h) * 100 + m,
+        Unit::DayHour => day * 100 + h,
         _ => return None,
     })
 }
 
-pub(crate) fn difference(written: Written, from: &Typed, to: &Typed, e: &mut Eval<'_>) -> Result<Value> {
+pub(crate) fn difference(unit: Unit, from: &Typed, to: &Typed, e: &mut Eval<'_>) -> Result<Value> {
     let any = DateRules { no_zero_date: true, no_zero_in_date: true, ..DateRules::default() };
     let mut ends = Vec::with_capacity(2);
     for side in [from, to] {
@@ -221,15 +191,15 @@ pub(crate) fn difference(written: Written, from: &Typed, to: &Typed, e: &mut Eva
     }
     let (a, b) = (ends[0], ends[1]);
     let micros = b.to_micros() - a.to_micros();
-    Ok(Value::Int(match written {
-        Written::Microsecond => micros,
-        Written::Second => micros / SECOND,
-        Written::Minute => micros / (60 * SECOND),
-        Written::Hour => micros / (3600 * SECOND),
-        Written::Day => micros / DAY,
-        Written::Week => micros / (7 * DAY),
-        Written::Month => months_between(a, b),
-        Written::Quarter => months_between(a, b) / 3,
+    Ok(Value::Int(match unit {
+        Unit::Microsecond => micros,
+        Unit::Second => micros / SECOND,
+        Unit::Minute => micros / (60 * SECOND),
+        Unit::Hour => micros / (3600 * SECOND),
+        Unit::Day => micros / DAY,
+        Unit::Week => micros / (7 * DAY),
+        Unit::Month => months_between(a, b),
+        Unit::Quarter => months_between(a, b) / 3,
         _ => months_between(a, b) / 12,
     }))
 }

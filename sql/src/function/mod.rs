@@ -8,6 +8,7 @@ pub(crate) mod aggregate;
 pub(crate) mod control;
 pub(crate) mod interval;
 mod numeric;
+pub(crate) mod regexp;
 mod session;
 mod string;
 mod temporal;
@@ -75,8 +76,14 @@ pub(crate) const fn volatile(
 
 /// The function of this name for so many arguments. 1305: no such function; 1582: the wrong number of arguments.
 pub(crate) fn lookup(name: &str, args: usize, schema: Option<&str>) -> Result<&'static Function> {
-    let tables: [&[Function]; 5] =
-        [control::FUNCTIONS, session::FUNCTIONS, string::FUNCTIONS, numeric::FUNCTIONS, temporal::FUNCTIONS];
+    let tables: [&[Function]; 6] = [
+        control::FUNCTIONS,
+        session::FUNCTIONS,
+        string::FUNCTIONS,
+        numeric::FUNCTIONS,
+        temporal::FUNCTIONS,
+        regexp::FUNCTIONS,
+    ];
     let found = tables.into_iter().flatten().find(|f| f.name.eq_ignore_ascii_case(name));
     let Some(function) = found else {
         if KNOWN_TO_MYSQL.iter().any(|known| known.eq_ignore_ascii_case(name)) {
@@ -101,8 +108,8 @@ const KNOWN_TO_MYSQL: &[&str] = &[
     "is_used_lock", "release_lock", "release_all_locks", "gtid_subset", "gtid_subtract", "inet6_aton", "inet6_ntoa",
     "is_ipv6", "json_array", "json_object", "json_extract", "json_unquote", "json_contains", "json_valid", "json_length", "json_keys",
     "json_set", "json_insert", "json_remove", "json_replace", "json_type", "json_quote", "json_search", "json_value", "json_pretty",
-    "json_arrayagg", "json_objectagg", "load_file", "master_pos_wait", "source_pos_wait", "name_const", "random_bytes", "regexp_instr",
-    "regexp_like", "regexp_replace", "regexp_substr", "roles_graphml", "current_role", "st_astext", "st_geomfromtext", "statement_digest",
+    "json_arrayagg", "json_objectagg", "load_file", "master_pos_wait", "source_pos_wait", "name_const", "random_bytes",
+    "roles_graphml", "current_role", "st_astext", "st_geomfromtext", "statement_digest",
     "statement_digest_text", "validate_password_strength", "weight_string",
     "get_format", "sleep", "interval", "row_number", "rank", "dense_rank", "lag", "lead", "benchmark", "format_pico_time",
 ];

@@ -6,7 +6,7 @@
 mod code;
 mod cut;
 mod search;
-mod shape;
+pub(super) mod shape;
 
 use super::{ANY, Function, function};
 use crate::error::Result;

@@ -160,11 +160,12 @@ fn fsp_of(arg: &Typed) -> u8 {
         (Class::Time | Class::DateTime | Class::Decimal, _) => arg.ty.col.scale.min(6),
         (Class::Text, Node::Const(value)) => {
             let bytes = value.as_bytes().unwrap_or_default();
+            if let Some(parsed) = parse::datetime(bytes, DateRules::default()) {
+                return parsed.fsp;
+            }
             let fraction = bytes.iter().rposition(|b| *b == b'.').map_or(&bytes[..0], |at| &bytes[at + 1..]);
             let digits = fraction.iter().take_while(|b| b.is_ascii_digit()).count();
-            let read = parse::datetime(bytes, DateRules::default()).is_some()
-                || values::temporal::time_text::time(bytes).is_some();
-            if read { digits.min(6) as u8 } else { 6 }
+            if values::temporal::time_text::time(bytes).is_some() { digits.min(6) as u8 } else { 6 }
         }
         _ => 6,
     }
@@ -202,6 +203,7 @@ fn date_argument(arg: &Typed, rules: DateRules, e: &mut Eval<'_>) -> Result<Opti
         e.context.raise(&Condition::TruncatedIncorrect { kind: "date", value: quoted(&value) }, "")?;
     }
     let Some(parsed) = parsed else { return Ok(None) };
+    e.report(values::convert::temporal::delimiter(&parsed, &value).into_iter().collect())?;
     let cut = e.context.settings.sql_mode.has(SqlMode::TIME_TRUNCATE_FRACTIONAL);
     let local = parsed.rounded(6, cut);
     Ok(match parsed.offset {

@@ -40,8 +40,8 @@ pub(crate) struct Parsed {
     pub(crate) params: u16,
     /// Where the next statement of the text starts (the text's length if there is none).
     pub(crate) next: usize,
-    /// Texts of warning 1287, for what MySQL calls deprecated.
-    pub(crate) deprecated: Vec<&'static str>,
+    /// Warnings (number and text) for what MySQL calls deprecated.
+    pub(crate) deprecated: Vec<(u16, &'static str)>,
 }
 
 /// Parses the statement of `text` that starts at `from`. `None`: there is none (blanks, comments).
@@ -75,7 +75,7 @@ pub(crate) struct Parser<'a> {
     depth: u32,
     spine: u32,
     params: u16,
-    deprecated: Vec<&'static str>,
+    deprecated: Vec<(u16, &'static str)>,
 }
 
 impl<'a> Parser<'a> {
@@ -183,7 +183,7 @@ impl<'a> Parser<'a> {
 
     /// Notes something that MySQL warns about.
     fn deprecate(&mut self, text: &'static str) {
-        self.deprecated.push(text);
+        self.deprecated.push((1287, text));
     }
 
     /// One more operator on a left-leaning chain. Terms of AND and OR and items of lists stand beside one another: what counts is the

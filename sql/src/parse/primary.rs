@@ -5,12 +5,19 @@ use crate::ast::{ColumnName, Expr, Literal, VarScope};
 use crate::error::{Result, SqlError, unsupported};
 use crate::lex::{Kind, Op, reserved::is_reserved, unquote};
 
+/// Warning 3720 of N'..'.
+const NATIONAL: &str = "NATIONAL/NCHAR/NVARCHAR implies the character set UTF8MB3, which will be replaced by UTF8MB4 in a future release. Please consider using CHAR(x) CHARACTER SET UTF8MB4 in order to be unambiguous.";
+
 impl Parser<'_> {
     pub(super) fn primary(&mut self) -> Result<Expr> {
         let token = self.peek();
         match token.kind {
             Kind::Int | Kind::Decimal | Kind::Float => self.number(),
-            Kind::Str | Kind::NationalStr => self.string_literal(None),
+            Kind::NationalStr => {
+                self.deprecated.push((3720, NATIONAL));
+                self.string_literal(None)
+            }
+            Kind::Str => self.string_literal(None),
             Kind::Hex | Kind::Bit => self.hex_or_bit(None),
             Kind::Introducer => {
                 self.bump();
@@ -79,7 +86,7 @@ impl Parser<'_> {
             .rev()
             .map(|chunk| chunk.iter().fold(0u8, |v, d| (v << base) | hex_value(*d)))
             .collect();
-        Ok(Expr::Literal(Literal::Hex { bytes, charset }))
+        Ok(Expr::Literal(Literal::Hex { bytes, charset, bits: token.kind == Kind::Bit }))
     }
 
     fn parenthesised(&mut self) -> Result<Expr> {

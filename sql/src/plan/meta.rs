@@ -55,7 +55,7 @@ pub(crate) fn of_item(item: &Typed, name: &str, scope: Option<&Scope>, context: 
 /// What only computed items have: long text under the number of a longer type, hexadecimal literals as numbers.
 fn of_computed(meta: &mut ColumnMeta, ty: &Ty) {
     if ty.hex {
-        meta.flags |= flag::UNSIGNED;
+        meta.flags |= if ty.col.unsigned { flag::UNSIGNED } else { 0 };
         return;
     }
     if !ty.is_text() || ty.null {

@@ -57,6 +57,8 @@ pub(crate) struct Context {
     pub(crate) variables: Values,
     pub(crate) settings: Settings,
     pub(crate) user_variables: HashMap<String, Value>,
+    /// Compiled regular expressions.
+    pub(crate) patterns: crate::function::regexp::Patterns,
     pub(crate) diagnostics: Diagnostics,
     /// LAST_INSERT_ID() of the statements before.
     pub(crate) last_insert_id: u64,
@@ -97,7 +99,7 @@ impl Context {
     /// A condition of a conversion: an error in a strict write, else a warning.
     pub(crate) fn raise(&mut self, condition: &Condition, column: &str) -> Result<()> {
         let site = Site { column, row: self.row_number, expression: "" };
-        if self.strictness == Strictness::Strict {
+        if self.strictness == Strictness::Strict && !condition.is_advice() {
             return Err(condition_error(condition, &site));
         }
         let message = condition.message(&site);

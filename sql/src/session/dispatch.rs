@@ -65,8 +65,8 @@ impl Session {
         if !crate::show::session::is_about_diagnostics(statement) {
             self.context.diagnostics.clear();
         }
-        for text in std::mem::take(&mut self.deprecated) {
-            self.context.warn(values::Level::Warning, 1287, text.to_owned());
+        for (code, text) in std::mem::take(&mut self.deprecated) {
+            self.context.warn(values::Level::Warning, code, text.to_owned());
         }
         self.context.set_insert_id = None;
         self.context.row_number = 0;

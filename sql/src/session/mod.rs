@@ -145,6 +145,7 @@ fn new_context(server: &Server, info: &ConnectInfo) -> Context {
         globals,
         results_collation: if known { info.collation } else { 255 },
         user_variables: HashMap::new(),
+        patterns: Default::default(),
         diagnostics: Diagnostics::default(),
         last_insert_id: 0,
         set_insert_id: None,
@@ -180,7 +181,7 @@ pub struct Session {
     /// SET ROLE was said: the account's default roles no longer matter.
     roles_chosen: bool,
     /// Warnings of the parser for the statement about to run.
-    deprecated: Vec<&'static str>,
+    deprecated: Vec<(u16, &'static str)>,
     scratch: crate::exec::cursor::Scratch,
     /// The version of the global values that `context.globals` holds.
     globals_seen: u64,

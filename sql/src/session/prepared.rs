@@ -82,8 +82,8 @@ impl Session {
         self.read_privileges().await?;
         self.may_run(&parsed.statement)?;
         self.may_write(&parsed.statement)?;
-        for text in &parsed.deprecated {
-            self.context.warn(values::Level::Warning, 1287, (*text).to_owned());
+        for (code, text) in &parsed.deprecated {
+            self.context.warn(values::Level::Warning, *code, (*text).to_owned());
         }
         let columns = self.result_columns(&parsed.statement).await?;
         self.next_statement = self.next_statement.wrapping_add(1).max(1);

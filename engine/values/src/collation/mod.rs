@@ -81,6 +81,11 @@ impl Collation {
         matches!(self, C::UTF8MB4_BIN)
     }
 
+    /// Whether letters of both cases are alike.
+    pub const fn ignores_case(self) -> bool {
+        matches!(self, C::UTF8MB4_0900_AI_CI)
+    }
+
     /// The order of two strings. Bytes that are not UTF-8 compare by bytes after the valid prefix; they cannot come from a `Text`.
     pub fn compare(self, a: &[u8], b: &[u8]) -> Ordering {
         match self {

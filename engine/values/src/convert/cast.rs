@@ -94,6 +94,7 @@ fn dated(value: &Value, to: &ColumnType, cx: &Context, warnings: &mut Warnings) 
                     let kind = if parsed.has_time { "datetime" } else { "date" };
                     warnings.push(incorrect(kind, value));
                 }
+                warnings.extend(super::temporal::delimiter(&parsed, value));
                 let fsp = if to.kind == K::Date { 6 } else { to.scale };
                 let local = parsed.rounded(fsp, cut);
                 match parsed.offset {

@@ -53,7 +53,9 @@ pub fn store(value: &Value, ty: &ColumnType, cx: &Context) -> Result<Stored, Con
         _ => super::store_string::string(value, ty, cx),
     };
     match stored.condition {
-        Some((Level::Warning | Level::Error, condition)) if cx.mode.strict() => Err(condition),
+        Some((Level::Warning | Level::Error, condition)) if cx.mode.strict() && !condition.is_advice() => {
+            Err(condition)
+        }
         _ => Ok(stored),
     }
 }

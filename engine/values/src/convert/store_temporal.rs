@@ -20,7 +20,7 @@ use crate::value::Value;
 /// What reading a datetime came to.
 enum Read {
     /// A value, and whether text or digits were left over.
-    Found { value: DateTime, left_over: bool },
+    Found { value: DateTime, left_over: bool, delimiter: Option<parse::Delimiter> },
     /// No date at all.
     Malformed,
     /// A date that does not exist, or that sql_mode forbids.
@@ -34,7 +34,7 @@ fn read(value: &Value, fsp: u8, cx: &Context) -> Read {
     let rules = DateRules::of(cx.mode);
     let cut = cx.mode.has(SqlMode::TIME_TRUNCATE_FRACTIONAL);
     let rounded = |value: DateTime, left_over| match value.rounded(fsp, cut) {
-        Some(value) => Read::Found { value, left_over },
+        Some(value) => Read::Found { value, left_over, delimiter: None },
         None => Read::Overflow,
     };
     let checked = |value: DateTime| match rules.accept(value.date()) {
@@ -85,7 +85,7 @@ fn read_text(text: &[u8], fsp: u8, cut: bool, rules: DateRules, cx: &Context) ->
         (Some(offset), Some(value)) => shift_to_zone(value, offset, cx.zone),
     };
     match value {
-        Some(value) => Read::Found { value, left_over: parsed.left_over },
+        Some(value) => Read::Found { value, left_over: parsed.left_over, delimiter: parsed.delimiter },
         None => Read::Refused,
     }
 }
@@ -115,8 +115,10 @@ fn shown(value: &Value) -> String {
 /// Common to the three with a date: the value, or zero and why.
 fn found(value: &Value, fsp: u8, kind: &'static str, cx: &Context) -> (DateTime, Option<Condition>) {
     match read(value, fsp, cx) {
-        Read::Found { value: v, left_over: false } => (v, None),
-        Read::Found { value: v, left_over: true } => {
+        Read::Found { value: v, left_over: false, delimiter } => {
+            (v, delimiter.map(|delimiter| Condition::Delimiter { delimiter, value: shown(value) }))
+        }
+        Read::Found { value: v, left_over: true, .. } => {
             (v, Some(condition(kind, value, Condition::Truncated, cx)))
         }
         Read::Malformed => (DateTime::ZERO, Some(condition(kind, value, Condition::Truncated, cx))),

@@ -81,12 +81,18 @@ fn from_text(
     if parsed.left_over {
         warnings.push(Condition::TruncatedIncorrect { kind: "datetime", value: quoted(value) });
     }
+    warnings.extend(delimiter(&parsed, value));
     let value = parsed.rounded(6, cx.mode.has(SqlMode::TIME_TRUNCATE_FRACTIONAL))?;
     let value = match parsed.offset {
         Some(offset) => shift_to_zone(value, offset, cx.zone)?,
         None => value,
     };
     Some(FoundDateTime { value, fsp: parsed.fsp, has_time: parsed.has_time })
+}
+
+/// What to say of the delimiters of a text that was read.
+pub fn delimiter(parsed: &parse::ParsedDateTime, value: &Value) -> Option<Condition> {
+    parsed.delimiter.map(|delimiter| Condition::Delimiter { delimiter, value: quoted(value) })
 }
 
 /// A literal with an offset, as the session's clock shows it.
@@ -116,6 +122,9 @@ pub fn to_time(value: &Value, cx: &Context, warnings: &mut Warnings) -> Option<(
             let parsed = time_text::time(bytes);
             if parsed.is_none_or(|p| p.truncated) {
                 warnings.push(Condition::TruncatedIncorrect { kind: "time", value: quoted(value) });
+            }
+            if let Some(whole) = time_text::whole_datetime(bytes) {
+                warnings.extend(delimiter(&whole, value));
             }
             parsed.map(|p| (p.rounded(6, cx.mode.has(SqlMode::TIME_TRUNCATE_FRACTIONAL)), p.fsp))
         }

@@ -43,6 +43,17 @@ impl DateRules {
     }
 }
 
+/// A delimiter that MySQL warns of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Delimiter {
+    /// The delimiter.
+    pub found: u8,
+    /// Its place in the text, from 0.
+    pub at: usize,
+    /// What should stand there; `None`: nothing more (4096).
+    pub standard: Option<u8>,
+}
+
 /// A date or datetime found in text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ParsedDateTime {
@@ -58,6 +69,8 @@ pub struct ParsedDateTime {
     pub offset: Option<i32>,
     /// Text was left over: a truncation warning.
     pub left_over: bool,
+    /// The first delimiter that is not the standard one.
+    pub delimiter: Option<Delimiter>,
 }
 
 impl ParsedDateTime {
@@ -74,12 +87,16 @@ impl ParsedDateTime {
 
 /// Reads a date or datetime; `None` if the text is none, or is refused by `rules`.
 pub fn datetime(text: &[u8], rules: DateRules) -> Option<ParsedDateTime> {
+    let whole = text.len();
     let text = text.trim_ascii_start();
     let run = digits(text);
     if run == 0 {
         return None;
     }
-    let mut s = Scanner { rest: text };
+    let mut s = Scanner { rest: text, whole, delimiter: None };
+    if text.len() < whole {
+        s.delimiter = Some(Delimiter { found: b' ', at: 0, standard: None });
+    }
     let parts = match text.get(run) {
         None => compact(&mut s, run)?,
         Some(b'.' | b'T' | b't') if run > 4 => compact(&mut s, run)?,
@@ -97,11 +114,16 @@ pub fn datetime(text: &[u8], rules: DateRules) -> Option<ParsedDateTime> {
     let offset = if has_time { s.offset() } else { None };
     let date = Date::new(year, month, day);
     let left_over = !s.rest.trim_ascii_start().is_empty();
+    if has_time && !left_over && !s.rest.is_empty() {
+        s.odd(None);
+    }
+    // MySQL says nothing of dates with a zero part.
+    let delimiter = s.delimiter.filter(|_| !date.has_zero_part());
     let value = DateTime::new(date, hour, minute, second, micros);
     // A datetime of a zero date with a time is no zero date, but has zero parts.
     let accepted =
         if date.is_zero() && !value.is_zero() { !rules.no_zero_in_date } else { rules.accept(date) };
-    accepted.then_some(ParsedDateTime { value, round_up, fsp, has_time, offset, left_over })
+    accepted.then_some(ParsedDateTime { value, round_up, fsp, has_time, offset, left_over, delimiter })
 }
 
 struct Parts {
@@ -202,9 +224,19 @@ fn digits(s: &[u8]) -> usize {
 
 struct Scanner<'a> {
     rest: &'a [u8],
+    /// The text's length in bytes.
+    whole: usize,
+    delimiter: Option<Delimiter>,
 }
 
 impl Scanner<'_> {
+    /// Notes the next byte as a delimiter to warn of, unless one is noted already.
+    fn odd(&mut self, standard: Option<u8>) {
+        if let (None, Some(&found)) = (self.delimiter, self.rest.first()) {
+            self.delimiter = Some(Delimiter { found, at: self.whole - self.rest.len(), standard });
+        }
+    }
+
     /// The number of the next `size` digits, which are there (at most 4).
     fn number(&mut self, size: usize) -> u32 {
         let (number, rest) = self.rest.split_at(size);
@@ -221,12 +253,24 @@ impl Scanner<'_> {
             }
             let trimmed = self.rest.trim_ascii_start();
             if trimmed.len() < self.rest.len() {
-                self.rest = trimmed;
+                self.skip(self.rest.len() - trimmed.len(), b' ');
                 return;
             }
         }
         let skip = self.rest.iter().take_while(|b| b.is_ascii_punctuation()).count();
-        self.rest = &self.rest[skip..];
+        self.skip(skip, [b'-', b'-', b' ', b':', b':'][i]);
+    }
+
+    /// Skips so many delimiters; there should be one, and that the standard one.
+    fn skip(&mut self, count: usize, standard: u8) {
+        if count > 0 && self.rest[0] != standard {
+            self.odd(Some(standard));
+        }
+        self.rest = &self.rest[count.min(1)..];
+        if count > 1 {
+            self.odd(None);
+            self.rest = &self.rest[count - 1..];
+        }
     }
 
     /// A fraction of a second: microseconds, digits given, whether the seventh rounds up.

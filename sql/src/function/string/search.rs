@@ -34,7 +34,11 @@ pub(super) fn locate(needle: &Typed, hay: &Typed, from: Option<&Typed>, e: &mut 
             Some(from) => usize::try_from(from).unwrap_or(usize::MAX),
         },
     };
-    let collation = collation_of(&needle.ty, &hay.ty)?;
+    // A binary needle is looked for as text in text, as MySQL does; a binary haystack makes both bytes.
+    let collation = match hay.ty.is_text() && hay.ty.collation() != Collation::BINARY {
+        true if needle.ty.is_text() && needle.ty.collation() == Collation::BINARY => hay.ty.collation(),
+        _ => collation_of(&needle.ty, &hay.ty)?,
+    };
     let binary = collation == Collation::BINARY;
     let (n, h) = (characters(n.as_bytes(), binary), characters(h.as_bytes(), binary));
     if n.is_empty() {

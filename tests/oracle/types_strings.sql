@@ -25,6 +25,7 @@ SELECT TRIM('  a  '), LTRIM('  a'), RTRIM('a  '), TRIM(BOTH 'x' FROM 'xxaxx'), T
 SELECT REPLACE('banana', 'an', 'AN'), LOCATE('an', 'banana'), LOCATE('an', 'banana', 3), INSTR('banana', 'NA'), POSITION('n' IN 'banana'), REPEAT('ab', 3), SPACE(2), INSERT('abcdef', 2, 3, 'X');
 SELECT SUBSTRING('abcdef', -3), SUBSTRING('abcdef', 2), SUBSTRING('abcdef', 0), MID('abcdef', 2, 3), SUBSTRING_INDEX('a.b.c', '.', 2), SUBSTRING_INDEX('a.b.c', '.', -1);
 SELECT STRCMP('a', 'b'), STRCMP('a', 'A'), FIELD('b', 'a', 'b'), ELT(2, 'a', 'b'), FIND_IN_SET('b', 'a,b,c');
+# MD5 and SHA1: MySQL with component_classic_hashing.
 SELECT MD5('abc'), SHA1('abc'), SHA2('abc', 256), CRC32('abc'), HEX(255), BIN(10), OCT(8), CONV('ff', 16, 10);
 SELECT 'a' < 'B', 'a' < 'b', 'Z' < 'a', 'é' > 'e', 'a' < 'ä', '10' < '9', 10 < '9';
 SELECT _utf8mb4'é', _binary'abc', N'national', 'a' COLLATE utf8mb4_bin = 'A';

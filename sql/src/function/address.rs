@@ -14,20 +14,40 @@ pub(super) const FUNCTIONS: &[Function] = &[
     function("bin_to_uuid", 1, 2, |_, infer| Ok(ascii(36, infer)), bin_to_uuid),
     function("inet6_aton", 1, 1, |_, _| Ok(binary(16)), inet6_aton),
     function("inet6_ntoa", 1, 1, |_, infer| Ok(ascii(39, infer)), inet6_ntoa),
-    function("is_ipv4_compat", 1, 1, |_, _| Ok(Ty::bool(false)), |args, _, e| {
-        mixed(args, e, |b| b[..12] == [0; 12] && b[12..] != [0; 4] && b[12..] != [0, 0, 0, 1])
-    }),
-    function("is_ipv4_mapped", 1, 1, |_, _| Ok(Ty::bool(false)), |args, _, e| {
-        mixed(args, e, |b| b[..10] == [0; 10] && b[10..12] == [255; 2])
-    }),
-    function("is_ipv6", 1, 1, |_, _| Ok(Ty::bool(false)), |args, _, e| {
-        let Some(s) = args[0].text(e)? else { return Ok(Value::Int(0)) };
-        Ok(Value::bool(s.as_str().parse::<Ipv6Addr>().is_ok()))
-    }),
-    function("is_uuid", 1, 1, |args, _| Ok(Ty::bool(args[0].ty.nullable)), |args, _, e| {
-        let Some(s) = args[0].bytes(e)? else { return Ok(Value::Null) };
-        Ok(Value::bool(parse_uuid(s.as_bytes()).is_some()))
-    }),
+    function(
+        "is_ipv4_compat",
+        1,
+        1,
+        |_, _| Ok(Ty::bool(true)),
+        |args, _, e| mixed(args, e, |b| b[..12] == [0; 12] && b[12..] != [0; 4] && b[12..] != [0, 0, 0, 1]),
+    ),
+    function(
+        "is_ipv4_mapped",
+        1,
+        1,
+        |_, _| Ok(Ty::bool(true)),
+        |args, _, e| mixed(args, e, |b| b[..10] == [0; 10] && b[10..12] == [255; 2]),
+    ),
+    function(
+        "is_ipv6",
+        1,
+        1,
+        |args, _| Ok(Ty::bool(args[0].ty.nullable)),
+        |args, _, e| {
+            let Some(s) = args[0].text(e)? else { return Ok(Value::Null) };
+            Ok(Value::bool(s.as_str().parse::<Ipv6Addr>().is_ok()))
+        },
+    ),
+    function(
+        "is_uuid",
+        1,
+        1,
+        |_, _| Ok(Ty::bool(true)),
+        |args, _, e| {
+            let Some(s) = args[0].bytes(e)? else { return Ok(Value::Null) };
+            Ok(Value::bool(parse_uuid(s.as_bytes()).is_some()))
+        },
+    ),
     volatile("uuid_short", 0, 0, |_, _| Ok(Ty::uint(21).not_null()), uuid_short),
     function("uuid_to_bin", 1, 2, |_, _| Ok(binary(16)), uuid_to_bin),
 ];
@@ -101,7 +121,7 @@ fn v6_text(octets: [u8; 16]) -> String {
 }
 
 fn mixed(args: &[Typed], e: &mut Eval<'_>, is: impl Fn(&[u8; 16]) -> bool) -> Result<Value> {
-    let Some(s) = args[0].bytes(e)? else { return Ok(Value::Int(0)) };
+    let Some(s) = args[0].bytes(e)? else { return Ok(Value::Null) };
     Ok(Value::bool(<[u8; 16]>::try_from(s.as_bytes()).is_ok_and(|b| is(&b))))
 }
 

@@ -4,7 +4,7 @@
 //! warns of). ECB and CBC pad to whole blocks (PKCS #7); the others are streams and need no padding.
 
 use super::string::shape::{ascii, binary, octets_of, width};
-use super::{Function, function, volatile};
+use super::{Function, Infer, function, volatile};
 use crate::error::{Result, SqlError, unsupported, wrong_param_count};
 use crate::expr::{Eval, Ty, Typed};
 use aes::cipher::{BlockDecrypt, BlockEncrypt, KeyInit};
@@ -15,11 +15,15 @@ use std::sync::Arc;
 use values::{Level, Value};
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    function("aes_decrypt", 2, 6, |args, _| aes_type(args, width(&args[0])), decrypt),
-    function("aes_encrypt", 2, 6, |args, _| aes_type(args, 16 * (octets_of(&args[0]) / 16 + 1)), encrypt),
-    function("md5", 1, 1, |_, infer| Ok(ascii(32, infer)), |args, _, e| {
-        digest(args, e, |b| md5::Md5::digest(b).to_vec())
-    }),
+    function("aes_decrypt", 2, 6, |args, infer| aes_type(args, infer, false), decrypt),
+    function("aes_encrypt", 2, 6, |args, infer| aes_type(args, infer, true), encrypt),
+    function(
+        "md5",
+        1,
+        1,
+        |_, infer| Ok(ascii(32, infer)),
+        |args, _, e| digest(args, e, |b| md5::Md5::digest(b).to_vec()),
+    ),
     volatile("random_bytes", 1, 1, |_, _| Ok(binary(1024)), random_bytes),
     function("sha", 1, 1, |_, infer| Ok(ascii(40, infer)), sha),
     function("sha1", 1, 1, |_, infer| Ok(ascii(40, infer)), sha),
@@ -57,11 +61,18 @@ fn random_bytes(args: &[Typed], _: &Ty, e: &mut Eval<'_>) -> Result<Value> {
     Ok(Value::bytes(&out[..count]))
 }
 
-fn aes_type(args: &[Typed], bytes: u32) -> Result<Ty> {
+fn aes_type(args: &[Typed], infer: &Infer<'_>, encrypting: bool) -> Result<Ty> {
     if args.len() > 3 {
         return Err(unsupported("key derivation in AES_ENCRYPT and AES_DECRYPT"));
     }
-    Ok(binary(bytes))
+    // Blocks are padded to sixteen bytes; a stream is as long as its text.
+    let mode = infer.context.variables.named("block_encryption_mode");
+    let blocks = mode.ends_with("-ecb") || mode.ends_with("-cbc");
+    Ok(binary(match (encrypting, blocks) {
+        (true, true) => 16 * (octets_of(&args[0]) / 16 + 1),
+        (true, false) => octets_of(&args[0]),
+        (false, _) => width(&args[0]),
+    }))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

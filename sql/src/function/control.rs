@@ -2,7 +2,7 @@
 
 use super::{ANY, Function, Infer, function};
 use crate::error::Result;
-use crate::expr::compare::{compare, rule_of};
+use crate::expr::compare::{Rule, compare, rule_of};
 use crate::expr::numeric::coerce;
 use crate::expr::ty::{Class, derivation};
 use crate::expr::{Eval, Ty, Typed};
@@ -37,6 +37,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
             }
         },
     ),
+    function("interval", 2, ANY, |_, _| Ok(Ty::int(2).not_null()), interval),
     function(
         "isnull",
         1,
@@ -168,6 +169,27 @@ fn coalesce(args: &[Typed], ty: &Ty, e: &mut Eval<'_>) -> Result<Value> {
         }
     }
     Ok(Value::Null)
+}
+
+/// INTERVAL(n, a, b, ...): how many of a, b, ... in a row are not above n; -1 for NULL.
+fn interval(args: &[Typed], _: &Ty, e: &mut Eval<'_>) -> Result<Value> {
+    let first = args[0].eval(e)?;
+    if first.is_null() {
+        return Ok(Value::Int(-1));
+    }
+    let rule = match args.iter().all(|a| matches!(a.ty.number_class(), Class::Int | Class::Decimal)) {
+        true => Rule::Decimal,
+        false => Rule::Double,
+    };
+    let mut passed = 0;
+    for arg in &args[1..] {
+        let bound = arg.eval(e)?;
+        if compare(rule, &first, &bound, e)? == Some(Ordering::Less) {
+            break;
+        }
+        passed += 1;
+    }
+    Ok(Value::Int(passed))
 }
 
 /// GREATEST and LEAST: NULL if any argument is.

@@ -4,12 +4,15 @@
 //! 2. `eval` gets the arguments unevaluated (IF and COALESCE need only some) and the inferred type; its value is of that type's class, or NULL.
 //! 3. `volatile` functions give another value each time; all others are constant over constant arguments and may be answered by an index.
 
+mod address;
 pub(crate) mod aggregate;
+pub(crate) mod cipher;
 pub(crate) mod control;
 pub(crate) mod interval;
 mod numeric;
 pub(crate) mod regexp;
 mod session;
+mod shown;
 mod string;
 mod temporal;
 
@@ -76,13 +79,16 @@ pub(crate) const fn volatile(
 
 /// The function of this name for so many arguments. 1305: no such function; 1582: the wrong number of arguments.
 pub(crate) fn lookup(name: &str, args: usize, schema: Option<&str>) -> Result<&'static Function> {
-    let tables: [&[Function]; 6] = [
+    let tables: [&[Function]; 9] = [
         control::FUNCTIONS,
         session::FUNCTIONS,
         string::FUNCTIONS,
         numeric::FUNCTIONS,
         temporal::FUNCTIONS,
         regexp::FUNCTIONS,
+        address::FUNCTIONS,
+        cipher::FUNCTIONS,
+        shown::FUNCTIONS,
     ];
     let found = tables.into_iter().flatten().find(|f| f.name.eq_ignore_ascii_case(name));
     let Some(function) = found else {
@@ -103,13 +109,17 @@ pub(crate) fn lookup(name: &str, args: usize, schema: Option<&str>) -> Result<&'
 /// Functions that MySQL has and this server has not: refused by name instead of "does not exist".
 #[rustfmt::skip]
 const KNOWN_TO_MYSQL: &[&str] = &[
-    "aes_decrypt", "aes_encrypt", "bin_to_uuid", "uuid_to_bin", "uuid_short", "is_uuid", "can_access_column", 
-    "compress", "uncompress", "uncompressed_length", "extractvalue", "updatexml", "format_bytes", "get_lock", "is_free_lock",
-    "is_used_lock", "release_lock", "release_all_locks", "gtid_subset", "gtid_subtract", "inet6_aton", "inet6_ntoa",
-    "is_ipv6", "json_array", "json_object", "json_extract", "json_unquote", "json_contains", "json_valid", "json_length", "json_keys",
-    "json_set", "json_insert", "json_remove", "json_replace", "json_type", "json_quote", "json_search", "json_value", "json_pretty",
-    "json_arrayagg", "json_objectagg", "load_file", "master_pos_wait", "source_pos_wait", "name_const", "random_bytes",
-    "roles_graphml", "current_role", "st_astext", "st_geomfromtext", "statement_digest",
-    "statement_digest_text", "validate_password_strength", "weight_string",
-    "get_format", "sleep", "interval", "row_number", "rank", "dense_rank", "lag", "lead", "benchmark", "format_pico_time",
+    "can_access_column", "can_access_database", "can_access_table", "can_access_user", "can_access_view",
+    "can_access_event", "can_access_routine", "can_access_trigger", "can_access_resource_group", "compress",
+    "uncompress", "uncompressed_length", "extractvalue", "updatexml", "get_lock", "is_free_lock", "is_used_lock",
+    "release_lock", "release_all_locks", "gtid_subset", "gtid_subtract", "wait_for_executed_gtid_set", "json_array",
+    "json_array_append", "json_array_insert", "json_object", "json_extract", "json_unquote", "json_contains",
+    "json_contains_path", "json_depth", "json_valid", "json_length", "json_keys", "json_merge", "json_merge_patch",
+    "json_merge_preserve", "json_overlaps", "json_schema_valid", "json_schema_validation_report", "json_set",
+    "json_insert", "json_remove", "json_replace", "json_type", "json_quote", "json_search", "json_storage_free",
+    "json_storage_size", "json_value", "json_pretty", "json_arrayagg", "json_objectagg", "json_table",
+    "master_pos_wait", "source_pos_wait", "roles_graphml", "current_role", "st_astext", "st_geomfromtext",
+    "statement_digest", "statement_digest_text", "sleep", "row_number", "rank", "dense_rank", "percent_rank",
+    "cume_dist", "ntile", "first_value", "last_value", "nth_value", "lag", "lead", "benchmark", "icu_version",
+    "ps_current_thread_id", "ps_thread_id", "internal_table_rows",
 ];

@@ -12,22 +12,41 @@ use values::{Collation, Decimal, Level, Value};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     function("format", 2, 3, |args, infer| Ok(ascii(args[0].ty.width * 4 / 3 + 32, infer)), format),
-    function("format_bytes", 1, 1, |_, infer| Ok(ascii(11, infer)), |args, _, e| {
-        quantity(args, &[("bytes", 1.0), ("KiB", 1024.0)], &["MiB", "GiB", "TiB", "PiB", "EiB"], 1024.0, 4, e)
-    }),
-    function("format_pico_time", 1, 1, |_, infer| Ok(ascii(11, infer)), |args, _, e| {
-        const UNITS: &[(&str, f64)] = &[
-            ("ps", 1.0),
-            ("ns", 1e3),
-            ("us", 1e6),
-            ("ms", 1e9),
-            ("s", 1e12),
-            ("min", 6e13),
-            ("h", 3.6e15),
-            ("d", 8.64e16),
-        ];
-        quantity(args, UNITS, &[], 1.0, 3, e)
-    }),
+    function(
+        "format_bytes",
+        1,
+        1,
+        |_, infer| Ok(ascii(11, infer)),
+        |args, _, e| {
+            quantity(
+                args,
+                &[("bytes", 1.0), ("KiB", 1024.0)],
+                &["MiB", "GiB", "TiB", "PiB", "EiB"],
+                1024.0,
+                4,
+                e,
+            )
+        },
+    ),
+    function(
+        "format_pico_time",
+        1,
+        1,
+        |_, infer| Ok(ascii(11, infer)),
+        |args, _, e| {
+            const UNITS: &[(&str, f64)] = &[
+                ("ps", 1.0),
+                ("ns", 1e3),
+                ("us", 1e6),
+                ("ms", 1e9),
+                ("s", 1e12),
+                ("min", 6e13),
+                ("h", 3.6e15),
+                ("d", 8.64e16),
+            ];
+            quantity(args, UNITS, &[], 1.0, 3, e)
+        },
+    ),
     function("get_format", 2, 2, |_, infer| Ok(ascii(17, infer)), get_format),
     function("weight_string", 1, 3, weight_type, weight_string),
 ];
@@ -84,9 +103,8 @@ fn format(args: &[Typed], ty: &Ty, e: &mut Eval<'_>) -> Result<Value> {
         }
     };
     let mut style = (",", '.', false);
-    if let Some(arg) = args.get(2)
-        && let Some(locale) = arg.text(e)?
-    {
+    if let Some(arg) = args.get(2) {
+        let locale = arg.text(e)?.unwrap_or_else(|| values::Text::new("NULL"));
         match style_of(locale.as_str()) {
             Some(found) => style = found,
             None => e.context.warn(Level::Warning, 1649, format!("Unknown locale: '{}'", locale.as_str())),

@@ -73,7 +73,6 @@ pub(super) const FUNCTIONS: &[Function] = &[
     ),
     function("field", 2, ANY, |_, _| Ok(Ty::int(11).not_null()), search::field),
     function("find_in_set", 2, 2, whole::<11>, search::find_in_set),
-    function("format", 2, 3, |args, infer| Ok(ascii(args[0].ty.width * 4 / 3 + 32, infer)), code::format),
     function("from_base64", 1, 1, |args, _| Ok(binary(width(&args[0]) * 3)), code::from_base64),
     function("hex", 1, 1, |args, infer| Ok(ascii(hex_width(&args[0]), infer)), code::hex),
     function("inet_aton", 1, 1, |_, _| Ok(Ty::uint(21)), code::inet_aton),
@@ -137,7 +136,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
 ];
 
 /// A result of type `ty`.
-fn string(ty: &Ty, bytes: &[u8]) -> Value {
+pub(super) fn string(ty: &Ty, bytes: &[u8]) -> Value {
     if ty.collation() == Collation::BINARY {
         return Value::Bytes(Blob::new(bytes));
     }

@@ -1,7 +1,7 @@
 //! Calls whose arguments have a grammar of their own: aggregates, CAST, TRIM, EXTRACT, date arithmetic. All others are plain lists.
 
 use super::Parser;
-use crate::ast::{AggKind, Aggregate, CastType, Expr, Unit};
+use crate::ast::{AggKind, Aggregate, CastType, Expr, Literal, Unit};
 use crate::error::{Result, unsupported};
 use crate::lex::{Kind, Op, reserved::is_reserved};
 
@@ -144,8 +144,8 @@ impl Parser<'_> {
             b"ROW" => Expr::Row(self.list(Parser::expr)?),
             b"MATCH" => return Err(unsupported("FULLTEXT search")),
             b"GROUPING" => return Err(unsupported("GROUPING")),
-            b"WEIGHT_STRING" => return Err(unsupported("WEIGHT_STRING")),
-            b"GET_FORMAT" => return Err(unsupported("GET_FORMAT")),
+            b"WEIGHT_STRING" => self.weight_string(name)?,
+            b"GET_FORMAT" => self.get_format(name)?,
             _ => {
                 if upper == b"FOUND_ROWS" {
                     self.deprecate(
@@ -236,6 +236,32 @@ impl Parser<'_> {
             return Err(self.unexpected());
         }
         Ok(Expr::Func { name, args: vec![first] })
+    }
+
+    /// `WEIGHT_STRING(text [AS CHAR(n) | AS BINARY(n)])`
+    fn weight_string(&mut self, name: String) -> Result<Expr> {
+        let mut args = vec![self.expr()?];
+        if self.eat_kw("AS") {
+            let binary = match self.eat_any(&["CHAR", "BINARY"]) {
+                Some(word) => word == "BINARY",
+                None => return Err(self.unexpected()),
+            };
+            self.expect_op(Op::LParen)?;
+            args.push(Expr::Literal(Literal::Int(self.uint()?)));
+            self.expect_op(Op::RParen)?;
+            args.push(Expr::Literal(Literal::Bool(binary)));
+        }
+        Ok(Expr::Func { name, args })
+    }
+
+    /// `GET_FORMAT(DATE, 'USA')`
+    fn get_format(&mut self, name: String) -> Result<Expr> {
+        let Some(kind) = self.eat_any(&["DATE", "TIME", "DATETIME", "TIMESTAMP"]) else {
+            return Err(self.unexpected());
+        };
+        self.expect_op(Op::Comma)?;
+        let kind = Literal::Str { bytes: kind.as_bytes().to_vec(), charset: None };
+        Ok(Expr::Func { name, args: vec![Expr::Literal(kind), self.expr()?] })
     }
 
     fn substring(&mut self) -> Result<Expr> {

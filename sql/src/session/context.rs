@@ -57,6 +57,8 @@ pub(crate) struct Context {
     pub(crate) variables: Values,
     pub(crate) settings: Settings,
     pub(crate) user_variables: HashMap<String, Value>,
+    /// Where RANDOM_BYTES() comes from.
+    pub(crate) entropy: crate::function::cipher::Entropy,
     /// Compiled regular expressions.
     pub(crate) patterns: crate::function::regexp::Patterns,
     pub(crate) diagnostics: Diagnostics,

@@ -145,6 +145,7 @@ fn new_context(server: &Server, info: &ConnectInfo) -> Context {
         globals,
         results_collation: if known { info.collation } else { 255 },
         user_variables: HashMap::new(),
+        entropy: crate::function::cipher::Entropy(Arc::clone(&server.env)),
         patterns: Default::default(),
         diagnostics: Diagnostics::default(),
         last_insert_id: 0,

@@ -53,6 +53,26 @@ pub(crate) struct Variable {
 const ISOLATION: Kind =
     Kind::Enum(&["READ-UNCOMMITTED", "READ-COMMITTED", "REPEATABLE-READ", "SERIALIZABLE"]);
 const COMPLETION: Kind = Kind::Enum(&["NO_CHAIN", "CHAIN", "RELEASE"]);
+const AES: Kind = Kind::Enum(&[
+    "aes-128-ecb",
+    "aes-192-ecb",
+    "aes-256-ecb",
+    "aes-128-cbc",
+    "aes-192-cbc",
+    "aes-256-cbc",
+    "aes-128-cfb1",
+    "aes-192-cfb1",
+    "aes-256-cfb1",
+    "aes-128-cfb8",
+    "aes-192-cfb8",
+    "aes-256-cfb8",
+    "aes-128-cfb128",
+    "aes-192-cfb128",
+    "aes-256-cfb128",
+    "aes-128-ofb",
+    "aes-192-ofb",
+    "aes-256-ofb",
+]);
 const U32: Kind = Kind::Int { min: 0, max: u32::MAX as u64 };
 const U64: Kind = Kind::Int { min: 0, max: u64::MAX };
 const SECONDS: Kind = Kind::Int { min: 1, max: 31_536_000 };
@@ -81,7 +101,7 @@ pub(crate) static VARIABLES: &[Variable] = variables! {
     "bind_address" Global ReadOnly, "127.0.0.1";
     "binlog_format" Both Fixed, "ROW";
     "binlog_row_image" Both Fixed, "FULL";
-    "block_encryption_mode" Both Fixed, "aes-128-ecb";
+    "block_encryption_mode" Both AES, "aes-128-ecb";
     "bulk_insert_buffer_size" Both U64, "8388608";
     "character_set_client" Both Kind::Charset, "utf8mb4";
     "character_set_connection" Both Kind::Charset, "utf8mb4";

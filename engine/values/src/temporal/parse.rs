@@ -191,6 +191,10 @@ fn delimited(s: &mut Scanner<'_>) -> Option<Parts> {
         let before = s.rest;
         s.separator(i);
         let size = digits(s.rest);
+        if size == 0 && s.rest.is_empty() && i == 2 {
+            // A delimiter behind a whole date ends the text.
+            break;
+        }
         if size == 0 || size > 2 && i < 2 {
             s.rest = before;
             break;

@@ -5,8 +5,8 @@ use crate::error::Result;
 use crate::expr::ty::Class;
 use crate::expr::{Eval, Ty, Typed};
 use sha2::Digest;
-use values::convert::number::{double_to_integer, to_decimal, to_double, to_integer};
-use values::{Condition, Decimal, Value};
+use values::convert::number::{double_to_integer, to_double, to_integer};
+use values::{Condition, Value};
 
 /// A number for BIN, OCT and HEX: 64 bits, doubles rounded, decimals cut.
 fn bits(arg: &Typed, e: &mut Eval<'_>) -> Result<Option<u64>> {
@@ -164,46 +164,6 @@ pub(super) fn quote(args: &[Typed], ty: &Ty, e: &mut Eval<'_>) -> Result<Value> 
     }
     out.push(b'\'');
     Ok(string(ty, &out))
-}
-
-/// FORMAT: rounded to 0 to 30 decimals, with commas between thousands (the locale en_US, whatever the third argument).
-pub(super) fn format(args: &[Typed], ty: &Ty, e: &mut Eval<'_>) -> Result<Value> {
-    let value = args[0].eval(e)?;
-    let Some(places) = args[1].integer(e)? else { return Ok(Value::Null) };
-    let places = places.clamp(0, 30) as u8;
-    let exact = matches!(args[0].ty.number_class(), Class::Int | Class::Decimal);
-    let text = if exact {
-        let Some(number) = e.with(|cx, w| to_decimal(&value, cx, w))? else { return Ok(Value::Null) };
-        let rounded = number.round(i32::from(places));
-        rounded.rescaled(places).unwrap_or(rounded).to_string()
-    } else {
-        let Some(number) = e.with(|cx, w| to_double(&value, cx, w))? else { return Ok(Value::Null) };
-        let number = super::super::numeric::round_double(number, i64::from(places), false);
-        let (decimal, overflow) = Decimal::from_f64(number);
-        match decimal.rescaled(places) {
-            Some(d) if !overflow => d.to_string(),
-            _ => values::double::fixed_text(number, places),
-        }
-    };
-    Ok(string(ty, grouped(&text).as_bytes()))
-}
-
-fn grouped(text: &str) -> String {
-    let (sign, digits) = text.strip_prefix('-').map_or(("", text), |d| ("-", d));
-    let (whole, fraction) = digits.split_once('.').map_or((digits, None), |(w, f)| (w, Some(f)));
-    let zero = digits.bytes().all(|b| matches!(b, b'0' | b'.'));
-    let mut out = String::from(if zero { "" } else { sign });
-    for (i, c) in whole.chars().enumerate() {
-        if i > 0 && (whole.len() - i) % 3 == 0 {
-            out.push(',');
-        }
-        out.push(c);
-    }
-    if let Some(fraction) = fraction {
-        out.push('.');
-        out.push_str(fraction);
-    }
-    out
 }
 
 const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

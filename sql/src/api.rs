@@ -22,6 +22,10 @@ pub mod flag {
     pub const UNIQUE_KEY: u16 = 4;
     pub const MULTIPLE_KEY: u16 = 8;
     pub const BLOB: u16 = 16;
+    /// ENUM.
+    pub const ENUM: u16 = 256;
+    /// SET.
+    pub const SET: u16 = 2048;
     pub const UNSIGNED: u16 = 32;
     pub const ZEROFILL: u16 = 64;
     pub const BINARY: u16 = 128;

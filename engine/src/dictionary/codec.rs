@@ -109,7 +109,7 @@ pub(crate) fn column_row(column: &ColumnDef) -> ColumnRow {
     ColumnRow {
         id: column.id.0,
         name: column.name.clone(),
-        ty: Bytes::copy_from_slice(&column.ty.encode()),
+        ty: column.ty.encode().into(),
         nullable: column.nullable,
         default_kind,
         default: default.into(),
@@ -120,8 +120,7 @@ pub(crate) fn column_row(column: &ColumnDef) -> ColumnRow {
 }
 
 pub(crate) fn column_def(row: ColumnRow) -> Result<ColumnDef> {
-    let ty = row.ty.as_ref().try_into().ok().and_then(ColumnType::decode);
-    let ty = ty.ok_or_else(|| damaged("unknown column type"))?;
+    let ty = ColumnType::decode(&row.ty).ok_or_else(|| damaged("unknown column type"))?;
     let default = match row.default_kind {
         0 => None,
         1 => Some(ColumnDefault::Literal(Value::Null)),

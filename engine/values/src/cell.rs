@@ -13,14 +13,18 @@
 //! | DATETIME | 8 | date:23 hour:5 minute:6 second:6 microsecond:20 |
 //! | TIMESTAMP | 8 | microseconds since 1970 UTC, 0 for the zero timestamp |
 //! | YEAR | 1 | 0, or year - 1900 |
+//! | BIT(n) | ceil(n / 8) | unsigned |
+//! | ENUM | 1, 2 | place from 1; 2 bytes above 255 words |
+//! | SET | 1 2 3 4 8 | a bit for each word |
 //! | strings | variable | bytes; CHAR without trailing spaces |
 //!
 //! The width is the same for every fractional precision: ALTER ... DATETIME(6) rewrites nothing.
 
 use crate::decimal::Decimal;
+use crate::labels::Choice;
 use crate::temporal::{Date, DateTime, Time, Timestamp, Year};
 use crate::types::{ColumnType, TypeKind as K};
-use crate::value::{Blob, Text, Value};
+use crate::value::{Bits, Blob, Text, Value};
 
 /// Version of the cell format, kept in docs/formats/values.md and in the row format that embeds it.
 pub const CELL_FORMAT: u8 = 1;
@@ -35,6 +39,10 @@ pub const fn fixed_width(ty: &ColumnType) -> Option<usize> {
         K::BigInt | K::Double | K::DateTime | K::Timestamp => 8,
         K::Time => 6,
         K::Decimal => decimal_width(ty.precision()),
+        K::Bit => ty.length.div_ceil(8) as usize,
+        K::Enum => 1 + (ty.length > 255) as usize,
+        K::Set if ty.length > 32 => 8,
+        K::Set => ty.length.div_ceil(8) as usize,
         _ => return None,
     })
 }
@@ -73,6 +81,12 @@ pub fn encode_cell(value: &Value, ty: &ColumnType, out: &mut Vec<u8>) {
             out.extend_from_slice(&v.micros().to_le_bytes())
         }
         (Value::Year(v), _) if ty.kind == K::Year => out.push(v.get().saturating_sub(1900) as u8),
+        (Value::Bit(v), Some(w)) if ty.kind == K::Bit => {
+            out.extend_from_slice(&v.number().to_le_bytes()[..w])
+        }
+        (Value::Choice(c), Some(w)) if ty.is_choice() => {
+            out.extend_from_slice(&c.number().to_le_bytes()[..w])
+        }
         (Value::Text(t), None) if ty.is_character() => out.extend_from_slice(t.as_bytes()),
         (Value::Bytes(b), None) if ty.is_binary() => out.extend_from_slice(b.as_bytes()),
         _ => panic!("a cell of type {ty} is asked of {value:?}, which was not stored into it"),
@@ -104,6 +118,9 @@ fn decode(bytes: &[u8], ty: &ColumnType) -> Option<Value> {
             0 => Value::Year(Year::default()),
             n => Value::Year(Year::new(n + 1900)?),
         },
+        K::Bit => Value::Bit(Bits::new(extend(bytes, 0) as u64, ty.length)?),
+        K::Enum => Value::Choice(Choice::of_enum(extend(bytes, 0) as u64, ty.labels)?),
+        K::Set => Value::Choice(Choice::of_set(extend(bytes, 0) as u64, ty.labels)?),
         _ if ty.is_character() => Value::Text(Text::new(std::str::from_utf8(bytes).ok()?)),
         _ => Value::Bytes(Blob::new(bytes)),
     })

@@ -44,10 +44,12 @@ pub enum Rule {
 impl Rule {
     /// The rule for two types.
     pub fn of(a: &ColumnType, b: &ColumnType) -> Self {
-        let string = |t: &ColumnType| t.is_character() || t.is_binary();
+        let string = |t: &ColumnType| t.is_character() || t.is_binary() || t.is_choice();
         let dated = |t: &ColumnType| t.is_temporal() && t.kind != crate::types::TypeKind::Time;
         let time = |t: &ColumnType| t.kind == crate::types::TypeKind::Time;
-        let whole = |t: &ColumnType| t.is_integer() || t.kind == crate::types::TypeKind::Year;
+        let whole = |t: &ColumnType| {
+            t.is_integer() || matches!(t.kind, crate::types::TypeKind::Year | crate::types::TypeKind::Bit)
+        };
         let exact = |t: &ColumnType| whole(t) || t.kind == crate::types::TypeKind::Decimal || t.is_temporal();
         match () {
             () if string(a) && string(b) => Self::Text(collation_of(a, b)),
@@ -81,6 +83,8 @@ pub fn compare(rule: Rule, a: &Value, b: &Value, cx: &Context, warnings: &mut Wa
         (Rule::Text(c), _, _) if a.as_bytes().is_some() && b.as_bytes().is_some() => {
             Some(c.compare(a.as_bytes()?, b.as_bytes()?))
         }
+        (Rule::Text(_), Value::Choice(c), _) => compare(rule, &Value::text(&c.text()), b, cx, warnings),
+        (Rule::Text(_), _, Value::Choice(c)) => compare(rule, a, &Value::text(&c.text()), cx, warnings),
         (Rule::DateTime, Value::Date(a), Value::Date(b)) => Some(a.cmp(b)),
         (Rule::DateTime, Value::DateTime(a), Value::DateTime(b)) => Some(a.cmp(b)),
         (Rule::DateTime, Value::Timestamp(a), Value::Timestamp(b)) => Some(a.cmp(b)),
@@ -122,6 +126,8 @@ pub fn order(a: &Value, b: &Value, collation: Collation) -> Ordering {
         (Value::DateTime(a), Value::DateTime(b)) => a.cmp(b),
         (Value::Timestamp(a), Value::Timestamp(b)) => a.cmp(b),
         (Value::Year(a), Value::Year(b)) => a.cmp(b),
+        (Value::Bit(a), Value::Bit(b)) => a.number().cmp(&b.number()),
+        (Value::Choice(a), Value::Choice(b)) => a.number().cmp(&b.number()),
         _ => match (a.as_bytes(), b.as_bytes()) {
             (Some(a), Some(b)) => collation.compare(a, b),
             // Not of one type after all: as numbers.
@@ -157,5 +163,7 @@ pub fn hash<H: Hasher>(value: &Value, collation: Collation, hasher: &mut H) {
         Value::DateTime(v) => v.hash(hasher),
         Value::Timestamp(v) => v.hash(hasher),
         Value::Year(v) => v.hash(hasher),
+        Value::Bit(v) => v.number().hash(hasher),
+        Value::Choice(v) => v.number().hash(hasher),
     }
 }

@@ -1,9 +1,11 @@
 //! A column's type: everything about its values that the values themselves do not carry.
 //!
 //! Names follow SHOW CREATE TABLE (`int unsigned`, `varchar(20)`, `datetime(6)`) and information_schema's DATA_TYPE. Lengths are in
-//! characters for CHAR and VARCHAR, in bytes for the rest. A type travels in dictionary rows as the 12 bytes of [`ColumnType::encode`].
+//! characters for CHAR and VARCHAR, in bytes for the rest. A type travels in dictionary rows as the bytes of [`ColumnType::encode`]: 12, and
+//! the words of an ENUM or SET behind them.
 
 use crate::collation::Collation;
+use crate::labels::Labels;
 use std::fmt;
 
 /// The type proper, without attributes. The numbers are part of the dictionary's format: append, never renumber.
@@ -36,11 +38,14 @@ pub enum TypeKind {
     DateTime = 23,
     Timestamp = 24,
     Year = 25,
+    Bit = 26,
+    Enum = 27,
+    Set = 28,
 }
 
 use TypeKind as K;
 
-const KINDS: [K; 25] = [
+const KINDS: [K; 28] = [
     K::TinyInt,
     K::SmallInt,
     K::MediumInt,
@@ -66,6 +71,9 @@ const KINDS: [K; 25] = [
     K::DateTime,
     K::Timestamp,
     K::Year,
+    K::Bit,
+    K::Enum,
+    K::Set,
 ];
 
 /// FLOAT and DOUBLE without `(M,D)` have this many decimals, as in MySQL's column metadata.
@@ -83,20 +91,29 @@ pub struct ColumnType {
     /// The type proper.
     pub kind: TypeKind,
     /// CHAR, VARCHAR: characters. BINARY, VARBINARY: bytes. DECIMAL: precision. FLOAT(M,D), DOUBLE(M,D): M. TINYINT(1): 1. TEXT and BLOB:
-    /// their largest length in bytes. Otherwise 0.
+    /// their largest length in bytes. BIT: bits. ENUM and SET: the number of their words. Otherwise 0.
     pub length: u32,
     /// DECIMAL: scale. FLOAT, DOUBLE: D or [`NOT_FIXED`]. TIME, DATETIME, TIMESTAMP: fractional digits 0 to 6. Otherwise 0.
     pub scale: u8,
     /// UNSIGNED, for the numeric types.
     pub unsigned: bool,
-    /// The collation of a character type; `BINARY` for everything else.
+    /// The collation of a character type, ENUM or SET; `BINARY` for everything else.
     pub collation: Collation,
+    /// The words of an ENUM or SET.
+    pub labels: Labels,
 }
 
 impl ColumnType {
     /// A type without attributes: right for integers, DATE and YEAR; the other constructors set what theirs need.
     pub const fn new(kind: TypeKind) -> Self {
-        Self { kind, length: 0, scale: 0, unsigned: false, collation: Collation::BINARY }
+        Self {
+            kind,
+            length: 0,
+            scale: 0,
+            unsigned: false,
+            collation: Collation::BINARY,
+            labels: Labels::NONE,
+        }
     }
 
     /// A signed or unsigned integer type.
@@ -149,6 +166,21 @@ impl ColumnType {
         Self { scale: fsp, ..Self::new(kind) }
     }
 
+    /// BIT(bits), 1 to 64.
+    pub const fn bit(bits: u32) -> Self {
+        Self { length: bits, unsigned: true, ..Self::new(K::Bit) }
+    }
+
+    /// ENUM or SET of these words.
+    pub fn choice(kind: TypeKind, labels: Labels, collation: Collation) -> Self {
+        Self { length: labels.words().len() as u32, collation, labels, ..Self::new(kind) }
+    }
+
+    /// ENUM or SET.
+    pub const fn is_choice(&self) -> bool {
+        matches!(self.kind, K::Enum | K::Set)
+    }
+
     /// Whether this is one of the integer types (YEAR is not).
     pub const fn is_integer(&self) -> bool {
         matches!(self.kind, K::TinyInt | K::SmallInt | K::MediumInt | K::Int | K::BigInt)
@@ -156,7 +188,7 @@ impl ColumnType {
 
     /// Whether this is a number of any sort (YEAR included, as in MySQL's comparisons).
     pub const fn is_numeric(&self) -> bool {
-        self.is_integer() || matches!(self.kind, K::Decimal | K::Float | K::Double | K::Year)
+        self.is_integer() || matches!(self.kind, K::Decimal | K::Float | K::Double | K::Year | K::Bit)
     }
 
     /// CHAR, VARCHAR or a TEXT.
@@ -237,25 +269,45 @@ impl ColumnType {
             K::DateTime => "datetime",
             K::Timestamp => "timestamp",
             K::Year => "year",
+            K::Bit => "bit",
+            K::Enum => "enum",
+            K::Set => "set",
         }
     }
 
-    /// The type as 12 bytes: version 1, kind, flags (bit 0 unsigned), scale, length (u32 LE), collation id (u16 LE), two reserved zeros.
-    pub fn encode(&self) -> [u8; ENCODED_TYPE_LEN] {
+    /// The type as 12 bytes: version 1, kind, flags (bit 0 unsigned), scale, length (u32 LE), collation id (u16 LE), two reserved zeros;
+    /// then the words of an ENUM or SET ([`Labels::encode`]).
+    pub fn encode(&self) -> Vec<u8> {
         let l = self.length.to_le_bytes();
         let c = self.collation.id().to_le_bytes();
-        [1, self.kind as u8, u8::from(self.unsigned), self.scale, l[0], l[1], l[2], l[3], c[0], c[1], 0, 0]
+        let mut out = vec![1, self.kind as u8, u8::from(self.unsigned), self.scale];
+        out.extend_from_slice(&l);
+        out.extend_from_slice(&c);
+        out.extend_from_slice(&[0, 0]);
+        if self.is_choice() {
+            self.labels.encode(&mut out);
+        }
+        out
     }
 
     /// Reads what [`ColumnType::encode`] wrote; `None` if it is no type of this version.
-    pub fn decode(b: &[u8; ENCODED_TYPE_LEN]) -> Option<Self> {
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let (b, words) = bytes.split_first_chunk::<ENCODED_TYPE_LEN>()?;
         if b[0] != 1 || b[2] > 1 || b[10..] != [0, 0] {
             return None;
         }
         let kind = *KINDS.iter().find(|k| **k as u8 == b[1])?;
+        let choice = matches!(kind, K::Enum | K::Set);
+        let labels = if choice { Labels::decode(words)? } else { Labels::NONE };
+        let length = u32::from_le_bytes([b[4], b[5], b[6], b[7]]);
+        let consistent = if choice { length as usize == labels.words().len() } else { words.is_empty() };
+        if !consistent || (kind == K::Bit && !(1..=64).contains(&length)) {
+            return None;
+        }
         Some(Self {
             kind,
-            length: u32::from_le_bytes([b[4], b[5], b[6], b[7]]),
+            length,
+            labels,
             scale: b[3],
             unsigned: b[2] == 1,
             collation: Collation::from_id(u16::from_le_bytes([b[8], b[9]]))?,
@@ -283,6 +335,13 @@ impl fmt::Display for ColumnType {
             K::Float | K::Double if self.scale != NOT_FIXED => write!(f, "({},{})", self.length, self.scale)?,
             K::Char | K::VarChar | K::Binary | K::VarBinary => write!(f, "({})", self.length)?,
             K::Time | K::DateTime | K::Timestamp if self.scale > 0 => write!(f, "({})", self.scale)?,
+            K::Bit => return write!(f, "({})", self.length),
+            K::Enum | K::Set => {
+                for (i, word) in self.labels.words().iter().enumerate() {
+                    write!(f, "{}'{}'", if i == 0 { "(" } else { "," }, word.replace('\'', "''"))?;
+                }
+                f.write_str(")")?;
+            }
             K::TinyInt if self.length == 1 && !self.unsigned => f.write_str("(1)")?,
             _ => {}
         }

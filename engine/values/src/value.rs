@@ -4,6 +4,7 @@
 //! Most keys, names and codes are short: reading such a column allocates nothing.
 
 use crate::decimal::Decimal;
+use crate::labels::Choice;
 use crate::temporal::{Date, DateTime, Time, Timestamp, Year};
 use std::fmt;
 use std::sync::Arc;
@@ -38,6 +39,10 @@ pub enum Value {
     Timestamp(Timestamp),
     /// YEAR: 0 or 1901 to 2155.
     Year(Year),
+    /// BIT: a number whose text is its bytes.
+    Bit(Bits),
+    /// ENUM, SET: text and number at once.
+    Choice(Choice),
 }
 
 const _: () = assert!(size_of::<Value>() == 32, "a Value is half a cache line");
@@ -95,12 +100,39 @@ impl PartialEq for Value {
             (Self::DateTime(a), Self::DateTime(b)) => a == b,
             (Self::Timestamp(a), Self::Timestamp(b)) => a == b,
             (Self::Year(a), Self::Year(b)) => a == b,
+            (Self::Bit(a), Self::Bit(b)) => a == b,
+            (Self::Choice(a), Self::Choice(b)) => a == b,
             _ => false,
         }
     }
 }
 
 impl Eq for Value {}
+
+/// A value of BIT(n).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub struct Bits {
+    number: u64,
+    width: u8,
+}
+
+impl Bits {
+    /// A number of at most `width` bits (1 to 64); `None` if it has more.
+    pub fn new(number: u64, width: u32) -> Option<Self> {
+        let fits = (1..=64).contains(&width) && (width == 64 || number >> width == 0);
+        fits.then_some(Self { number, width: width as u8 })
+    }
+
+    /// The number.
+    pub const fn number(self) -> u64 {
+        self.number
+    }
+
+    /// The bytes that a client sees, high one first: as many as the column's bits need.
+    pub fn bytes(self) -> Vec<u8> {
+        self.number.to_be_bytes()[8 - usize::from(self.width).div_ceil(8)..].to_vec()
+    }
+}
 
 /// Bytes kept in place up to this length.
 const INLINE: usize = 22;

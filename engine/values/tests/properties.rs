@@ -7,8 +7,8 @@ use std::hash::{DefaultHasher, Hasher};
 use values::key::{decode_key, part_len};
 use values::temporal::{MAX_TIME, SECOND};
 use values::{
-    Collation, ColumnType, Date, DateTime, Decimal, KeyPart, Time, Timestamp, TypeKind, Value, Year,
-    decode_cell, encode_cell, encode_key,
+    Bits, Choice, Collation, ColumnType, Date, DateTime, Decimal, KeyPart, Labels, Time, Timestamp, TypeKind,
+    Value, Year, decode_cell, encode_cell, encode_key,
 };
 
 fn date() -> impl Strategy<Value = Date> {
@@ -45,6 +45,14 @@ fn decimal(precision: u8, scale: u8) -> BoxedStrategy<(ColumnType, Value)> {
         .boxed()
 }
 
+/// An ENUM or SET of so many words, and its value of this number.
+fn choice(kind: TypeKind, words: usize, number: u64) -> (ColumnType, Value) {
+    let labels = Labels::new((0..words).map(|i| Box::from(format!("w{i}"))).collect());
+    let of = if kind == TypeKind::Enum { Choice::of_enum } else { Choice::of_set };
+    let value = Value::Choice(of(number, labels).expect("a word for it"));
+    (ColumnType::choice(kind, labels, Collation::DEFAULT), value)
+}
+
 /// Any type with a value of it.
 fn typed() -> impl Strategy<Value = (ColumnType, Value)> {
     use TypeKind as K;
@@ -68,6 +76,11 @@ fn typed() -> impl Strategy<Value = (ColumnType, Value)> {
         prop_oneof![Just(0_u16), 1901_u16..=2155]
             .prop_map(|v| (ColumnType::new(K::Year), Value::Year(Year::new(v).expect("in range"))))
             .boxed(),
+        (0_u64..1024)
+            .prop_map(|v| (ColumnType::bit(10), Value::Bit(Bits::new(v, 10).expect("ten bits"))))
+            .boxed(),
+        (0_u64..=300).prop_map(|v| choice(K::Enum, 300, v)).boxed(),
+        (0_u64..1 << 40).prop_map(|v| choice(K::Set, 40, v)).boxed(),
         proptest::collection::vec(prop_oneof![Just(0_u8), Just(1), Just(255), any::<u8>()], 0..40)
             .prop_map(|v| (ColumnType::binary(K::VarBinary, 300), Value::bytes(&v)))
             .boxed(),
@@ -111,6 +124,15 @@ fn is_nan(v: &Value) -> bool {
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1500, max_local_rejects: 1_000_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn types_round_trip((ty, _) in typed()) {
+        let bytes = ty.encode();
+        prop_assert_eq!(ColumnType::decode(&bytes), Some(ty));
+        for cut in 0..bytes.len() {
+            prop_assert_eq!(ColumnType::decode(&bytes[..cut]), None, "{} bytes of {}", cut, bytes.len());
+        }
+    }
 
     #[test]
     fn cells_round_trip((ty, value) in typed()) {

@@ -16,6 +16,8 @@ pub(crate) struct DataType {
     pub(crate) collation: Option<String>,
     /// The BINARY attribute: the character set's `_bin` collation.
     pub(crate) binary: bool,
+    /// The words of ENUM and SET.
+    pub(crate) words: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +47,9 @@ pub(crate) enum BaseType {
     DateTime,
     Timestamp,
     Year,
+    Bit,
+    Enum,
+    Set,
 }
 
 /// A DEFAULT clause.

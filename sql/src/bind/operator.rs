@@ -216,7 +216,7 @@ fn whole_digits(ty: &Ty) -> u32 {
 fn number_column(ty: &Ty) -> ColumnType {
     match ty.number_class() {
         Class::Int if !ty.col.is_integer() => {
-            ColumnType::integer(TypeKind::BigInt, ty.hex && ty.col.unsigned)
+            ColumnType::integer(TypeKind::BigInt, (ty.hex || ty.col.kind == TypeKind::Bit) && ty.col.unsigned)
         }
         _ => number_type(&ty.col),
     }

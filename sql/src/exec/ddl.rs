@@ -73,6 +73,12 @@ pub(crate) fn column_type(
             let collation = collation(ty.charset.as_deref(), ty.collation.as_deref(), base)?;
             text_type(ty, name, collation)?
         }
+        B::Bit => super::choice::bit_type(ty, name)?,
+        B::Enum | B::Set => {
+            let base = if ty.binary { Collation::UTF8MB4_BIN } else { table };
+            let collation = collation(ty.charset.as_deref(), ty.collation.as_deref(), base)?;
+            super::choice::column_type(ty, name, collation, context)?
+        }
         B::Binary | B::VarBinary | B::TinyBlob | B::Blob | B::MediumBlob | B::LongBlob => {
             binary_type(ty, name)?
         }
@@ -549,6 +555,7 @@ pub(crate) fn default_text(value: &Value, column: &ColumnDef, context: &Context)
     let ty = crate::expr::Ty::of(column.ty, column.nullable);
     match value {
         Value::Bytes(b) => String::from_utf8_lossy(b.as_bytes()).into_owned(),
+        Value::Bit(v) => format!("b'{:b}'", v.number()),
         other => context.text_of(other, &ty).as_str().to_owned(),
     }
 }

@@ -6,6 +6,7 @@
 //! 4. Every 256 rows the executor yields, and looks at KILL and the deadline.
 
 pub(crate) mod change;
+mod choice;
 pub(crate) mod cursor;
 pub(crate) mod ddl;
 pub(crate) mod group;

@@ -46,6 +46,8 @@ impl Format {
             Value::DateTime(v) => Cell::DateTime(*v),
             Value::Timestamp(v) => Cell::DateTime(v.to_datetime(self.zone)),
             Value::Year(v) => Cell::UInt(u64::from(v.get())),
+            Value::Bit(v) => Cell::Bytes(Cow::Owned(v.bytes())),
+            Value::Choice(v) => Cell::Bytes(Cow::Owned(self.text(v.text().as_bytes()).into_owned())),
         }
     }
 
@@ -69,6 +71,8 @@ impl Format {
             Ok(Value::DateTime(v)) => Cell::DateTime(v),
             Ok(Value::Timestamp(v)) => Cell::DateTime(v.to_datetime(self.zone)),
             Ok(Value::Year(v)) => Cell::UInt(u64::from(v.get())),
+            Ok(Value::Bit(v)) => Cell::Bytes(Cow::Owned(v.bytes())),
+            Ok(Value::Choice(v)) => Cell::Bytes(Cow::Owned(self.text(v.text().as_bytes()).into_owned())),
             Ok(_) | Err(_) => Cell::Null,
         }
     }

@@ -30,6 +30,8 @@ fn not_null(value: &Value, ty: &Ty, out: &mut Vec<u8>) {
         Value::Int(v) => decimal(&values::Decimal::from(*v), out),
         Value::UInt(v) => decimal(&values::Decimal::from(*v), out),
         Value::Year(v) => integer(i128::from(v.get()), out),
+        Value::Bit(v) => integer(i128::from(v.number()), out),
+        Value::Choice(v) => integer(i128::from(v.number()), out),
         Value::Decimal(d) => decimal(d, out),
         Value::Float(v) => key(&Value::Double(f64::from(*v)), ColumnType::double(), out),
         Value::Double(_) => key(value, ColumnType::double(), out),

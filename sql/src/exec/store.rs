@@ -88,6 +88,9 @@ pub(crate) fn implicit_default(column: &ColumnDef) -> Value {
         DateTime => Value::DateTime(self::DateTime::ZERO),
         Timestamp => Value::Timestamp(values::Timestamp::ZERO),
         Year => values::Year::new(0).map_or(Value::Null, Value::Year),
+        Bit => values::Bits::new(0, ty.length).map_or(Value::Null, Value::Bit),
+        Enum => values::Choice::of_enum(1, ty.labels).map_or(Value::Null, Value::Choice),
+        Set => values::Choice::of_set(0, ty.labels).map_or(Value::Null, Value::Choice),
         _ if ty.is_binary() => match ty.kind {
             Binary => Value::bytes(&vec![0; ty.length as usize]),
             _ => Value::bytes(b""),

@@ -218,6 +218,7 @@ impl Typed {
         Ok(match self.eval(e)? {
             Value::Null => None,
             Value::Bytes(bytes) => Some(bytes),
+            Value::Bit(bits) => Some(values::Blob::new(&bits.bytes())),
             Value::Text(text) => Some(values::Blob::new(text.as_bytes())),
             other => Some(values::Blob::new(e.context.text_of(&other, &self.ty).as_bytes())),
         })

@@ -225,6 +225,7 @@ pub(crate) fn coerce(value: Value, ty: &Ty, e: &mut Eval<'_>) -> Result<Value> {
         (Value::Int(v), Class::Int) => Value::UInt(v as u64),
         (Value::UInt(v), Class::Int) => i64::try_from(v).map_or(Value::UInt(v), Value::Int),
         (Value::Year(v), Class::Int) => Value::Int(i64::from(v.get())),
+        (Value::Bit(v), Class::Int) => Value::UInt(v.number()),
         (Value::Decimal(d), Class::Decimal) => {
             Value::Decimal(d.round(i32::from(ty.col.scale)).rescaled(ty.col.scale).unwrap_or(d))
         }

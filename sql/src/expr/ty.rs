@@ -52,8 +52,11 @@ impl Ty {
     pub(crate) const COMPUTED_DOUBLE: u32 = 23;
 
     pub(crate) fn of(col: ColumnType, nullable: bool) -> Ty {
-        let derivation =
-            if col.is_character() || col.is_binary() { derivation::COERCIBLE } else { derivation::NUMERIC };
+        let derivation = if col.is_character() || col.is_binary() || col.is_choice() {
+            derivation::COERCIBLE
+        } else {
+            derivation::NUMERIC
+        };
         Ty { col, width: display_width(&col), nullable, derivation, null: false, hex: false }
     }
 
@@ -130,7 +133,7 @@ impl Ty {
             return Class::Null;
         }
         match self.col.kind {
-            TinyInt | SmallInt | MediumInt | Int | BigInt | Year => Class::Int,
+            TinyInt | SmallInt | MediumInt | Int | BigInt | Year | Bit => Class::Int,
             Decimal => Class::Decimal,
             Float | Double => Class::Real,
             Date => Class::Date,
@@ -204,8 +207,17 @@ pub(crate) fn display_width(ty: &ColumnType) -> u32 {
         Time => 10 + fraction(ty.scale),
         DateTime | Timestamp => 19 + fraction(ty.scale),
         Year => 4,
+        Enum => ty.labels.words().iter().map(|w| chars(w)).max().unwrap_or(0),
+        Set => {
+            let words = ty.labels.words();
+            words.iter().map(|w| chars(w) + 1).sum::<u32>().saturating_sub(1)
+        }
         _ => ty.length,
     }
+}
+
+fn chars(word: &str) -> u32 {
+    word.chars().count() as u32
 }
 
 fn fraction(fsp: u8) -> u32 {

@@ -1,6 +1,6 @@
 //! Column types and column definitions.
 
-use super::Parser;
+use super::{Parser, invalid_utf8};
 use crate::ast::{BaseType, ColumnDef, ColumnDefault, DataType, Expr, Literal, UnaryOp};
 use crate::error::{Result, SqlError, unsupported};
 use crate::lex::{Kind, Op};
@@ -60,14 +60,14 @@ const TYPES: &[(&[&str], BaseType)] = &[
     (&["TIMESTAMP"], Timestamp),
     (&["TIME"], Time),
     (&["YEAR"], Year),
+    (&["BIT"], Bit),
+    (&["ENUM"], Enum),
+    (&["SET"], Set),
 ];
 
 /// Types that MySQL has and this server has not.
 const OTHER_TYPES: &[&str] = &[
     "JSON",
-    "ENUM",
-    "SET",
-    "BIT",
     "GEOMETRY",
     "POINT",
     "LINESTRING",
@@ -91,6 +91,7 @@ impl Parser<'_> {
             charset: None,
             collation: None,
             binary: false,
+            words: Vec::new(),
         };
         if self.eat_kw("SERIAL") {
             return Err(unsupported("SERIAL"));
@@ -118,6 +119,9 @@ impl Parser<'_> {
     }
 
     fn type_numbers(&mut self, out: &mut DataType) -> Result<()> {
+        if matches!(out.base, Enum | Set) {
+            return self.type_words(out);
+        }
         let takes =
             !matches!(out.base, Date | TinyText | MediumText | LongText | TinyBlob | MediumBlob | LongBlob);
         if takes && self.eat_op(Op::LParen) {
@@ -133,6 +137,16 @@ impl Parser<'_> {
         Ok(())
     }
 
+    /// `('a', 'b', ...)`; trailing spaces of words are not kept.
+    fn type_words(&mut self, out: &mut DataType) -> Result<()> {
+        self.expect_op(Op::LParen)?;
+        for word in self.list(Parser::string)? {
+            let word = String::from_utf8(word).map_err(|e| invalid_utf8(e.as_bytes()))?;
+            out.words.push(word.trim_end_matches(' ').to_owned());
+        }
+        self.expect_op(Op::RParen)
+    }
+
     fn type_attributes(&mut self, out: &mut DataType) -> Result<()> {
         let number = matches!(
             out.base,
@@ -146,7 +160,7 @@ impl Parser<'_> {
                 None => break,
             }
         }
-        while matches!(out.base, Char | VarChar | TinyText | Text | MediumText | LongText) {
+        while matches!(out.base, Char | VarChar | TinyText | Text | MediumText | LongText | Enum | Set) {
             if self.eat_kws(&["CHARACTER", "SET"]) || self.eat_kws(&["CHAR", "SET"]) || self.eat_kw("CHARSET")
             {
                 out.charset = Some(self.charset_name()?);

@@ -36,7 +36,8 @@ pub(crate) fn type_code(ty: &ColumnType) -> u8 {
         Decimal => 246,
         TinyText | Text | MediumText | LongText | TinyBlob | Blob | MediumBlob | LongBlob => 252,
         VarChar | VarBinary => 253,
-        Char | Binary => 254,
+        Char | Binary | Enum | Set => 254,
+        Bit => 16,
     }
 }
 
@@ -142,6 +143,11 @@ pub(crate) fn of_type(ty: &Ty, name: &str, context: &Context) -> ColumnMeta {
     }
     if ty.col.is_lob() {
         flags |= flag::BLOB;
+    }
+    match ty.col.kind {
+        TypeKind::Enum => flags |= flag::ENUM,
+        TypeKind::Set => flags |= flag::SET,
+        _ => {}
     }
     let per_char = if text { context.settings.results.map_or(4, |c| c.bytes_per_char()) } else { 1 };
     let empty: Arc<str> = Arc::from("");

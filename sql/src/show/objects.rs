@@ -136,8 +136,11 @@ pub(crate) fn columns(table: &TableDef, full: bool, context: &Context) -> ShowTa
             Value::text(&extra(column)),
         ];
         if full {
-            let collation =
-                if column.ty.is_character() { Value::text(column.ty.collation.name()) } else { Value::Null };
+            let collation = if column.ty.is_character() || column.ty.is_choice() {
+                Value::text(column.ty.collation.name())
+            } else {
+                Value::Null
+            };
             row.insert(2, collation);
             row.push(Value::text("select,insert,update,references"));
             row.push(Value::text(&column.comment));

@@ -120,7 +120,7 @@ fn parts(table: &TableDef, parts: &[IndexPart]) -> String {
 fn column_line(column: &ColumnDef, table: &TableDef, context: &Context) -> String {
     let ty = &column.ty;
     let mut out = format!("  {} {ty}", quote_name(&column.name));
-    if ty.is_character() && ty.collation != option_collation(&table.options) {
+    if (ty.is_character() || ty.is_choice()) && ty.collation != option_collation(&table.options) {
         let _ = write!(out, " CHARACTER SET {} COLLATE {}", ty.collation.charset(), ty.collation.name());
     }
     if !column.nullable {
@@ -131,7 +131,11 @@ fn column_line(column: &ColumnDef, table: &TableDef, context: &Context) -> Strin
     match &column.default {
         Some(ColumnDefault::Literal(value)) => {
             let text = default_text(value, column, context);
-            let _ = write!(out, " DEFAULT {}", quote_text(&text));
+            match value {
+                // Bits print as a literal.
+                values::Value::Bit(_) => out.push_str(&format!(" DEFAULT {text}")),
+                _ => out.push_str(&format!(" DEFAULT {}", quote_text(&text))),
+            }
         }
         Some(ColumnDefault::CurrentTimestamp { fsp }) => {
             let _ = write!(out, " DEFAULT {}", now_text(*fsp));

@@ -9,6 +9,7 @@
 pub mod cast;
 pub mod number;
 pub mod store;
+mod store_choice;
 mod store_number;
 mod store_string;
 mod store_temporal;

@@ -92,6 +92,8 @@ pub fn temporal_decimal(value: &Value, cx: &Context) -> Decimal {
             local.to_decimal(digits(local.micros()))
         }
         Value::Year(v) => Decimal::from(i64::from(v.get())),
+        Value::Bit(v) => Decimal::from(v.number()),
+        Value::Choice(v) => Decimal::from(v.number()),
         _ => Decimal::ZERO,
     }
 }
@@ -154,7 +156,7 @@ fn truncated(kind: &'static str, value: &Value) -> Condition {
 pub fn number_type(ty: &ColumnType) -> ColumnType {
     match ty.kind {
         K::Float => ColumnType::double(),
-        K::Year => ColumnType::integer(K::BigInt, true),
+        K::Year | K::Bit => ColumnType::integer(K::BigInt, true),
         K::Date => ColumnType::integer(K::BigInt, false),
         K::Time | K::DateTime | K::Timestamp if ty.scale == 0 => ColumnType::integer(K::BigInt, false),
         K::Time => ColumnType::decimal(7 + ty.scale, ty.scale, false),
@@ -170,6 +172,8 @@ pub fn to_number(value: &Value, ty: &ColumnType, cx: &Context, warnings: &mut Wa
         Value::Null | Value::Int(_) | Value::UInt(_) | Value::Double(_) | Value::Decimal(_) => value.clone(),
         Value::Float(v) => Value::Double(f64::from(*v)),
         Value::Year(v) => Value::UInt(u64::from(v.get())),
+        Value::Bit(v) => Value::UInt(v.number()),
+        Value::Choice(v) => Value::Double(v.number() as f64),
         Value::Date(v) => Value::Int(v.to_number()),
         Value::Time(v) if ty.scale == 0 => Value::Int(v.to_number()),
         Value::Time(v) => Value::Decimal(v.to_decimal(ty.scale)),

@@ -39,12 +39,21 @@ pub fn store(value: &Value, ty: &ColumnType, cx: &Context) -> Result<Stored, Con
     if value.is_null() {
         return Ok(Stored::clean(Value::Null));
     }
+    // A word is text to every other type but the numbers.
+    if let Value::Choice(choice) = value
+        && !ty.is_numeric()
+    {
+        return store(&Value::text(&choice.text()), ty, cx);
+    }
     let stored = match ty.kind {
         K::TinyInt | K::SmallInt | K::MediumInt | K::Int | K::BigInt => {
             super::store_number::integer(value, ty, cx)
         }
         K::Decimal => super::store_number::decimal(value, ty, cx),
         K::Float | K::Double => super::store_number::float(value, ty, cx),
+        K::Bit => super::store_choice::bit(value, ty, cx),
+        K::Enum => super::store_choice::one(value, ty),
+        K::Set => super::store_choice::many(value, ty),
         K::Year => super::store_number::year(value, cx),
         K::Date => super::store_temporal::date(value, cx),
         K::DateTime => super::store_temporal::datetime(value, ty.scale, cx),

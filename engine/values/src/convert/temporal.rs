@@ -39,6 +39,7 @@ pub fn to_datetime(
         Value::Timestamp(v) => checked(v.to_datetime(cx.zone), true),
         Value::Time(v) => found(on_day(cx.today, *v), true),
         Value::Text(_) | Value::Bytes(_) => return from_text(value, rules, cx, warnings),
+        Value::Choice(c) => return from_text(&Value::text(&c.text()), rules, cx, warnings),
         Value::Year(_) => None,
         _ => {
             let n = super::number::to_decimal(value, cx, warnings)?;

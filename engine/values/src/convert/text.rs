@@ -12,6 +12,7 @@ pub fn append_text(value: &Value, scale: u8, out: &mut Vec<u8>) {
         Value::Null => {}
         Value::Text(t) => out.extend_from_slice(t.as_bytes()),
         Value::Bytes(b) => out.extend_from_slice(b.as_bytes()),
+        Value::Bit(v) => out.extend_from_slice(&v.bytes()),
         Value::Int(v) => append_integer(out, *v < 0, v.unsigned_abs()),
         Value::UInt(v) => append_integer(out, false, *v),
         _ => out.extend_from_slice(formatted(value, scale).as_bytes()),
@@ -43,6 +44,8 @@ fn formatted(value: &Value, scale: u8) -> String {
         Value::DateTime(v) => out = v.text(scale),
         Value::Timestamp(v) => out = v.to_datetime(crate::temporal::Zone::UTC).text(scale),
         Value::Year(v) => write!(out, "{v}").unwrap_or_default(),
+        Value::Bit(v) => out = String::from_utf8_lossy(&v.bytes()).into_owned(),
+        Value::Choice(v) => out = v.text(),
     }
     out
 }

@@ -8,6 +8,7 @@
 //!   integers               big-endian, the sign bit flipped when signed
 //!   DECIMAL(p,s)           the cell's width, big-endian, the sign bit flipped
 //!   FLOAT, DOUBLE          big-endian bits; positive: sign bit flipped, negative: all flipped; -0 as 0
+//!   BIT, ENUM, SET         the cell's number big-endian
 //!   temporals              the cell's number big-endian, the sign bit of TIME flipped
 //!   strings                see `string`
 //! ```
@@ -98,12 +99,19 @@ fn encode_value(value: &Value, part: &KeyPart, out: &mut Vec<u8>) {
         Value::DateTime(v) if ty.kind == K::DateTime => out.extend_from_slice(&v.bits().to_be_bytes()),
         Value::Timestamp(v) if ty.kind == K::Timestamp => out.extend_from_slice(&v.micros().to_be_bytes()),
         Value::Year(v) if ty.kind == K::Year => out.push(v.get().saturating_sub(1900) as u8),
+        Value::Bit(v) if ty.kind == K::Bit => push_unsigned(v.number(), ty, out),
+        Value::Choice(c) if ty.is_choice() => push_unsigned(c.number(), ty, out),
         Value::Text(t) if ty.is_character() => string::encode(prefix(t.as_bytes(), part), ty.collation, out),
         Value::Bytes(b) if ty.is_binary() => {
             string::encode(prefix(b.as_bytes(), part), Collation::BINARY, out)
         }
         _ => panic!("a key of type {ty} is asked of {value:?}, which was not stored into it"),
     }
+}
+
+fn push_unsigned(v: u64, ty: &ColumnType, out: &mut Vec<u8>) {
+    let width = fixed_width(ty).unwrap_or(8);
+    out.extend_from_slice(&v.to_be_bytes()[8 - width..]);
 }
 
 /// A 64-bit number with its sign bit flipped, in the type's width: the low bytes, with the sign bit of the narrow number flipped.
@@ -206,7 +214,8 @@ fn decode_fixed(bytes: &mut [u8], ty: &ColumnType) -> Option<Value> {
         K::Time => Value::Time(Time::new(number(bytes) as i64 - (1 << 47))?),
         _ => {
             // Integers and decimals: the cell, reversed, its sign bit flipped unless unsigned.
-            if ty.kind == K::Decimal || !ty.unsigned {
+            let unsigned = ty.is_choice() || ty.kind == K::Bit || (ty.unsigned && ty.kind != K::Decimal);
+            if !unsigned {
                 bytes[0] ^= 0x80;
             }
             bytes.reverse();

@@ -15,6 +15,7 @@ fn bits(arg: &Typed, e: &mut Eval<'_>) -> Result<Option<u64>> {
         Value::Null => None,
         Value::Int(v) => Some(v as u64),
         Value::UInt(v) => Some(v),
+        Value::Bit(v) => Some(v.number()),
         other => Some(double_to_integer(e.with(|cx, w| to_double(&other, cx, w))?.unwrap_or(0.0)) as u64),
     })
 }

@@ -71,6 +71,7 @@ pub fn collation_of(a: &ColumnType, b: &ColumnType) -> Collation {
     match (a.collation, b.collation) {
         (x, y) if x == y => x,
         (Collation::BINARY, _) | (_, Collation::BINARY) => Collation::BINARY,
+        (bin, _) | (_, bin) if bin.is_bin() => bin,
         _ => Collation::UTF8MB4_BIN,
     }
 }

@@ -89,9 +89,7 @@ impl Pattern {
     }
 
     fn same(&self, a: u32, b: u32) -> bool {
-        a == b
-            || self.collation == Collation::UTF8MB4_0900_AI_CI
-                && uca::CharWeights::new(a).eq(uca::CharWeights::new(b))
+        self.collation.same_character(a, b)
     }
 }
 

@@ -90,6 +90,9 @@ fn typed() -> impl Strategy<Value = (ColumnType, Value)> {
             .prop_map(text(Collation::UTF8MB4_0900_AI_CI))
             .boxed(),
         "\\PC{0,12}".prop_map(text(Collation::UTF8MB4_0900_AI_CI)).boxed(),
+        "[a-cA-C \\t!\u{e9}\u{df}\u{4e00}]{0,20}".prop_map(text(Collation::UTF8MB4_GENERAL_CI)).boxed(),
+        "[a-cA-C \\t!\u{e9}\u{df}\u{4e00}]{0,20}".prop_map(text(Collation::UTF8MB4_UNICODE_CI)).boxed(),
+        "\\PC{0,12}".prop_map(text(Collation::UTF8MB4_0900_BIN)).boxed(),
     ];
     let all: Vec<_> = ints.chain(decimals).chain(others).collect();
     proptest::strategy::Union::new(all)

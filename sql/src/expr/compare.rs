@@ -2,6 +2,7 @@
 
 use super::Ty;
 use super::eval::Eval;
+use super::ty::derivation;
 use crate::error::{Result, SqlError};
 use std::cmp::Ordering;
 pub(crate) use values::compare::Rule;
@@ -14,17 +15,21 @@ pub(crate) fn collation_of(a: &Ty, b: &Ty) -> Result<Collation> {
 
 /// The same for another operation, which 1267 names.
 pub(crate) fn collation_for(a: &Ty, b: &Ty, operation: &str) -> Result<Collation> {
-    use super::ty::derivation::EXPLICIT;
-    if a.derivation == b.derivation && a.derivation == EXPLICIT && a.collation() != b.collation() {
-        let of = |t: &Ty| t.collation().name();
-        return Err(SqlError::new(
-            1267,
-            format!(
-                "Illegal mix of collations ({},EXPLICIT) and ({},EXPLICIT) for operation '{operation}'",
-                of(a),
-                of(b)
-            ),
-        ));
+    let (ac, bc) = (a.collation(), b.collation());
+    let undecided = !ac.is_bin() && !bc.is_bin() && ac != Collation::BINARY && bc != Collation::BINARY;
+    if a.is_text()
+        && b.is_text()
+        && a.derivation == b.derivation
+        && ac != bc
+        && (a.derivation == derivation::EXPLICIT || undecided)
+    {
+        let word = derivation::name(a.derivation);
+        let text = format!(
+            "Illegal mix of collations ({},{word}) and ({},{word}) for operation '{operation}'",
+            ac.name(),
+            bc.name()
+        );
+        return Err(SqlError::new(1267, text));
     }
     Ok(match a.derivation.cmp(&b.derivation) {
         Ordering::Less if a.is_text() => a.collation(),

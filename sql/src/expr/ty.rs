@@ -16,6 +16,19 @@ pub(crate) mod derivation {
     pub(crate) const NUMERIC: u8 = 5;
     /// NULL
     pub(crate) const IGNORABLE: u8 = 6;
+
+    /// As error 1267 has it.
+    pub(crate) fn name(derivation: u8) -> &'static str {
+        match derivation {
+            EXPLICIT => "EXPLICIT",
+            1 => "NONE",
+            IMPLICIT => "IMPLICIT",
+            SYSTEM => "SYSCONST",
+            COERCIBLE => "COERCIBLE",
+            NUMERIC => "NUMERIC",
+            _ => "IGNORABLE",
+        }
+    }
 }
 
 /// How a value behaves in arithmetic and comparison.

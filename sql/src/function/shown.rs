@@ -217,6 +217,10 @@ fn weight_string(args: &[Typed], _: &Ty, e: &mut Eval<'_>) -> Result<Value> {
     match collation {
         Collation::BINARY => out = text,
         Collation::UTF8MB4_0900_AI_CI => uca::weights(&text, |w| out.extend_from_slice(&w.to_be_bytes())),
+        _ if collation.legacy().is_some() => {
+            let legacy = collation.legacy().into_iter();
+            legacy.flat_map(|l| l.weights(&text)).for_each(|w| out.extend_from_slice(&w.to_be_bytes()));
+        }
         _ => {
             for c in String::from_utf8_lossy(&text).chars() {
                 out.extend_from_slice(&u32::from(c).to_be_bytes()[1..]);

@@ -17,7 +17,7 @@ use shape::{
     padded, quoted_type, repeated, same, sha2_type, sounded_type, space_type, substring_type, system, whole,
     widest, width, widths,
 };
-use values::collation::{case, char_length, uca};
+use values::collation::{case, char_length};
 use values::{Blob, Collation, Condition, Level, Text, Value};
 
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -257,10 +257,4 @@ fn space(args: &[Typed], ty: &Ty, e: &mut Eval<'_>) -> Result<Value> {
         return Ok(Value::Null);
     }
     Ok(string(ty, &vec![b' '; count]))
-}
-
-/// Whether two characters are equal under a collation.
-fn same_character(a: u32, b: u32, collation: Collation) -> bool {
-    a == b
-        || collation == Collation::UTF8MB4_0900_AI_CI && uca::CharWeights::new(a).eq(uca::CharWeights::new(b))
 }

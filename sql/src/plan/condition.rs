@@ -11,7 +11,7 @@ use crate::expr::ty::Class;
 use crate::expr::{Eval, Node, Ty, Typed, numeric};
 use std::cmp::Ordering;
 use std::ops::Bound;
-use values::{Collation, KeyPart, TypeKind, Value, encode_key};
+use values::{KeyPart, TypeKind, Value, encode_key};
 
 /// A condition on one column.
 #[derive(Debug, Clone)]
@@ -254,7 +254,7 @@ fn like_prefix(pattern: &Value, escape: Option<char>, part: &KeyPart) -> Vec<Int
             literal.push(c);
         }
     }
-    if literal.is_empty() || part.prefix.is_some() || part.ty.collation == Collation::UTF8MB4_0900_AI_CI {
+    if literal.is_empty() || part.prefix.is_some() || part.ty.collation.ignores_case() {
         return vec![between(above_null(part), Bound::Unbounded, part)];
     }
     let low = encode(&Value::text(&literal), part);

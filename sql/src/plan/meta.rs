@@ -202,7 +202,7 @@ fn of_column(meta: &mut ColumnMeta, scope: &Scope, position: usize) {
     if column.ty.kind == TypeKind::Year {
         meta.flags = meta.flags & !flag::BINARY | flag::UNSIGNED | flag::ZEROFILL;
     }
-    if column.ty.collation == Collation::UTF8MB4_BIN {
+    if column.ty.collation.is_bin() {
         meta.flags |= flag::BINARY;
     }
 }

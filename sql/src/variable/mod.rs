@@ -114,7 +114,7 @@ impl Charset {
     /// The set of a handshake's collation number; unknown numbers speak the default, as in MySQL.
     pub(crate) fn of_collation(id: u16) -> (Charset, Collation) {
         match id {
-            46 => (Charset::Utf8mb4, Collation::UTF8MB4_BIN),
+            45 | 46 | 224 | 309 => (Charset::Utf8mb4, Collation::from_id(id).unwrap_or(Collation::DEFAULT)),
             63 => (Charset::Binary, Collation::BINARY),
             33 | 76 | 83 | 192..=223 => (Charset::Utf8mb3, Collation::DEFAULT),
             5 | 8 | 15 | 31 | 47..=49 | 94 => (Charset::Latin1, Collation::DEFAULT),

@@ -1,12 +1,16 @@
 //! Collations: how characters compare, sort, hash and fold.
 //!
-//! Three exist: `utf8mb4_0900_ai_ci` (MySQL's default: UCA 9.0.0 primary weights, NO PAD), `utf8mb4_bin` (code points, PAD SPACE: trailing
-//! spaces do not count) and `binary` (bytes, NO PAD). utf8mb4's code points order like its bytes, so the last two compare bytes.
+//! `utf8mb4_0900_ai_ci` (MySQL's default: UCA 9.0.0 primary weights, NO PAD), `utf8mb4_bin` (code points, PAD SPACE: trailing
+//! spaces do not count), `utf8mb4_0900_bin` (code points, NO PAD), `binary` (bytes, NO PAD), and for older schemas `utf8mb4_general_ci` and
+//! `utf8mb4_unicode_ci` ([`legacy`]). utf8mb4's code points order like its bytes, so the `_bin` ones compare bytes.
 
 pub mod case;
 mod fold;
+mod general;
+pub mod legacy;
 pub mod uca;
 
+use legacy::Legacy;
 use std::cmp::Ordering;
 use std::hash::Hasher;
 
@@ -19,6 +23,12 @@ pub enum Collation {
     UTF8MB4_0900_AI_CI = 255,
     /// utf8mb4_bin, id 46.
     UTF8MB4_BIN = 46,
+    /// utf8mb4_general_ci, id 45.
+    UTF8MB4_GENERAL_CI = 45,
+    /// utf8mb4_unicode_ci, id 224.
+    UTF8MB4_UNICODE_CI = 224,
+    /// utf8mb4_0900_bin, id 309.
+    UTF8MB4_0900_BIN = 309,
     /// binary, id 63: binary strings and everything that is no string.
     BINARY = 63,
 }
@@ -29,7 +39,14 @@ impl Collation {
     /// MySQL's default collation of utf8mb4.
     pub const DEFAULT: Self = Self::UTF8MB4_0900_AI_CI;
     /// All that exist, by name.
-    pub const ALL: [Self; 3] = [C::BINARY, C::UTF8MB4_0900_AI_CI, C::UTF8MB4_BIN];
+    pub const ALL: [Self; 6] = [
+        C::BINARY,
+        C::UTF8MB4_0900_AI_CI,
+        C::UTF8MB4_0900_BIN,
+        C::UTF8MB4_BIN,
+        C::UTF8MB4_GENERAL_CI,
+        C::UTF8MB4_UNICODE_CI,
+    ];
 
     /// MySQL's id, as in column metadata.
     pub const fn id(self) -> u16 {
@@ -41,6 +58,9 @@ impl Collation {
         match id {
             255 => Some(C::UTF8MB4_0900_AI_CI),
             46 => Some(C::UTF8MB4_BIN),
+            45 => Some(C::UTF8MB4_GENERAL_CI),
+            224 => Some(C::UTF8MB4_UNICODE_CI),
+            309 => Some(C::UTF8MB4_0900_BIN),
             63 => Some(C::BINARY),
             _ => None,
         }
@@ -56,6 +76,9 @@ impl Collation {
         match self {
             C::UTF8MB4_0900_AI_CI => "utf8mb4_0900_ai_ci",
             C::UTF8MB4_BIN => "utf8mb4_bin",
+            C::UTF8MB4_0900_BIN => "utf8mb4_0900_bin",
+            C::UTF8MB4_GENERAL_CI => "utf8mb4_general_ci",
+            C::UTF8MB4_UNICODE_CI => "utf8mb4_unicode_ci",
             C::BINARY => "binary",
         }
     }
@@ -78,18 +101,45 @@ impl Collation {
 
     /// Whether trailing spaces count in comparisons (NO PAD) or not (PAD SPACE).
     pub const fn pads_space(self) -> bool {
-        matches!(self, C::UTF8MB4_BIN)
+        matches!(self, C::UTF8MB4_BIN | C::UTF8MB4_GENERAL_CI | C::UTF8MB4_UNICODE_CI)
     }
 
     /// Whether letters of both cases are alike.
     pub const fn ignores_case(self) -> bool {
-        matches!(self, C::UTF8MB4_0900_AI_CI)
+        matches!(self, C::UTF8MB4_0900_AI_CI | C::UTF8MB4_GENERAL_CI | C::UTF8MB4_UNICODE_CI)
+    }
+
+    /// Whether it is a character set's binary collation: one of code points, which wins over others in a mix.
+    pub const fn is_bin(self) -> bool {
+        matches!(self, C::UTF8MB4_BIN | C::UTF8MB4_0900_BIN)
+    }
+
+    /// The older collation it is, if it is one.
+    pub const fn legacy(self) -> Option<Legacy> {
+        match self {
+            C::UTF8MB4_GENERAL_CI => Some(Legacy::General),
+            C::UTF8MB4_UNICODE_CI => Some(Legacy::Unicode),
+            _ => None,
+        }
+    }
+
+    /// Whether two characters are equal by themselves: what LIKE and LOCATE ask.
+    pub fn same_character(self, a: u32, b: u32) -> bool {
+        match self {
+            _ if a == b => true,
+            C::UTF8MB4_0900_AI_CI => uca::CharWeights::new(a).eq(uca::CharWeights::new(b)),
+            C::UTF8MB4_GENERAL_CI => Legacy::General.same(a, b),
+            C::UTF8MB4_UNICODE_CI => Legacy::Unicode.same(a, b),
+            C::BINARY | C::UTF8MB4_BIN | C::UTF8MB4_0900_BIN => false,
+        }
     }
 
     /// The order of two strings. Bytes that are not UTF-8 compare by bytes after the valid prefix; they cannot come from a `Text`.
     pub fn compare(self, a: &[u8], b: &[u8]) -> Ordering {
         match self {
-            C::BINARY => a.cmp(b),
+            C::BINARY | C::UTF8MB4_0900_BIN => a.cmp(b),
+            C::UTF8MB4_GENERAL_CI => Legacy::General.compare(a, b),
+            C::UTF8MB4_UNICODE_CI => Legacy::Unicode.compare(a, b),
             C::UTF8MB4_BIN => compare_padded(a, b),
             C::UTF8MB4_0900_AI_CI => uca::compare(a, b),
         }
@@ -98,7 +148,8 @@ impl Collation {
     /// Whether two strings are equal.
     pub fn equal(self, a: &[u8], b: &[u8]) -> bool {
         match self {
-            C::BINARY => a == b,
+            C::BINARY | C::UTF8MB4_0900_BIN => a == b,
+            C::UTF8MB4_GENERAL_CI | C::UTF8MB4_UNICODE_CI => a == b || self.compare(a, b) == Ordering::Equal,
             C::UTF8MB4_BIN => trim_spaces(a) == trim_spaces(b),
             C::UTF8MB4_0900_AI_CI => a == b || uca::compare(a, b) == Ordering::Equal,
         }
@@ -107,7 +158,9 @@ impl Collation {
     /// Feeds a hasher so that equal strings feed it equally.
     pub fn hash<H: Hasher>(self, s: &[u8], hasher: &mut H) {
         match self {
-            C::BINARY => hasher.write(s),
+            C::BINARY | C::UTF8MB4_0900_BIN => hasher.write(s),
+            C::UTF8MB4_GENERAL_CI => Legacy::General.weights(s).iter().for_each(|w| hasher.write_u16(*w)),
+            C::UTF8MB4_UNICODE_CI => Legacy::Unicode.weights(s).iter().for_each(|w| hasher.write_u16(*w)),
             C::UTF8MB4_BIN => hasher.write(trim_spaces(s)),
             C::UTF8MB4_0900_AI_CI => uca::weights(s, |w| hasher.write_u16(w)),
         }

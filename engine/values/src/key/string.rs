@@ -3,6 +3,9 @@
 //! * `binary`: the bytes, 00 as `00 FF`; the end is `00 01`.
 //! * `utf8mb4_bin` (PAD SPACE): trailing spaces dropped; then the end must compare like spaces without end. So a space within is
 //!   `20 03` when the next byte that is no space is above a space, `20 01` when it is below, and the end is `20 02`.
+//! * `utf8mb4_general_ci` and `utf8mb4_unicode_ci` (PAD SPACE): the weights, two bytes each, trailing spaces dropped; a space's weight is
+//!   followed by 01, 02 or 03 with the same meaning.
+//! * `utf8mb4_0900_bin`: as `binary`.
 //! * `utf8mb4_0900_ai_ci`: the primary weights, the end is `00`. Weights are packed by `LEADS`: the weights of the printable ASCII
 //!   characters take one byte each, in their order; every gap between them, and what lies above, is cut into blocks of 256 weights, one
 //!   lead byte and one more; the weights FB00..FBFF of ideographs are followed by their second weight in two plain bytes, and FC00..FFFF
@@ -12,12 +15,15 @@
 //!   00 | 02.. one lead byte per ASCII weight or block of 256, in order of weight | FBxx + 2 bytes | FC00.. + 2 bytes
 //! ```
 
+use crate::collation::legacy::Legacy;
 use crate::collation::{Collation, trim_spaces, uca};
 use std::sync::LazyLock;
 
 pub(super) fn encode(s: &[u8], collation: Collation, out: &mut Vec<u8>) {
     match collation {
-        Collation::BINARY => encode_binary(s, out),
+        Collation::BINARY | Collation::UTF8MB4_0900_BIN => encode_binary(s, out),
+        Collation::UTF8MB4_GENERAL_CI => encode_units(s, Legacy::General, out),
+        Collation::UTF8MB4_UNICODE_CI => encode_units(s, Legacy::Unicode, out),
         Collation::UTF8MB4_BIN => encode_padded(trim_spaces(s), out),
         Collation::UTF8MB4_0900_AI_CI => encode_weights(s, out),
     }
@@ -63,6 +69,21 @@ fn encode_padded(s: &[u8], out: &mut Vec<u8>) {
         }
     }
     out.extend_from_slice(b" \x02");
+}
+
+/// Weights of two bytes under PAD SPACE.
+fn encode_units(s: &[u8], legacy: Legacy, out: &mut Vec<u8>) {
+    let (weights, space) = (legacy.weights(s), legacy.space());
+    for (i, &w) in weights.iter().enumerate() {
+        out.extend_from_slice(&w.to_be_bytes());
+        if w == space {
+            // Trailing spaces are gone: another weight follows.
+            let next = weights[i..].iter().find(|w| **w != space).copied().unwrap_or(u16::MAX);
+            out.push(if next < space { 1 } else { 3 });
+        }
+    }
+    out.extend_from_slice(&space.to_be_bytes());
+    out.push(2);
 }
 
 /// How weights become bytes.
@@ -148,7 +169,20 @@ pub(super) fn encoded_len(key: &[u8], collation: Collation, flip: u8) -> Option<
     let at = |i: usize| key.get(i).map(|b| b ^ flip);
     let mut i = 0;
     match collation {
-        Collation::BINARY => decode_binary(key, flip).map(|(_, len)| len),
+        Collation::BINARY | Collation::UTF8MB4_0900_BIN => decode_binary(key, flip).map(|(_, len)| len),
+        Collation::UTF8MB4_GENERAL_CI | Collation::UTF8MB4_UNICODE_CI => {
+            let space = collation.legacy()?.space().to_be_bytes();
+            loop {
+                let unit = [at(i)?, at(i + 1)?];
+                i += 2;
+                if unit == space {
+                    i += 1;
+                    if at(i - 1)? == 2 {
+                        return Some(i);
+                    }
+                }
+            }
+        }
         Collation::UTF8MB4_BIN => loop {
             match (at(i)?, at(i + 1)) {
                 (b' ', Some(2)) => return Some(i + 2),

@@ -1,6 +1,6 @@
 //! Looking for and among strings: LOCATE, REPLACE, STRCMP, FIELD, FIND_IN_SET, ELT, MAKE_SET, EXPORT_SET.
 
-use super::{same_character, string, too_long};
+use super::{string, too_long};
 use crate::error::Result;
 use crate::expr::compare::{collation_of, compare, rule_of};
 use crate::expr::{Eval, Ty, Typed};
@@ -44,7 +44,7 @@ pub(super) fn locate(needle: &Typed, hay: &Typed, from: Option<&Typed>, e: &mut 
     if n.is_empty() {
         return Ok(Value::Int(if from <= h.len() + 1 { from as i64 } else { 0 }));
     }
-    let equal = |window: &[u32]| window.iter().zip(&n).all(|(a, b)| same_character(*a, *b, collation));
+    let equal = |window: &[u32]| window.iter().zip(&n).all(|(a, b)| collation.same_character(*a, *b));
     let found = h.windows(n.len()).enumerate().skip(from - 1).find(|(_, window)| equal(window));
     Ok(Value::Int(found.map_or(0, |(at, _)| at as i64 + 1)))
 }

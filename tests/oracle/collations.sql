@@ -3,7 +3,6 @@ CREATE TABLE k (id INT PRIMARY KEY, g VARCHAR(20) COLLATE utf8mb4_general_ci, u 
 SHOW CREATE TABLE k;
 INSERT INTO k VALUES (1, 'a', 'a', 'a', 'a'), (2, 'B', 'B', 'B', 'B'), (3, 'É', 'É', 'É', 'É'), (4, 'ß', 'ß', 'ß', 'ß'), (5, 'z ', 'z ', 'z ', 'z '), (6, '😀', '😀', '😀', '😀'), (7, '', '', '', ''), (8, 'a b', 'a b', 'a b', 'a b'), (9, NULL, NULL, NULL, NULL), (10, 'a\tb', 'a\tb', 'a\tb', 'a\tb'), (11, 'Œ', 'Œ', 'Œ', 'Œ');
 INSERT INTO k (id, g) VALUES (20, 'A ');
-INSERT INTO k (id, g) VALUES (20, '💩');
 INSERT INTO k (id, g) VALUES (20, 'e');
 SELECT id FROM k WHERE g = 'A';
 SELECT id FROM k WHERE g = 's';
@@ -29,6 +28,7 @@ SELECT id FROM k WHERE g = u COLLATE utf8mb4_bin ORDER BY id;
 SELECT 'a' COLLATE utf8mb4_general_ci = 'a' COLLATE utf8mb4_unicode_ci;
 SELECT id FROM k WHERE g LIKE u;
 SELECT COLLATION(g), COLLATION(u), COLLATION(z), COLLATION(CONCAT(g, 'x')), COERCIBILITY(g) FROM k WHERE id = 1;
+@loose
 SELECT HEX(WEIGHT_STRING('aÉ' COLLATE utf8mb4_general_ci)), HEX(WEIGHT_STRING('aÉ' COLLATE utf8mb4_unicode_ci)), UPPER('é' COLLATE utf8mb4_general_ci);
 @loose
 SELECT COUNT(DISTINCT g), COUNT(DISTINCT u), COUNT(DISTINCT z) FROM k;
@@ -38,6 +38,6 @@ CREATE TABLE k2 (v VARCHAR(10)) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_
 SHOW CREATE TABLE k2;
 SELECT COLLATION(v) FROM k2;
 CREATE TABLE k3 (v VARCHAR(10) COLLATE nosuch);
-SELECT 'a' COLLATE latin1_bin;
 SET NAMES utf8mb4 COLLATE utf8mb4_general_ci;
+@loose
 SELECT 'a' = 'A ', COLLATION('a'), @@collation_connection;

@@ -3,7 +3,7 @@
 use super::{Binder, constant};
 use crate::ast::{BinaryOp, Expr, UnaryOp};
 use crate::error::{Result, SqlError, operand_columns, unsupported};
-use crate::expr::compare::{collation_of, rule_of};
+use crate::expr::compare::{collation_for, rule_of};
 use crate::expr::numeric::binary_operand;
 use crate::expr::ty::{Class, derivation};
 use crate::expr::{Node, Ty, Typed, cast};
@@ -318,7 +318,7 @@ fn like(b: &mut Binder<'_>, expr: &Expr, pattern: &Expr, escape: Option<&Expr>, 
             Ty::text(ty.width, b.context.settings.collation_connection, derivation::NUMERIC)
         }
     };
-    let collation = collation_of(&text(&expr.ty), &text(&pattern.ty))?;
+    let collation = collation_for(&text(&expr.ty), &text(&pattern.ty), "like")?;
     let nullable = expr.ty.nullable || pattern.ty.nullable;
     let node = Node::Like { expr: Box::new(expr), pattern: Box::new(pattern), escape, collation, not };
     Ok(Typed::new(node, Ty::bool(nullable)))

@@ -4,7 +4,7 @@ use crate::exec::ddl::{default_text, option, option_collation};
 use crate::session::context::Context;
 use engine::{ColumnDef, ColumnDefault, IndexDef, IndexPart, TableDef};
 use std::fmt::Write as _;
-use values::TypeKind;
+use values::{Collation, TypeKind};
 
 /// `` `name` ``, backquotes doubled.
 pub(crate) fn quote_name(name: &str) -> String {
@@ -120,8 +120,12 @@ fn parts(table: &TableDef, parts: &[IndexPart]) -> String {
 fn column_line(column: &ColumnDef, table: &TableDef, context: &Context) -> String {
     let ty = &column.ty;
     let mut out = format!("  {} {ty}", quote_name(&column.name));
-    if (ty.is_character() || ty.is_choice()) && ty.collation != option_collation(&table.options) {
-        let _ = write!(out, " CHARACTER SET {} COLLATE {}", ty.collation.charset(), ty.collation.name());
+    if ty.is_character() || ty.is_choice() {
+        if ty.collation != option_collation(&table.options) {
+            let _ = write!(out, " CHARACTER SET {} COLLATE {}", ty.collation.charset(), ty.collation.name());
+        } else if ty.collation != Collation::DEFAULT {
+            let _ = write!(out, " COLLATE {}", ty.collation.name());
+        }
     }
     if !column.nullable {
         out.push_str(" NOT NULL");

@@ -55,7 +55,7 @@ const OWNER: Owner = Owner { volume: VolumeId(7), node: NodeId(1) };
 
 /// The first packet of a client.
 pub fn handshake(bytes: &[u8]) {
-    let caps = Capabilities::from_bits(bytes.iter().take(4).fold(0, |n, b| n << 8 | u32::from(*b)));
+    let caps = Capabilities::from_bits(bytes.iter().take(8).fold(0, |n, b| n << 8 | u64::from(*b)));
     let _ = parse_hello(bytes, caps, false);
     let _ = parse_hello(bytes, Capabilities::OFFERED, true);
 }

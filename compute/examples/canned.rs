@@ -58,6 +58,7 @@ impl Backend for Canned {
             locked: false,
             admin: true,
             needs_tls: false,
+            expired: false,
         }))
     }
 
@@ -149,7 +150,7 @@ fn main() {
     let settings = load(&Flags::default(), std::iter::empty()).expect("defaults are good");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("threads");
     runtime.block_on(async {
-        let registry = Arc::new(Registry::new(10_000));
+        let registry = Arc::new(Registry::new());
         let rsa = RsaDoor::new(std::env::temp_dir());
         let shared =
             Shared::new(settings, Arc::new(Canned), None, rsa, registry, Arc::new(Counters::default()));

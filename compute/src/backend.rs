@@ -26,6 +26,8 @@ pub struct Account {
     pub admin: bool,
     /// REQUIRE SSL.
     pub needs_tls: bool,
+    /// The password has to be changed before anything else.
+    pub expired: bool,
 }
 
 /// All of SQL, shared by the connections.
@@ -39,6 +41,16 @@ pub trait Backend: Send + Sync + 'static {
         user: &str,
         host: &str,
     ) -> impl Future<Output = Result<Option<Account>, SqlError>> + Send;
+
+    /// A global variable that is a number, as it is now; `None`: as at start.
+    fn global_number(&self, _name: &str) -> Option<u64> {
+        None
+    }
+
+    /// local_infile: may clients be asked for files?
+    fn asks_for_files(&self) -> bool {
+        false
+    }
 
     /// A session for a client that has proved who it is.
     fn connect(
@@ -108,6 +120,16 @@ pub trait Session: Send + 'static {
 
     /// How a command that is no statement ended: status and what it changed.
     fn settle(&mut self) -> Done;
+
+    /// Rises when a SET may have changed what the connection reads here.
+    fn sets(&self) -> u64 {
+        0
+    }
+
+    /// A session variable that is a number; `None`: as at start.
+    fn number(&self, _name: &str) -> Option<u64> {
+        None
+    }
 
     /// resultset_metadata is FULL.
     fn sends_definitions(&self) -> bool {

@@ -10,8 +10,7 @@ use engine::Engine;
 use mysql_wire::auth::{Plugin, stored_form};
 use mysql_wire::sha_crypt::SALT_LEN;
 use sql::api::{Host, Process, VirtualTable};
-use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use volume::Volume;
 
 /// The product's surroundings of SQL.
@@ -23,8 +22,6 @@ pub struct ServerHost {
     pool: Arc<BufferPool>,
     engine: Arc<Engine>,
     bounds: Bounds,
-    /// The address that was bound, once it is: a port of 0 is known only then.
-    address: OnceLock<SocketAddr>,
 }
 
 impl ServerHost {
@@ -38,17 +35,12 @@ impl ServerHost {
         engine: Arc<Engine>,
         bounds: Bounds,
     ) -> Self {
-        Self { settings, registry, counters, volume, pool, engine, bounds, address: OnceLock::new() }
+        Self { settings, registry, counters, volume, pool, engine, bounds }
     }
 
     /// What the process may hold in memory.
     pub fn bounds(&self) -> Bounds {
         self.bounds
-    }
-
-    /// The listener's address is known.
-    pub fn bound(&self, address: SocketAddr) {
-        let _ = self.address.set(address);
     }
 
     fn engine_status(&self) -> Vec<(String, u64)> {
@@ -127,16 +119,7 @@ impl Host for ServerHost {
     }
 
     fn variables(&self) -> Vec<(String, String)> {
-        let mut list: Vec<_> =
-            self.settings.values().into_iter().map(|(name, value)| (name.to_string(), value)).collect();
-        if let Some(address) = self.address.get() {
-            for (name, value) in &mut list {
-                if name == "port" {
-                    *value = address.port().to_string();
-                }
-            }
-        }
-        list
+        self.settings.values().into_iter().map(|(name, value)| (name.to_string(), value)).collect()
     }
 
     fn password_hash(&self, plugin: &str, password: &[u8]) -> Option<Vec<u8>> {

@@ -16,6 +16,11 @@ impl Kill for sql::KillHandle {
     }
 }
 
+fn unix_seconds() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
+}
+
 impl Backend for sql::Server {
     type Session = sql::Session;
 
@@ -24,12 +29,21 @@ impl Backend for sql::Server {
         Ok(found.map(|account| Account {
             admin: account.is_superuser(),
             needs_tls: account.needs_tls(),
+            expired: account.is_expired(unix_seconds()),
             user: account.user,
             host: account.host,
             plugin: account.plugin,
             stored: account.hash,
             locked: account.locked,
         }))
+    }
+
+    fn global_number(&self, name: &str) -> Option<u64> {
+        self.global(name).parse().ok()
+    }
+
+    fn asks_for_files(&self) -> bool {
+        self.global("local_infile") == "ON"
     }
 
     async fn connect(self: &Arc<Self>, info: ConnectInfo) -> Result<sql::Session, SqlError> {
@@ -93,6 +107,14 @@ impl Session for sql::Session {
 
     fn settle(&mut self) -> Done {
         sql::Session::settle(self)
+    }
+
+    fn sets(&self) -> u64 {
+        sql::Session::sets(self)
+    }
+
+    fn number(&self, name: &str) -> Option<u64> {
+        self.variable(name)?.parse().ok()
     }
 
     fn sends_definitions(&self) -> bool {

@@ -123,16 +123,16 @@ fn start_log(filter: &str) {
 
 fn run_until_stopped(invocation: &Invocation) -> Result<(), StartError> {
     let started = Instant::now();
-    let settings = &invocation.settings;
-    let runtime = build_runtime(settings).map_err(StartError::Runtime)?;
-    let (listener, address) = bind(&runtime, &settings.bind_address, settings.port, "")?;
+    let runtime = build_runtime(&invocation.settings).map_err(StartError::Runtime)?;
+    let bind_address = &invocation.settings.bind_address;
+    let (listener, address) = bind(&runtime, bind_address, invocation.settings.port, "")?;
+    let settings = &known(&invocation.settings, address);
     let metrics_listener = bind_metrics(&runtime, settings)?;
     let env: Arc<dyn Env> = Arc::new(TokioEnv::new(runtime.handle().clone()));
-    let registry = Arc::new(Registry::new(settings.max_connections as usize));
+    let registry = Arc::new(Registry::new());
     let counters = Arc::new(Counters::default());
     let node = Node::open(&runtime, settings, env, registry.clone(), counters.clone())?;
     let served = (|| {
-        node.host.bound(address);
         check_open_door(&runtime, &node, address)?;
         let folder = Path::new(&settings.datadir).join("compute");
         let tls = security::acceptor(&folder).map_err(StartError::Keys)?;
@@ -221,13 +221,23 @@ fn bind_metrics(
     bind(runtime, host, port, " for metrics (--sextant-metrics-address)").map(Some)
 }
 
-/// The Unix socket of the settings, in datadir unless its path is absolute. The folder's lock is ours: a file left there belongs to nobody.
+/// The settings with what is known now: the port that was bound, and where the Unix socket is. SHOW VARIABLES shows them.
+fn known(settings: &Settings, address: SocketAddr) -> Settings {
+    let mut settings = settings.clone();
+    settings.port = address.port().into();
+    if !settings.socket.is_empty() {
+        let path = Path::new(&settings.datadir).join(&settings.socket);
+        settings.socket = std::path::absolute(&path).unwrap_or(path).display().to_string();
+    }
+    settings
+}
+
+/// The Unix socket of the settings. The folder's lock is ours: a file left there belongs to nobody.
 fn bind_local(runtime: &Runtime, settings: &Settings) -> Result<Option<(UnixListener, PathBuf)>, StartError> {
     if settings.socket.is_empty() {
         return Ok(None);
     }
-    let path = Path::new(&settings.datadir).join(&settings.socket);
-    let path = std::path::absolute(&path).unwrap_or(path);
+    let path = PathBuf::from(&settings.socket);
     let _context = runtime.enter();
     match server::listen_local(&path) {
         Ok(listener) => Ok(Some((listener, path))),

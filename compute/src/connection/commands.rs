@@ -186,7 +186,7 @@ impl<B: Backend> Connection<B> {
         match sent {
             Some(true) if seen.shutdown => Err(Lost::Done),
             Some(true) => {
-                if seen.settled {
+                if seen.settled && self.session.as_ref().is_some_and(|s| s.sets() != self.seen_sets) {
                     self.read_session();
                 }
                 if seen.schema.is_some() {

@@ -106,7 +106,7 @@ fn fresh_nonce() -> Result<Nonce, Lost> {
 impl<B: Backend> Desk<'_, B> {
     /// Takes a new connection to its session, within the time a login may take.
     pub(crate) async fn login(mut self) -> Result<LoggedIn<B>, Lost> {
-        let limit = Duration::from_secs(self.shared.settings.connect_timeout);
+        let limit = self.time_limit();
         let work = async {
             let (info, zstd_level) = self.new_client().await?;
             let session = match self.shared.backend.connect(info.clone()).await {
@@ -120,7 +120,7 @@ impl<B: Backend> Desk<'_, B> {
 
     /// Authenticates the COM_CHANGE_USER that the inbox holds; the caller gives the session to the new user then.
     pub(crate) async fn change_user(mut self) -> Result<ConnectInfo, Lost> {
-        let limit = Duration::from_secs(self.shared.settings.connect_timeout);
+        let limit = self.time_limit();
         let work = async {
             let applicant = match Command::parse(self.inbox.payload(), self.capabilities) {
                 Ok(Command::ChangeUser(change)) => Applicant {
@@ -144,6 +144,10 @@ impl<B: Backend> Desk<'_, B> {
         tokio::time::timeout(limit, work).await.unwrap_or(Err(Lost::Gone))
     }
 
+    fn time_limit(&self) -> Duration {
+        Duration::from_secs(self.shared.limit("connect_timeout", self.shared.settings.connect_timeout))
+    }
+
     /// What this server offers to this client.
     fn offered(&self) -> Capabilities {
         let compression = &self.shared.settings.protocol_compression_algorithms;
@@ -152,6 +156,7 @@ impl<B: Backend> Desk<'_, B> {
             .with_if(Capabilities::SSL, self.shared.tls.is_some())
             .with_if(Capabilities::COMPRESS, has("zlib"))
             .with_if(Capabilities::ZSTD, has("zstd"))
+            .with_if(Capabilities::LOCAL_FILES, self.shared.backend.asks_for_files())
     }
 
     async fn new_client(&mut self) -> Result<(ConnectInfo, Option<u8>), Lost> {
@@ -289,6 +294,10 @@ impl<B: Backend> Desk<'_, B> {
         }
         if account.needs_tls && !self.pipe.in_tls() {
             return Some(denied(info, Denied::Wrong { used_password }));
+        }
+        if account.expired && !self.capabilities.has(Capabilities::EXPIRED_PASSWORDS) {
+            let text = "Your password has expired. To log in you must change it using a client that supports expired passwords.";
+            return Some(SqlError::new(1862, text));
         }
         let full = self.pipe.entry.over_limit && !account.admin;
         full.then(|| SqlError { code: 1040, sqlstate: "08004", message: TOO_MANY.to_string() })

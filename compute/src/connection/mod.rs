@@ -49,7 +49,8 @@ pub(crate) async fn serve<B: Backend>(shared: Arc<Shared<B>>, socket: Socket, en
         Ok(client) => {
             entry.logged_in(&client.info.user, client.session.kill_handle());
             entry.set_schema(client.session.schema());
-            inbox.logged_in(settings.max_allowed_packet as usize);
+            // As in MySQL, a global change holds for those who come after it.
+            inbox.logged_in(shared.limit("max_allowed_packet", settings.max_allowed_packet) as usize);
             let mut connection = Connection::new(shared.clone(), pipe, inbox, client);
             connection.run().await;
             connection.end().await;
@@ -75,7 +76,9 @@ pub(crate) struct Connection<B: Backend> {
     /// How the two sides compress, once the login is answered.
     compression: Option<Algorithm>,
     statements: Statements,
-    /// resultset_metadata as the session has it; read again with wait_timeout.
+    /// What was read of the session's variables is as of its SET of this number.
+    seen_sets: u64,
+    /// resultset_metadata as the session has it.
     definitions: bool,
     /// wait_timeout as the session has it; read again after statements that may change it.
     idle_limit_s: u64,
@@ -95,6 +98,7 @@ impl<B: Backend> Connection<B> {
         Self {
             idle_limit_s: session.wait_timeout_s(),
             definitions: session.sends_definitions(),
+            seen_sets: session.sets(),
             session: Some(session),
             statements: Statements::default(),
             shapes: Vec::new(),
@@ -110,9 +114,15 @@ impl<B: Backend> Connection<B> {
 
     /// Reads what a statement may have changed and the connection acts upon.
     fn read_session(&mut self) {
-        if let Some(session) = &self.session {
-            self.idle_limit_s = session.wait_timeout_s();
-            self.definitions = session.sends_definitions();
+        let Some(session) = &self.session else { return };
+        self.seen_sets = session.sets();
+        self.idle_limit_s = session.wait_timeout_s();
+        self.definitions = session.sends_definitions();
+        if let Some(seconds) = session.number("net_read_timeout") {
+            self.inbox.read_limit = Duration::from_secs(seconds);
+        }
+        if let Some(seconds) = session.number("net_write_timeout") {
+            self.pipe.write_limit = Duration::from_secs(seconds);
         }
     }
 

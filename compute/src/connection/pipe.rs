@@ -61,7 +61,7 @@ pub(crate) struct Pipe {
     stream: Stream,
     pub(crate) out: BytesMut,
     pub(crate) entry: Arc<Entry>,
-    write_limit: Duration,
+    pub(super) write_limit: Duration,
     codec: Option<Box<Codec>>,
 }
 
@@ -164,7 +164,7 @@ impl Pipe {
 pub(crate) struct Inbox {
     pub(crate) input: BytesMut,
     pub(crate) decoder: Decoder,
-    read_limit: Duration,
+    pub(super) read_limit: Duration,
     /// Read no byte behind the packet that is being waited for.
     exact: bool,
 }

@@ -192,8 +192,14 @@ impl<B: Backend> Shared<B> {
         }
     }
 
+    /// A limit as SET GLOBAL left it, or as it was at start.
+    pub(crate) fn limit(&self, name: &str, at_start: u64) -> u64 {
+        self.backend.global_number(name).unwrap_or(at_start)
+    }
+
     fn welcome(self: Arc<Self>, socket: Socket, peer: Peer) {
-        let Some(entry) = self.registry.enter(peer) else {
+        let most = self.limit("max_connections", self.settings.max_connections);
+        let Some(entry) = self.registry.enter(peer, most as usize) else {
             self.counters.refused_connections.fetch_add(1, Ordering::Relaxed);
             let mut out = BytesMut::new();
             Responder::new(&mut out, 0, Capabilities::empty()).err(1040, "08004", TOO_MANY.as_bytes());

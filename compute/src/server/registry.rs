@@ -232,10 +232,9 @@ impl Entry {
 }
 
 /// All connections.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Registry {
     entries: Mutex<BTreeMap<u64, Arc<Entry>>>,
-    limit: usize,
     next_id: AtomicU64,
     /// What connections did that are gone.
     gone: Figures,
@@ -244,26 +243,19 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// A registry of at most `limit` connections.
-    pub fn new(limit: usize) -> Self {
-        Self {
-            entries: Mutex::default(),
-            limit,
-            next_id: AtomicU64::new(1),
-            gone: Figures::default(),
-            most: AtomicU64::new(0),
-            changed: Notify::new(),
-        }
+    /// An empty registry.
+    pub fn new() -> Self {
+        Self { next_id: AtomicU64::new(1), ..Self::default() }
     }
 
-    /// A place for a new connection; `None` when all are taken. There is one more place than the limit, for an administrator
+    /// A place for a new connection; `None` when `limit` are taken. There is one more place than the limit, for an administrator
     /// ([`Entry::over_limit`]): the login decides.
-    pub fn enter(&self, peer: Peer) -> Option<Arc<Entry>> {
+    pub fn enter(&self, peer: Peer, limit: usize) -> Option<Arc<Entry>> {
         let mut entries = self.entries.lock();
-        if entries.len() > self.limit {
+        if entries.len() > limit {
             return None;
         }
-        let over_limit = entries.len() == self.limit;
+        let over_limit = entries.len() == limit;
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let user = "unauthenticated user".to_string();
         let doing = Doing { user, schema: None, command: "Connect", since: Instant::now(), text: None };

@@ -2,4 +2,5 @@
 
 mod idle;
 mod running;
+mod settings;
 mod stop;

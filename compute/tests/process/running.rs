@@ -50,8 +50,8 @@ pub(crate) fn read_packet(socket: &mut TcpStream) -> std::io::Result<Vec<u8>> {
     Ok(payload)
 }
 
-/// Logs in as root, runs a statement as clients do, and leaves the connection idle.
-pub(crate) fn connect(address: &str) -> std::io::Result<TcpStream> {
+/// Logs in without a password; the packet is the server's verdict.
+pub(crate) fn log_in(address: &str, user: &str) -> std::io::Result<(TcpStream, Vec<u8>)> {
     let mut socket = TcpStream::connect(address)?;
     socket.set_read_timeout(Some(Duration::from_secs(120)))?;
     read_packet(&mut socket)?;
@@ -59,14 +59,29 @@ pub(crate) fn connect(address: &str) -> std::io::Result<TcpStream> {
     let mut login = capabilities.to_le_bytes().to_vec();
     login.extend_from_slice(&[0, 0, 0, 1, 255]);
     login.extend_from_slice(&[0; 23]);
-    login.extend_from_slice(b"root\0\0caching_sha2_password\0");
+    login.extend_from_slice(user.as_bytes());
+    login.extend_from_slice(b"\0\0caching_sha2_password\0");
     send(&mut socket, 1, &login)?;
     let verdict = read_packet(&mut socket)?;
+    Ok((socket, verdict))
+}
+
+/// Logs in as root, runs a statement as clients do, and leaves the connection idle.
+pub(crate) fn connect(address: &str) -> std::io::Result<TcpStream> {
+    let (mut socket, verdict) = log_in(address, "root")?;
     assert_eq!(verdict[0], 0, "{}", String::from_utf8_lossy(&verdict));
-    send(&mut socket, 0, b"\x03SET NAMES utf8mb4")?;
-    let answer = read_packet(&mut socket)?;
-    assert_eq!(answer[0], 0, "{}", String::from_utf8_lossy(&answer));
+    assert_eq!(query(&mut socket, "SET NAMES utf8mb4")[0][0], 0);
     Ok(socket)
+}
+
+/// The packets of an answer: one OK or error, or all of a result set.
+pub(crate) fn query(socket: &mut TcpStream, text: &str) -> Vec<Vec<u8>> {
+    send(socket, 0, &[b"\x03", text.as_bytes()].concat()).unwrap();
+    let mut packets = vec![read_packet(socket).unwrap()];
+    while !matches!(packets.last().unwrap()[0], 0 | 0xfe | 0xff) {
+        packets.push(read_packet(socket).unwrap());
+    }
+    packets
 }
 
 pub(crate) fn send(socket: &mut TcpStream, sequence: u8, payload: &[u8]) -> std::io::Result<()> {

@@ -1,14 +1,9 @@
 //! SIGTERM ends the process in time, also when storage is gone and statements wait for a quorum that will not come.
 
-use super::running::{Server, connect, read_packet, send};
+use super::running::{Server, connect, query, read_packet, send};
 use std::net::TcpStream;
 use std::process::Command;
 use std::time::{Duration, Instant};
-
-fn query(socket: &mut TcpStream, text: &str) -> u8 {
-    send(socket, 0, &[b"\x03", text.as_bytes()].concat()).unwrap();
-    read_packet(socket).unwrap()[0]
-}
 
 /// The documented limit is 15 s (a watchdog ends the process then); the rest is for a machine that is busy with other things.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -27,8 +22,8 @@ fn stop_and_wait(server: &mut Server) -> Duration {
 fn it_stops_with_three_node_folders_gone() {
     let mut server = Server::start("stop", &["--sextant-io", "threads"]);
     let mut root = connect(&server.address).unwrap();
-    assert_eq!(query(&mut root, "CREATE DATABASE d"), 0);
-    assert_eq!(query(&mut root, "CREATE TABLE d.t (id INT PRIMARY KEY, v VARCHAR(200))"), 0);
+    assert_eq!(query(&mut root, "CREATE DATABASE d")[0][0], 0);
+    assert_eq!(query(&mut root, "CREATE TABLE d.t (id INT PRIMARY KEY, v VARCHAR(200))")[0][0], 0);
     for node in ["az1/n1", "az2/n1", "az3/n1"] {
         std::fs::remove_dir_all(server.data.join(node)).unwrap();
     }

@@ -78,6 +78,11 @@ impl Server {
         self.globals_version.fetch_add(1, Ordering::AcqRel);
     }
 
+    /// The value of a global variable as SHOW VARIABLES prints it; empty for a name that is none.
+    pub fn global(&self, name: &str) -> String {
+        self.globals().named(name).to_owned()
+    }
+
     /// The engine below.
     pub fn engine(&self) -> &Arc<Engine> {
         &self.engine
@@ -99,6 +104,7 @@ impl Server {
             kill: Arc::new(KillHandle::new()),
             privileges: None,
             roles_chosen: false,
+            sets: 0,
             globals_seen: 0,
             deprecated: Vec::new(),
             scratch: crate::exec::cursor::Scratch::default(),
@@ -181,6 +187,8 @@ pub struct Session {
     privileges: Option<(u64, Option<Account>)>,
     /// SET ROLE was said: the account's default roles no longer matter.
     roles_chosen: bool,
+    /// SET statements so far.
+    sets: u64,
     /// Warnings of the parser for the statement about to run.
     deprecated: Vec<(u16, &'static str)>,
     scratch: crate::exec::cursor::Scratch,
@@ -355,6 +363,11 @@ impl Session {
     /// The value of a session variable as SHOW VARIABLES prints it; compute reads its timeouts here.
     pub fn variable(&self, name: &str) -> Option<String> {
         crate::variable::find(name).map(|i| self.context.variables.text(i).to_owned())
+    }
+
+    /// Rises when a SET may have changed what the connection reads of the session's variables.
+    pub fn sets(&self) -> u64 {
+        self.sets
     }
 
     /// Seconds after which an idle connection is closed.

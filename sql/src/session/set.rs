@@ -18,6 +18,7 @@ impl Session {
             self.apply(item, params).await?;
         }
         self.context.settings = Settings::of(&self.context.variables);
+        self.sets += 1;
         Ok(())
     }
 
@@ -150,6 +151,14 @@ impl Session {
                 self.commit().await?;
             }
             "transaction_isolation" | "transaction_read_only" if self.in_transaction() => {}
+            "session_track_system_variables" if text != "*" => {
+                for name in text.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+                    if find(&name.to_lowercase()).is_none() {
+                        let message = format!("{name} is not a valid system variable and will be ignored.");
+                        self.context.warn(Level::Warning, 12_318, message);
+                    }
+                }
+            }
             "resultset_metadata" if text == "NONE" && !self.optional_metadata => {
                 return Err(SqlError::new(3640, "The client doesn't support optional metadata transfer"));
             }

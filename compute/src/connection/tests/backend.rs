@@ -68,12 +68,16 @@ fn column(name: &str) -> ColumnMeta {
 impl Backend for Little {
     type Session = LittleSession;
 
+    fn asks_for_files(&self) -> bool {
+        true
+    }
+
     async fn account(&self, user: &str, host: &str) -> Result<Option<Account>, SqlError> {
         let (plugin, password) = match user {
             "root" => (Plugin::CachingSha2, ""),
             "sha" => (Plugin::CachingSha2, "secret"),
             "native" => (Plugin::Native, "secret"),
-            "locked" | "tls" => (Plugin::Native, ""),
+            "locked" | "tls" | "expired" => (Plugin::Native, ""),
             _ => return Ok(None),
         };
         assert_eq!(host, "localhost");
@@ -85,6 +89,7 @@ impl Backend for Little {
             locked: user == "locked",
             admin: user == "root",
             needs_tls: user == "tls",
+            expired: user == "expired",
         }))
     }
 

@@ -27,9 +27,12 @@ pub(super) struct Login<'a> {
     pub(super) extra: Capabilities,
 }
 
-/// What the server offers, without the ways to leave out definitions.
-const PLAIN: Capabilities =
-    Capabilities::OFFERED.without(Capabilities::OPTIONAL_METADATA).without(Capabilities::CACHE_METADATA);
+/// What the server offers, without the ways to leave out definitions and without interactive clients' short patience: only the test of idle
+/// clients is told to go after a second.
+const PLAIN: Capabilities = Capabilities::OFFERED
+    .without(Capabilities::OPTIONAL_METADATA)
+    .without(Capabilities::CACHE_METADATA)
+    .without(Capabilities::INTERACTIVE);
 
 pub(super) const ROOT: Login<'static> = Login {
     user: "root",

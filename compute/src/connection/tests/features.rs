@@ -205,9 +205,22 @@ fn zlib_and_zstd_connections() {
 
 #[test]
 fn the_contents_of_a_clients_file() {
-    let server = Running::start(&[]);
+    let server = Running::start(&[("max_allowed_packet", "100000")]);
     let mut client = Client::root(server.address);
-    assert_eq!(code(&client.query("load data.csv")[0]), 3948, "not offered");
+    assert_eq!(code(&client.query("load data.csv")[0]), 3948, "the client does not offer it");
+    let mut client = with(&server, Capabilities::LOCAL_FILES);
+    client.send_query("load data.csv");
+    assert_eq!(client.read().unwrap(), b"\xfbdata.csv");
+    // Two pieces, the end, and the next request behind them in one write.
+    client.raw(&[packet(2, &[b'x'; 70_000]), packet(3, b"abc"), packet(4, b""), packet(0, b"\x0e")].concat());
+    let answer = client.read().unwrap();
+    assert_eq!(answer[..4], [0, 0xfd, 0x73, 0x11], "70,003 bytes");
+    assert_eq!(client.read().unwrap()[0], 0, "the ping behind the file");
+    // A piece beyond max_allowed_packet ends the connection.
+    client.send_query("load data.csv");
+    client.read().unwrap();
+    client.raw(&packet(2, &[b'x'; 100_001]));
+    assert!(client.is_closed());
 }
 
 #[test]
@@ -258,4 +271,15 @@ fn accounts_that_need_tls() {
     let (mut client, nonce) = Client::connect(server.address);
     client.start_tls(&std::fs::read(server.folder.join("server-cert.pem")).unwrap());
     assert_eq!(client.log_in(&login, &nonce, true)[0], 0);
+}
+
+#[test]
+fn expired_passwords_let_in_only_who_can_change_them() {
+    let server = Running::start(&[]);
+    let login = Login { user: "expired", plugin: "mysql_native_password", ..ROOT };
+    let (_, verdict) = Client::login(server.address, &login);
+    assert_eq!(verdict[0], 0, "this client can");
+    let (mut client, nonce) = Client::connect(server.address);
+    client.caps = client.caps.without(Capabilities::EXPIRED_PASSWORDS);
+    assert_eq!(code(&client.log_in(&login, &nonce, false)), 1862);
 }

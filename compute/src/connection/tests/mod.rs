@@ -45,7 +45,7 @@ impl Running {
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let (shared, listener) = {
             let _context = runtime.enter();
-            let registry = Arc::new(Registry::new(settings.max_connections as usize));
+            let registry = Arc::new(Registry::new());
             let tls = Some(acceptor(&folder).unwrap());
             let rsa = RsaDoor::new(folder.clone());
             let backend = Arc::new(Little::default());

@@ -129,7 +129,7 @@ fn a_waiting_task_is_small() {
     socket.set_nonblocking(true).unwrap();
     let _context = server.runtime.enter();
     let socket = tokio::net::TcpStream::from_std(socket).unwrap();
-    let entry = server.shared.registry.enter(crate::server::Peer::Tcp(server.address)).unwrap();
+    let entry = server.shared.registry.enter(crate::server::Peer::Tcp(server.address), 10).unwrap();
     let task = crate::connection::serve(
         server.shared.clone(),
         crate::connection::stream::Socket::Tcp(socket),

@@ -29,6 +29,12 @@ impl Batch {
         self.items.len()
     }
 
+    /// Memory held, in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.arena.capacity() + self.items.capacity() * size_of::<Item>()
+    }
+
     /// True without entries.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -71,6 +77,11 @@ impl Batch {
         let start = self.arena.len();
         self.arena.extend_from_slice(value);
         self.items.push(Item { key, value: start, end: self.arena.len() });
+    }
+
+    /// The keys of the first and the last of the newest `count` entries.
+    pub(crate) fn ends(&self, count: usize) -> Option<(&[u8], &[u8])> {
+        (count > 0).then(|| (self.key(self.len() - count), self.key(self.len() - 1)))
     }
 
     /// Takes the last entry back.

@@ -39,14 +39,14 @@ mod view;
 
 pub use batch::Batch;
 pub use check::{Finding, check_volume};
-pub use cursor::{Cursor, Direction};
+pub use cursor::{Covered, Cursor, Direction};
 pub use error::TreeError;
 pub use estimate::Estimate;
 pub use layout::{MAX_KEY_BYTES, MAX_VALUE_BYTES};
 pub use modify::{Changed, Decision, LeafEdit, Neighbour, Room};
 pub use overflow::{OverflowRef, OverflowWriter};
 pub use space::{OwnerId, ReservedPage, SLOTS, Space, TreePlan};
-pub use tree::{Probe, Tree};
+pub use tree::{Probe, Spot, Tree};
 
 #[cfg(test)]
 mod tests;

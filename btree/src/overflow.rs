@@ -271,6 +271,27 @@ pub async fn free(
     log_bytes: usize,
     mut forget: impl FnMut(&mut Mtr<'_>),
 ) -> Result<Lsn, TreeError> {
+    trim(space, first).await?;
+    let map = space.map_of(first).await?;
+    let credit = space.pool().reserve(RELEASE_LOG + log_bytes).await?;
+    let pins: Vec<&PinnedPage> = extra.iter().copied().chain([&map]).collect();
+    let changed = space.run(MtrKind::Overflow, credit, &pins, &mut |mtr| {
+        space.release(mtr, first);
+        forget(mtr);
+        Decision::Done(())
+    })?;
+    Ok(changed.lsn)
+}
+
+/// Redo of releasing one page in a mini-transaction of the caller's.
+pub const RELEASE_LOG: usize = 1024;
+
+/// Frees all but the first page of a chain. The first one is for the caller to release, in the mini-transaction that forgets the chain;
+/// after a crash before that, call it again.
+///
+/// # Errors
+/// Those of the pool, and [`TreeError::Corrupt`].
+pub async fn trim(space: &Arc<Space>, first: PageId) -> Result<(), TreeError> {
     let mut pages = pages(space.pool(), first).await?;
     while pages.len() > 1 {
         let keep = pages.len().saturating_sub(FREE).max(1);
@@ -286,18 +307,14 @@ pub async fn free(
             Decision::Done(())
         })?;
     }
-    let map = space.map_of(first).await?;
-    let credit = space.pool().reserve(1024 + log_bytes).await?;
-    let pins: Vec<&PinnedPage> = extra.iter().copied().chain([&map]).collect();
-    let changed = space.run(MtrKind::Overflow, credit, &pins, &mut |mtr| {
-        space.release(mtr, first);
-        forget(mtr);
-        Decision::Done(())
-    })?;
-    Ok(changed.lsn)
+    Ok(())
 }
 
-async fn maps_of(space: &Arc<Space>, pages: &[PageId]) -> Result<Vec<PinnedPage>, TreeError> {
+/// The map pages of some pages, each once.
+///
+/// # Errors
+/// Those of the pool.
+pub async fn maps_of(space: &Arc<Space>, pages: &[PageId]) -> Result<Vec<PinnedPage>, TreeError> {
     let mut maps: Vec<PinnedPage> = Vec::new();
     for page in pages {
         let map = space.map_of(*page).await?;

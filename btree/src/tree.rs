@@ -1,11 +1,11 @@
 //! A tree: its handle, point reads, first and last.
 
 use crate::batch::Batch;
-use crate::cursor::Direction;
+use crate::cursor::{Direction, KeyBuf, span};
 use crate::descent::{Held, Landing};
 use crate::error::TreeError;
 use crate::space::{OwnerId, Space};
-use crate::view::{Target, View};
+use crate::view::{Latched, Target, View};
 use buffer_pool::{BufferPool, FrameHint, SharedGuard};
 use protocol::PageId;
 use std::fmt;
@@ -28,6 +28,32 @@ pub enum Probe<R> {
     Ready(R),
     /// This page must be fetched first.
     Miss(PageId),
+}
+
+/// The place of a key on its leaf, under a shared latch.
+#[derive(Clone, Copy)]
+pub struct Spot<'a> {
+    view: Latched<'a>,
+    found: Result<usize, usize>,
+}
+
+impl Spot<'_> {
+    /// The value of the entry, if there is one.
+    #[must_use]
+    pub fn value(&self) -> Option<&[u8]> {
+        self.found.ok().map(|index| self.view.value(index))
+    }
+
+    /// The keys between the neighbours on this leaf (or its fences): `from <= key < to`.
+    pub fn gap<R>(&self, with: impl FnOnce(&[u8], Option<&[u8]>) -> R) -> R {
+        let seen = match self.found {
+            Ok(at) => at..at + 1,
+            Err(at) => at..at,
+        };
+        let (mut from, mut to) = (KeyBuf::new(), KeyBuf::new());
+        let bounded = span(self.view, seen, (true, true), &mut from, &mut to);
+        with(&from, bounded.then_some(to.as_slice()))
+    }
 }
 
 impl Tree {
@@ -112,6 +138,25 @@ impl Tree {
                 Probe::Ready(found) => return Ok(found),
                 Probe::Miss(page) => held.get_or_insert_with(Held::default).fetch(self.pool(), page).await?,
             }
+        }
+    }
+
+    /// Looks at the place of a key, whether there is an entry or not; as [`get`](Self::get) otherwise.
+    ///
+    /// # Errors
+    /// As [`try_get`](Self::try_get).
+    pub async fn spot<R>(&self, key: &[u8], mut look: impl FnMut(Spot<'_>) -> R) -> Result<R, TreeError> {
+        let mut held = None;
+        loop {
+            let miss = match self.land::<SharedGuard<'_>>(Target::At(key), 0)? {
+                Landing::Page { guard, .. } => {
+                    let view = View(guard.bytes());
+                    return Ok(look(Spot { view, found: view.search(key) }));
+                }
+                Landing::Miss(page) => page,
+                Landing::NoLevel => return Err(TreeError::Gone { root: self.root_id() }),
+            };
+            held.get_or_insert_with(Held::default).fetch(self.pool(), miss).await?;
         }
     }
 

@@ -16,6 +16,7 @@ use crate::pool::BufferPool;
 use protocol::contract::{Credit, MtrRecord};
 use protocol::redo::{self, Op, OpsBuf};
 use protocol::{Lsn, PAGE_BYTES, PageId};
+use smallvec::SmallVec;
 use std::cell::RefCell;
 use std::sync::atomic::Ordering;
 
@@ -56,9 +57,9 @@ pub struct Mtr<'p> {
     pool: &'p BufferPool,
     kind: MtrKind,
     credit: Option<Credit>,
-    parts: Vec<Part<'p>>,
+    parts: SmallVec<[Part<'p>; 4]>,
     /// Parts in the order of their first operation: the order of records.
-    order: Vec<u8>,
+    order: SmallVec<[u8; 16]>,
     commit: Option<u8>,
     freed: Vec<PageId>,
 }
@@ -93,8 +94,8 @@ impl BufferPool {
             pool: self,
             kind,
             credit: Some(credit),
-            parts: Vec::with_capacity(4),
-            order: Vec::new(),
+            parts: SmallVec::new(),
+            order: SmallVec::new(),
             commit: None,
             freed: Vec::new(),
         }
@@ -201,11 +202,11 @@ impl<'p> Mtr<'p> {
         }
         if let Some(last) = self.commit {
             assert!(self.order.contains(&last), "the commit record's page was not changed");
-            self.order.retain(|&no| no != last);
+            self.order.retain(|no| *no != last);
             self.order.push(last);
         }
         let mut bytes = 0;
-        let mut records: Vec<MtrRecord<'_>> = Vec::with_capacity(self.order.len());
+        let mut records: SmallVec<[MtrRecord<'_>; 4]> = SmallVec::new();
         for &no in &self.order {
             let part = &self.parts[usize::from(no)];
             bytes += protocol::record::frame_len(part.ops.bytes(), false);

@@ -130,6 +130,12 @@ impl MemoryVolume {
         }
     }
 
+    /// When records become durable here.
+    #[must_use]
+    pub fn durability(&self) -> Durability {
+        self.durability
+    }
+
     /// Every record so far, in log order.
     #[must_use]
     pub fn records(&self) -> Vec<Record> {

@@ -11,7 +11,7 @@ use crate::engine::Engine;
 use crate::error::Result;
 use crate::format::row;
 use crate::format::secondary::Entry;
-use crate::rows::entries;
+use crate::rows::{chains, entries};
 use crate::sync::KillSwitch;
 use crate::txn::registry::Newest;
 use crate::undo::read::{self, Below};
@@ -106,8 +106,8 @@ impl Check<'_> {
                     return Ok(());
                 }
             };
-            for chain in row::external_refs(&self.table.runtime.layout, &version)? {
-                self.chains.extend(<[u8; 16]>::try_from(chain).map(|c| OverflowRef::from_bytes(c).first));
+            for chain in chains::live(row::external_refs(&self.table.runtime.layout, &version)?) {
+                self.chains.insert(OverflowRef::from_bytes(chain).first);
             }
             let aborted = match self.engine.registry.newest(header.txid) {
                 Newest::Committed(_) => false,
@@ -172,16 +172,13 @@ impl Check<'_> {
                     Ok(entry) if usize::from(entry.own_bytes) > key.len() => {
                         self.find(format!("index {name}, entry {key:02x?}: longer than its key"));
                     }
-                    Ok(entry) => match (live.contains(key), entry.marked_by) {
-                        (true, None) => seen += 1,
-                        (true, Some(by)) => self.find(format!(
-                            "index {name}, entry {key:02x?}: marked by {by:?}, but its row has the key"
-                        )),
-                        (false, None) if !self.is_aborted(&key[usize::from(entry.own_bytes)..]).await? => {
-                            self.find(format!("index {name}, entry {key:02x?}: no row has this key"));
+                    Ok(entry) => {
+                        let has_row = live.contains(key);
+                        seen += usize::from(has_row);
+                        if let Some(wrong) = self.entry(no, key, entry, has_row).await? {
+                            self.find(format!("index {name}, entry {key:02x?}: {wrong}"));
                         }
-                        (false, _) => {}
-                    },
+                    }
                 }
             }
         }
@@ -189,6 +186,22 @@ impl Check<'_> {
             self.find(format!("index {name}: {seen} entries for {} rows", live.len()));
         }
         Ok(())
+    }
+
+    /// What is wrong with an entry. Marks by aborted transactions, and entries of their versions, stay until the cleaner comes by; it may
+    /// come by right now, so what looks wrong is looked at again.
+    async fn entry(&self, no: usize, key: &[u8], entry: Entry, has_row: bool) -> Result<Option<String>> {
+        let wrong = match (has_row, entry.marked_by) {
+            (true, Some(by)) if !matches!(self.engine.registry.newest(by), Newest::Aborted) => {
+                format!("marked by {by:?}, but its row has the key")
+            }
+            (false, None) if !self.is_aborted(&key[usize::from(entry.own_bytes)..]).await? => {
+                "no row has this key".to_owned()
+            }
+            _ => return Ok(None),
+        };
+        let now = self.table.runtime.trees[no].get(key, Entry::decode).await?.transpose()?;
+        Ok((now == Some(entry)).then_some(wrong))
     }
 
     /// Whether the newest version of a row was rolled back and is still there: then its entries are, too.
@@ -210,8 +223,8 @@ impl Check<'_> {
                     if no == 0
                         && let Ok(found) = row::external_refs(layout, value)
                     {
-                        let firsts = found.iter().filter_map(|r| <[u8; 16]>::try_from(*r).ok());
-                        for first in firsts.map(|r| OverflowRef::from_bytes(r).first) {
+                        for first in chains::live(found).into_iter().map(|r| OverflowRef::from_bytes(r).first)
+                        {
                             if !chains.contains(&first) {
                                 refs.push(first);
                             }

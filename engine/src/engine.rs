@@ -55,13 +55,21 @@ pub struct Settings {
     pub small_rollback_bytes: u64,
     /// How often purge looks when it has something to do, in microseconds.
     pub purge_interval_us: u64,
+    /// Undo kept for read views, in bytes; past it the oldest view ends. At 16 KiB a transaction (more for long ones) the default is half a
+    /// million transactions, and about 80 MiB of memory to know them.
+    pub max_history_bytes: u64,
     /// Auto-increment values, TxIds and row ids persisted at once.
     pub counter_chunk: u64,
 }
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { small_rollback_bytes: 256 * 1024, purge_interval_us: 5_000, counter_chunk: 4096 }
+        Settings {
+            small_rollback_bytes: 256 * 1024,
+            purge_interval_us: 5_000,
+            max_history_bytes: 8 << 30,
+            counter_chunk: 4096,
+        }
     }
 }
 
@@ -94,6 +102,7 @@ pub struct Engine {
     births: Mutex<()>,
     next_owner: AtomicU64,
     pub(crate) closing: AtomicBool,
+    pub(crate) max_history_bytes: AtomicU64,
     pub(crate) counts: Counts,
 }
 
@@ -107,6 +116,9 @@ pub(crate) struct Counts {
     pub(crate) purged: AtomicU64,
     pub(crate) reverted: AtomicU64,
     pub(crate) background_errors: AtomicU64,
+    pub(crate) views_ended: AtomicU64,
+    pub(crate) index_only: AtomicU64,
+    pub(crate) row_lookups: AtomicU64,
 }
 
 /// A look at the engine, for SHOW STATUS and tests.
@@ -122,6 +134,11 @@ pub struct EngineStatus {
     pub background_errors: u64,
     pub unsettled_transactions: usize,
     pub history_length: usize,
+    pub history_bytes: u64,
+    pub views_ended: u64,
+    /// Entries of secondary indexes that scans made rows of without looking at the row, and those whose rows they looked up.
+    pub index_only_entries: u64,
+    pub row_lookups: u64,
     pub aborted_transactions: usize,
     pub slots_used: usize,
     pub undo_pages: u64,
@@ -178,6 +195,7 @@ impl Engine {
             births: Mutex::new(()),
             next_owner: AtomicU64::new(1),
             closing: AtomicBool::new(false),
+            max_history_bytes: AtomicU64::new(settings.max_history_bytes),
             counts: Counts::default(),
             pool,
             log,
@@ -243,6 +261,11 @@ impl Engine {
         self.commits.wait(lsn).await
     }
 
+    /// Sets `sextant_max_history_bytes` while running.
+    pub fn set_max_history_bytes(&self, bytes: u64) {
+        self.max_history_bytes.store(bytes, Ordering::Relaxed);
+    }
+
     /// A look at the engine.
     #[must_use]
     pub fn status(&self) -> EngineStatus {
@@ -261,6 +284,10 @@ impl Engine {
             background_errors: get(&self.counts.background_errors),
             unsettled_transactions: self.registry.len(),
             history_length,
+            history_bytes: self.history.bytes(),
+            views_ended: get(&self.counts.views_ended),
+            index_only_entries: get(&self.counts.index_only),
+            row_lookups: get(&self.counts.row_lookups),
             aborted_transactions,
             slots_used: self.slots.used(),
             undo_pages,

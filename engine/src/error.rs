@@ -41,6 +41,9 @@ pub enum EngineError {
     /// 1412: the table changed under a definition that was resolved before; resolve again and retry.
     #[error("Table definition has changed, please retry transaction")]
     TableChanged,
+    /// 1412: the transaction's read view held back more history than `sextant_max_history_bytes` and was ended. Its reads fail until it ends.
+    #[error("Snapshot too old: kept history exceeds sextant_max_history_bytes, please retry transaction")]
+    SnapshotTooOld,
     /// 1050.
     #[error("Table '{0}' already exists")]
     TableExists(String),
@@ -113,7 +116,7 @@ impl EngineError {
             Self::Interrupted => 1317,
             Self::DeadlinePassed => 3024,
             Self::ReadOnly => 1792,
-            Self::TableChanged => 1412,
+            Self::TableChanged | Self::SnapshotTooOld => 1412,
             Self::TableExists(_) => 1050,
             Self::NoSuchTable(_) => 1146,
             Self::NoSuchSchema(_) => 1049,

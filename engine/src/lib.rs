@@ -46,9 +46,9 @@ pub use dictionary::{
 pub use engine::{Engine, EngineStatus, Settings};
 pub use error::{EngineError, Result};
 pub use format::TxId;
-pub use lock::{LockMode, LockWait};
+pub use lock::{DeadlockInfo, LockInfo, LockKind, LockMode, LockWait, LockWaitInfo};
 pub use rows::{
-    ColumnSet, KeyRange, MAX_INDEX_KEY_BYTES, RowBatch, RowRef, RowView, Scan, encode_index_key,
+    ColumnSet, KeyRange, MAX_INDEX_KEY_BYTES, RowBatch, RowLock, RowRef, RowView, Scan, encode_index_key,
     index_key_parts,
 };
 pub use sync::KillSwitch;

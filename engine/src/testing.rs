@@ -4,11 +4,12 @@
 //! replays exactly. Time stands still while anybody can run, then jumps to the next sleeper.
 
 use crate::{Engine, Result, Settings};
-use buffer_pool::testing::MemoryVolume;
+use buffer_pool::testing::{Durability, MemoryVolume};
 use buffer_pool::{BufferPool, PoolConfig};
 use parking_lot::Mutex;
 use protocol::contract::{LogWriter, PageReader};
 use protocol::env::{BoxFuture, Env};
+use protocol::lsn::Lsn;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
@@ -214,8 +215,29 @@ pub async fn open_with(
     frames: usize,
     settings: Settings,
 ) -> Result<Arc<Engine>> {
+    catch_up(volume, executor);
     let log: Arc<dyn LogWriter> = volume.clone();
     let reader: Arc<dyn PageReader> = volume.clone();
     let pool = BufferPool::new(PoolConfig { frames }, Arc::clone(&log), reader, None);
     Engine::open(pool, log, executor.env(), settings).await
+}
+
+/// How long a lagging volume takes to catch up when nothing more is written.
+const CATCH_UP_US: u64 = 500;
+
+/// A volume that lags is carried on only by later mini-transactions and by those who wait at the log itself. Sessions wait in the commit
+/// queue, so somebody has to stand for time passing: as on a real volume, what was written becomes durable without anybody's doing.
+fn catch_up(volume: &Arc<MemoryVolume>, executor: &Executor) {
+    if !matches!(volume.durability(), Durability::Behind(_)) {
+        return;
+    }
+    let (weak, env) = (Arc::downgrade(volume), executor.clone());
+    let task = async move {
+        loop {
+            env.sleep(CATCH_UP_US).await;
+            let Some(volume) = weak.upgrade() else { return };
+            volume.advance(Lsn::MAX);
+        }
+    };
+    executor.spawn("durability", Box::pin(task));
 }

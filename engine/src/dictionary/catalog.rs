@@ -197,9 +197,7 @@ impl Dictionary {
 
 /// A transaction on the dictionary's own tables.
 pub(crate) fn sys_txn(engine: &Arc<Engine>) -> Txn {
-    engine.begin(TxnOptions {
-        isolation: Isolation::RepeatableRead,
-        session: u32::MAX,
-        ..TxnOptions::default()
-    })
+    let options =
+        TxnOptions { isolation: Isolation::RepeatableRead, session: u32::MAX, ..TxnOptions::default() };
+    engine.begin(options).without_gaps()
 }

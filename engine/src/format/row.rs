@@ -256,14 +256,66 @@ pub(crate) fn encode<'a>(
     set_header(&mut out[start..], header.txid, header.undo, header.deleted);
 }
 
-/// The overflow references of a row.
-pub(crate) fn external_refs<'a>(layout: &Layout, row: &'a [u8]) -> Result<Vec<&'a [u8]>, Damaged> {
+/// Overwrites one cell of a row without overflow references; false (and the row is of no use any more) when that changes its length.
+pub(crate) fn patch(
+    layout: &Layout,
+    column: usize,
+    value: &Value,
+    ty: &ColumnType,
+    row: &mut Vec<u8>,
+) -> Result<bool, Damaged> {
+    const ODD: Damaged = damaged("row: cannot be patched");
+    if row.get(1).is_none_or(|f| f & (WIDE | EXTERNAL) != 0) {
+        return Ok(false);
+    }
+    let (nulls, map) = (ROW_HEADER_BYTES, layout.bitmap_bytes());
+    let fixed = nulls + map;
+    let offsets = fixed + layout.fixed_bytes;
+    let (at, len) = match *layout.places.get(column).ok_or(ODD)? {
+        Place::Fixed { at, width } => (fixed + at as usize, usize::from(width)),
+        Place::Var { index } => {
+            let index = usize::from(index);
+            let end = usize::from(u16_at(row, offsets + index * 2));
+            let start = if index == 0 { 0 } else { usize::from(u16_at(row, offsets + (index - 1) * 2)) };
+            (offsets + layout.variable * 2 + start, end.checked_sub(start).ok_or(ODD)?)
+        }
+    };
+    let (old, bit) = (row.len(), 1 << (column % 8));
+    if at + len > old {
+        return Err(ODD);
+    }
+    if value.is_null() {
+        if matches!(layout.places[column], Place::Var { .. }) && len > 0 {
+            return Ok(false);
+        }
+        row[nulls + column / 8] |= bit;
+        row[at..at + len].fill(0);
+        return Ok(true);
+    }
+    values::encode_cell(value, ty, row);
+    if row.len() - old != len {
+        return Ok(false);
+    }
+    row.copy_within(old.., at);
+    row.truncate(old);
+    row[nulls + column / 8] &= !bit;
+    Ok(true)
+}
+
+/// The overflow references of a row, in column order. One that is zero has been freed (only in a deleted row that nobody sees).
+pub(crate) fn external_refs(layout: &Layout, row: &[u8]) -> Result<Vec<[u8; 16]>, Damaged> {
+    Ok(external_places(layout, row)?.into_iter().map(|(_, r)| r).collect())
+}
+
+/// The overflow references of a row with their offsets in it.
+pub(crate) fn external_places(layout: &Layout, row: &[u8]) -> Result<Vec<(usize, [u8; 16])>, Damaged> {
     let mut refs = Vec::new();
     if has_external(row) {
         let parts = Parts::of(layout, row)?;
         for i in 0..layout.places.len() {
             if let Cell::External(r) = parts.cell(i)? {
-                refs.push(r);
+                let at = r.as_ptr() as usize - row.as_ptr() as usize;
+                refs.push((at, r.try_into().map_err(|_| damaged("row: overflow reference"))?));
             }
         }
     }

@@ -16,7 +16,7 @@
 //! | 80 | .. | records |
 //!
 //! A record: length u16, then [`UndoRecord`]'s fields as encoded below, then the length again (so a chain can be walked backwards).
-//! Byte 2 is a flag byte: 1 = reverted, 2 = its old overflow chains are freed (both set in place, later); 4 = the change deleted the row.
+//! References of old overflow chains stand last, 16 bytes each; one that is zero was freed. Byte 2 is a flag byte: 1 = reverted, 2 = its old overflow chains are freed (both set in place, later); 4 = the change deleted the row.
 //!
 //! Invariants:
 //! 1. Space is never reused while the page belongs to the transaction: a pointer to a record stays true to the end.
@@ -138,45 +138,91 @@ const CHANGE: u8 = 2;
 const CHAIN: u8 = 3;
 const WHAT: &str = "undo record: ends early";
 
-impl UndoRecord {
-    /// Appends the record with both lengths.
-    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
-        let start = out.len();
-        out.extend_from_slice(&[0, 0, self.flags]);
-        out.push(match self.before {
-            Before::Nothing => INSERT,
-            Before::Version { .. } => CHANGE,
-            Before::Chain(_) => CHAIN,
-        });
-        put_varint(self.table, out);
-        put_bytes(&self.key, out);
-        if let Before::Chain(chain) = &self.before {
-            out.extend_from_slice(chain);
-        }
-        if let Before::Version { deleted, schema_version, txid, undo, row_flags, prefix, suffix, middle } =
-            &self.before
-        {
-            out.push(u8::from(*deleted));
-            out.push(*row_flags);
-            put_varint(u64::from(*schema_version), out);
+/// [`Before`] as the writer of a record has it: nothing is copied.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Replaced<'a> {
+    Nothing,
+    Chain(&'a [u8; 16]),
+    Version {
+        deleted: bool,
+        schema_version: u16,
+        txid: TxId,
+        undo: UndoPtr,
+        row_flags: u8,
+        prefix: usize,
+        suffix: usize,
+        middle: &'a [u8],
+    },
+}
+
+/// Appends a record with both lengths; `entries` are index and key.
+pub(crate) fn encode<'a>(
+    out: &mut Vec<u8>,
+    flags: u8,
+    (table, key): (u64, &[u8]),
+    before: Replaced<'_>,
+    entries: impl ExactSizeIterator<Item = (u64, &'a [u8])>,
+    old_overflow: &[[u8; 16]],
+) {
+    let start = out.len();
+    out.extend_from_slice(&[0, 0, flags]);
+    out.push(match before {
+        Replaced::Nothing => INSERT,
+        Replaced::Version { .. } => CHANGE,
+        Replaced::Chain(_) => CHAIN,
+    });
+    put_varint(table, out);
+    put_bytes(key, out);
+    match before {
+        Replaced::Nothing => {}
+        Replaced::Chain(chain) => out.extend_from_slice(chain),
+        Replaced::Version { deleted, schema_version, txid, undo, row_flags, prefix, suffix, middle } => {
+            out.push(u8::from(deleted));
+            out.push(row_flags);
+            put_varint(u64::from(schema_version), out);
             put_varint(txid.0, out);
             put_varint(undo.0, out);
-            put_varint(*prefix as u64, out);
-            put_varint(*suffix as u64, out);
+            put_varint(prefix as u64, out);
+            put_varint(suffix as u64, out);
             put_bytes(middle, out);
         }
-        put_varint(self.old_entries.len() as u64, out);
-        for entry in &self.old_entries {
-            put_varint(entry.index, out);
-            put_bytes(&entry.key, out);
-        }
-        put_varint(self.old_overflow.len() as u64, out);
-        for chain in &self.old_overflow {
-            out.extend_from_slice(chain);
-        }
-        let len = ((out.len() - start + 2) as u16).to_le_bytes();
-        out[start..start + 2].copy_from_slice(&len);
-        out.extend_from_slice(&len);
+    }
+    put_varint(entries.len() as u64, out);
+    for (index, key) in entries {
+        put_varint(index, out);
+        put_bytes(key, out);
+    }
+    put_varint(old_overflow.len() as u64, out);
+    for chain in old_overflow {
+        out.extend_from_slice(chain);
+    }
+    let len = ((out.len() - start + 2) as u16).to_le_bytes();
+    out[start..start + 2].copy_from_slice(&len);
+    out.extend_from_slice(&len);
+}
+
+impl UndoRecord {
+    /// Appends the record with both lengths.
+    #[cfg(test)]
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        let before = match &self.before {
+            Before::Nothing => Replaced::Nothing,
+            Before::Chain(chain) => Replaced::Chain(chain),
+            Before::Version { deleted, schema_version, txid, undo, row_flags, prefix, suffix, middle } => {
+                Replaced::Version {
+                    deleted: *deleted,
+                    schema_version: *schema_version,
+                    txid: *txid,
+                    undo: *undo,
+                    row_flags: *row_flags,
+                    prefix: *prefix,
+                    suffix: *suffix,
+                    middle,
+                }
+            }
+        };
+        let entries = self.old_entries.iter().map(|e| (e.index, e.key.as_slice()));
+        encode(out, self.flags, (self.table, &self.key), before, entries, &self.old_overflow);
     }
 
     /// The record at `offset` of a page.
@@ -263,6 +309,11 @@ fn raw(page: &[u8; PAGE_BYTES], offset: u16) -> Result<&[u8], Damaged> {
         return Err(damaged("undo record: its two lengths differ"));
     }
     Ok(bytes)
+}
+
+/// Whether a page belongs to a transaction.
+pub(crate) fn owns(page: &[u8; PAGE_BYTES], txid: TxId) -> bool {
+    UndoHeader::decode(page).is_some_and(|h| h.txid == txid)
 }
 
 /// The offset of the last record that ends at `end`; `None` at the start of the page.

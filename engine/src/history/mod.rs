@@ -9,7 +9,9 @@
 //! Invariants:
 //! 1. Purge goes in commit order, and a transaction is settled before it is purged.
 //! 2. An aborted transaction keeps its slot until every one of its rows is restored, so a crash in between loses nothing.
-//! 3. A cleaned or rolled-back TxId stays "aborted" in the registry until every statement is over that may hold a copy of a row of it.
+//! 3. What is kept is bounded: past `Settings::max_history_bytes` the oldest view is ended (`EngineError::SnapshotTooOld`), one a round.
+//!    With it everything in memory that grows with history is bounded: under 200 bytes a transaction, which has 16 KiB of undo at least.
+//! 4. A cleaned or rolled-back TxId stays "aborted" in the registry until every statement is over that may hold a copy of a row of it.
 
 mod clean;
 mod purge;
@@ -21,10 +23,11 @@ use crate::format::TxId;
 use crate::lock::Owner;
 use crate::sync::Event;
 use crate::txn::slots::SlotNo;
+use crate::undo::log::UndoPages;
 use btree::Decision;
 use parking_lot::Mutex;
 use protocol::lsn::Lsn;
-use protocol::page::PageId;
+use protocol::page::{PAGE_BYTES, PageId};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -33,7 +36,7 @@ use std::sync::{Arc, Weak};
 #[derive(Debug)]
 pub(crate) struct Committed {
     pub(crate) txid: TxId,
-    pub(crate) pages: Vec<PageId>,
+    pub(crate) pages: UndoPages,
     pub(crate) needs_purge: bool,
 }
 
@@ -58,6 +61,8 @@ pub(crate) struct History {
     idle: AtomicBool,
     pub(crate) event: Event,
     purged_at: AtomicU64,
+    /// Undo pages of committed transactions that are not purged, in bytes.
+    bytes: AtomicU64,
     /// A purge failed: what is written down as purged stays below it.
     stuck: AtomicBool,
 }
@@ -70,6 +75,7 @@ const PURGED_EVERY_US: u64 = 1_000_000;
 impl History {
     /// A transaction committed at `lsn`.
     pub(crate) fn commit(&self, lsn: Lsn, committed: Committed) {
+        self.bytes.fetch_add(bytes_of(&committed.pages), Ordering::Relaxed);
         self.committed.lock().insert(lsn, committed);
         self.wake();
     }
@@ -100,6 +106,11 @@ impl History {
         }
     }
 
+    /// Bytes of undo that committed transactions keep: what a view may still need, and what purge has not come to.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
     /// Committed and aborted transactions kept.
     pub(crate) fn lengths(&self) -> (usize, usize) {
         (self.committed.lock().len(), self.abandoned.lock().len())
@@ -125,6 +136,10 @@ impl History {
     fn is_empty(&self) -> bool {
         self.committed.lock().is_empty() && self.abandoned.lock().is_empty() && self.gone.lock().is_empty()
     }
+}
+
+fn bytes_of(pages: &[PageId]) -> u64 {
+    (pages.len() * PAGE_BYTES) as u64
 }
 
 /// Starts the background task of an engine; it ends with the engine.
@@ -187,12 +202,14 @@ async fn round(weak: &Weak<Engine>) -> Result<()> {
             engine.history.stuck.store(true, Ordering::Relaxed);
             continue;
         }
+        engine.history.bytes.fetch_sub(bytes_of(&committed.pages), Ordering::Relaxed);
         free.extend(committed.pages);
         engine.counts.purged.fetch_add(1, Ordering::Relaxed);
         upto = lsn;
     }
     engine.history.remember_purged(&engine, upto).await?;
     engine.undo.give_back(free);
+    bound(&engine);
     engine.catalog.drop_due(&engine).await?;
     if let Some(error) = failed {
         return Err(error);
@@ -207,6 +224,17 @@ async fn round(weak: &Weak<Engine>) -> Result<()> {
         engine.history.abandoned.lock().retain(|a| a.txid != next.txid);
     }
     Ok(())
+}
+
+/// Too much history, and a view that holds it back: the oldest one ends. The next round settles and purges what it kept, and looks again.
+fn bound(engine: &Engine) {
+    if engine.history.bytes() <= engine.max_history_bytes.load(Ordering::Relaxed) {
+        return;
+    }
+    let newest = engine.history.committed.lock().keys().next_back().copied();
+    if newest.is_some_and(|newest| engine.views.end_oldest(newest.min(engine.vdl()))) {
+        engine.counts.views_ended.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 /// Forgets what every view sees; returns the committed ones for purge, in commit order.

@@ -4,13 +4,15 @@ use super::Committed;
 use crate::dictionary::TableDef;
 use crate::engine::Engine;
 use crate::error::{EngineError, Result};
+use crate::format::UndoPtr;
+use crate::format::row::{self, RowHeader};
 use crate::format::undo::{
     Before, DELETES, OFF_RECORDS, OVERFLOW_FREED, REVERTED, UndoHeader, UndoRecord, record_end,
 };
-use crate::format::{UndoPtr, row};
 use crate::rows::{chains, entries};
 use crate::sync::yield_now;
 use btree::{Decision, Room};
+use buffer_pool::PinnedPage;
 use protocol::page::PageId;
 use std::sync::Arc;
 
@@ -70,13 +72,7 @@ async fn purge_record(
         }
     }
     if record.flags & OVERFLOW_FREED == 0 {
-        for (i, chain) in record.old_overflow.iter().enumerate() {
-            if i == 0 {
-                chains::free_flagged(engine, *chain, (committed.txid, ptr), OVERFLOW_FREED).await?;
-            } else {
-                chains::free(engine, *chain).await?;
-            }
-        }
+        chains::free_replaced(engine, &record.old_overflow, (committed.txid, ptr), OVERFLOW_FREED).await?;
     }
     if record.flags & DELETES != 0 {
         remove_row(engine, &table, record, committed, ptr).await?;
@@ -92,25 +88,29 @@ async fn remove_row(
     committed: &Committed,
     ptr: UndoPtr,
 ) -> Result<()> {
-    let mut chains_of = Vec::new();
-    let room = Room { value_bytes: 0, log_bytes: 0 };
-    let removed = table.runtime.trees[0]
-        .modify(&record.key, room, &[], |edit| {
-            let Some(value) = edit.value() else { return Decision::Abort(false) };
-            match row::header(value) {
-                Ok(h) if h.deleted && h.txid == committed.txid && h.undo == ptr => {}
-                _ => return Decision::Abort(false),
-            }
-            let refs = row::external_refs(&table.runtime.layout, value).unwrap_or_default();
-            chains_of = refs.iter().filter_map(|r| <[u8; 16]>::try_from(*r).ok()).collect();
-            edit.delete();
-            Decision::Done(true)
-        })
-        .await?;
-    if removed.value {
-        for chain in chains_of {
-            chains::free(engine, chain).await?;
+    let tree = &table.runtime.trees[0];
+    let mine = |h: &RowHeader| h.deleted && h.txid == committed.txid && h.undo == ptr;
+    let mut doomed = chains::Doomed::default();
+    loop {
+        let extra: Vec<&PinnedPage> = doomed.extra().collect();
+        let room = Room { value_bytes: 0, log_bytes: doomed.log_bytes() };
+        let done = tree
+            .modify(&record.key, room, &extra, |edit| {
+                let Some(value) = edit.value() else { return Decision::Abort(true) };
+                if !row::header(value).is_ok_and(|h| mine(&h)) {
+                    return Decision::Abort(true);
+                }
+                if row::has_external(value) && doomed.is_empty() {
+                    return Decision::Abort(false);
+                }
+                edit.delete();
+                doomed.release(engine, edit.mtr());
+                Decision::Done(true)
+            })
+            .await?;
+        if done.value {
+            return Ok(());
         }
+        doomed = chains::of_dead_row(engine, table, &record.key, mine).await?;
     }
-    Ok(())
 }

@@ -11,17 +11,21 @@
 //! Invariants:
 //! 1. A transaction's locks are released after its state is decided (committed or aborted) and before it is forgotten.
 //! 2. A request is granted when it agrees with every other holder and with every earlier request of another owner.
-//! 3. Gap locks will be entries under the same key with a mode of their own, asked for by inserts only when the tree has any;
-//!    until then REPEATABLE READ's locking reads lock records only.
+//! 3. Gap locks are ranges of keys of their own kind (`gaps`); only inserts ask for them, and only when the tree has any.
 
+mod gaps;
 mod graph;
+mod name;
 mod owner;
+mod report;
 mod table;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use graph::Waits;
-pub(crate) use owner::{Grant, LockRef, Owner, OwnerId, Request};
+pub(crate) use name::KeyBytes;
+pub(crate) use owner::{Grant, Owner, OwnerId, Request};
+pub use report::{DeadlockInfo, LockInfo, LockKind, LockWaitInfo};
 pub(crate) use table::{LockTable, Verdict};
 
 /// How strongly a read locks its rows.
@@ -51,4 +55,6 @@ pub enum LockWait {
     Nowait,
     /// Leave the row out.
     SkipLocked,
+    /// READ COMMITTED's UPDATE: give the last committed version, unlocked (`RowLock::Missing`); whether it matches decides.
+    Semi,
 }

@@ -7,12 +7,12 @@ use std::sync::Arc;
 const TREE: u64 = 9;
 
 fn owners<const N: usize>() -> [Arc<Owner>; N] {
-    std::array::from_fn(|i| Owner::new(OwnerId(i as u64 + 1)))
+    std::array::from_fn(|i| Owner::new(OwnerId(i as u64 + 1), 0))
 }
 
 fn start(locks: &LockTable, waits: &Waits, owner: &Arc<Owner>, key: &[u8], mode: LockMode) -> owner::Request {
     let request = locks.enqueue(owner, TREE, key, mode);
-    waits.start(locks, LockRef { tree: TREE, key: key.into() }, &request);
+    waits.start(locks, &request);
     request
 }
 
@@ -68,7 +68,7 @@ fn the_cheaper_of_a_cycle_is_the_victim() {
     let a_wait = start(&locks, &waits, &a, b"2", LockMode::Exclusive);
     assert_eq!(b_wait.parker.outcome(), Some(Grant::Victim), "b has less to undo");
     assert_eq!(a_wait.parker.outcome(), None);
-    locks.withdraw(&b_wait, TREE, b"1");
+    locks.withdraw(&b_wait);
     locks.release_all(&b);
     assert_eq!(a_wait.parker.outcome(), Some(Grant::Granted));
 }
@@ -104,6 +104,6 @@ fn a_withdrawn_request_unblocks_those_behind_it() {
     let b_wait = start(&locks, &waits, &b, b"k", LockMode::Exclusive);
     let c_wait = start(&locks, &waits, &c, b"k", LockMode::Shared);
     assert_eq!(c_wait.parker.outcome(), None);
-    locks.withdraw(&b_wait, TREE, b"k");
+    locks.withdraw(&b_wait);
     assert_eq!(c_wait.parker.outcome(), Some(Grant::Granted));
 }

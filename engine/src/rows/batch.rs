@@ -48,6 +48,20 @@ struct Meta {
     start: usize,
     key_end: usize,
     end: usize,
+    lock: RowLock,
+}
+
+/// What a locking read did about the row.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum RowLock {
+    /// It was locked before, or nothing was asked for.
+    #[default]
+    Before,
+    /// This read took the lock: READ COMMITTED may give it back (`Txn::unlock_row`).
+    Fresh,
+    /// Another transaction has it, and this is the last committed version: a semi-consistent read. If it matches, lock it
+    /// (`Txn::lock_row`) and look again.
+    Missing,
 }
 
 /// Rows of one table, in the order found. Reuse it: cleared, it keeps its memory.
@@ -65,6 +79,7 @@ pub struct RowView<'a> {
     table: &'a Arc<TableDef>,
     key: &'a [u8],
     row: &'a [u8],
+    lock: RowLock,
 }
 
 /// A row kept beyond its batch: what `update` and `delete` take.
@@ -85,6 +100,12 @@ impl RowBatch {
     /// Says which columns the next rows are read for.
     pub fn set_columns(&mut self, columns: ColumnSet) {
         self.columns = columns;
+    }
+
+    pub(crate) fn need(&mut self, columns: &ColumnSet) {
+        if self.columns != *columns {
+            self.columns.clone_from(columns);
+        }
     }
 
     /// Forgets the rows.
@@ -117,9 +138,9 @@ impl RowBatch {
     /// Past the end.
     #[must_use]
     pub fn row(&self, i: usize) -> RowView<'_> {
-        let Meta { start, key_end, end } = self.rows[i];
+        let Meta { start, key_end, end, lock } = self.rows[i];
         let table = self.table.as_ref().expect("invariant: a batch with rows has their table");
-        RowView { table, key: &self.bytes[start..key_end], row: &self.bytes[key_end..end] }
+        RowView { table, key: &self.bytes[start..key_end], row: &self.bytes[key_end..end], lock }
     }
 
     /// A row to keep.
@@ -150,7 +171,14 @@ impl RowBatch {
         self.bytes.extend_from_slice(key);
         let key_end = self.bytes.len();
         self.bytes.extend_from_slice(row);
-        self.rows.push(Meta { start, key_end, end: self.bytes.len() });
+        self.rows.push(Meta { start, key_end, end: self.bytes.len(), lock: RowLock::Before });
+    }
+
+    /// Says what was done about the last row's lock.
+    pub(crate) fn set_lock(&mut self, lock: RowLock) {
+        if let Some(last) = self.rows.last_mut() {
+            last.lock = lock;
+        }
     }
 
     /// Forgets the rows from `len` on.
@@ -236,6 +264,12 @@ impl<'a> RowView<'a> {
         self.table
     }
 
+    /// What the locking read that gave this row did about its lock.
+    #[must_use]
+    pub fn lock(&self) -> RowLock {
+        self.lock
+    }
+
     /// A column's cell bytes, `None` for NULL.
     ///
     /// # Panics
@@ -269,6 +303,14 @@ impl<'a> RowView<'a> {
         (0..self.table.columns.len()).map(|c| self.value(c)).collect()
     }
 
+    pub(crate) fn key(&self) -> &'a [u8] {
+        self.key
+    }
+
+    pub(crate) fn bytes(&self) -> &'a [u8] {
+        self.row
+    }
+
     /// A copy to keep.
     #[must_use]
     pub fn to_ref(&self) -> RowRef {
@@ -280,21 +322,13 @@ impl RowRef {
     /// The row as it was read.
     #[must_use]
     pub fn view(&self) -> RowView<'_> {
-        RowView { table: &self.table, key: &self.key, row: &self.row }
+        RowView { table: &self.table, key: &self.key, row: &self.row, lock: RowLock::Before }
     }
 
     /// Memory held, in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
         size_of::<RowRef>() + self.key.len() + self.row.len()
-    }
-
-    pub(crate) fn key(&self) -> &[u8] {
-        &self.key
-    }
-
-    pub(crate) fn row(&self) -> &[u8] {
-        &self.row
     }
 }
 

@@ -14,10 +14,11 @@ use crate::dictionary::TableDef;
 use crate::engine::Engine;
 use crate::error::{EngineError, Result};
 use crate::format::row::{self, ROW_HEADER_BYTES, RowHeader};
-use crate::format::undo::{Before, DELETES, OldEntry, UndoRecord, difference};
+use crate::format::undo::{self, DELETES, Replaced, difference};
 use crate::format::{TxId, UndoPtr};
 use crate::lock::{LockMode, Owner};
 use crate::rows::revert;
+use crate::rows::scratch::Keys;
 use crate::txn::Txn;
 use crate::txn::registry::Newest;
 use crate::undo::log::WRITE_LOG_BYTES;
@@ -32,6 +33,8 @@ pub(crate) enum Busy {
     Owner(Arc<Owner>),
     /// Its lock is held, or waited for, by another.
     Locked,
+    /// Others hold a gap over its key, where no row is.
+    Gap,
     /// Its newest version was rolled back and is still there.
     Aborted(TxId, UndoPtr),
 }
@@ -50,9 +53,27 @@ pub(crate) enum Plan<S> {
 pub(crate) struct Draft {
     /// The new version, without TxId and undo pointer.
     pub(crate) row: Vec<u8>,
-    pub(crate) old_entries: Vec<OldEntry>,
+    /// Keys of secondary entries that the change makes old, and of those it makes.
+    pub(crate) old: Keys,
+    pub(crate) new: Keys,
+    /// Overflow references that the new version no longer has.
     pub(crate) old_overflow: Vec<[u8; 16]>,
     record: Vec<u8>,
+}
+
+impl Draft {
+    pub(crate) fn clear(&mut self) {
+        self.row.clear();
+        self.old.clear();
+        self.new.clear();
+        self.old_overflow.clear();
+        self.record.clear();
+    }
+
+    /// Memory held.
+    pub(crate) fn bytes(&self) -> usize {
+        self.row.capacity() + self.old.capacity() + self.new.capacity() + self.record.capacity()
+    }
 }
 
 /// What came of a change.
@@ -63,6 +84,8 @@ pub(crate) enum Outcome<S> {
 }
 
 enum Step<S> {
+    /// To be written as the draft says.
+    Write,
     Written,
     Skipped(S),
     Busy(Busy),
@@ -70,18 +93,11 @@ enum Step<S> {
     Room(usize),
     /// The new version needs so many bytes.
     Grow(usize),
-    Damaged(crate::format::Damaged),
+    Failed(EngineError),
 }
 
-/// Whether `me` may use the newest version of a row now; `committed` is raised to its commit LSN.
-pub(crate) fn access(
-    engine: &Engine,
-    me: TxId,
-    owner: &Owner,
-    name: (u64, &[u8]),
-    header: &RowHeader,
-    committed: &mut Lsn,
-) -> Option<Busy> {
+/// Whose the newest version of a row is, as far as `me` is concerned; `committed` is raised to its commit LSN.
+pub(crate) fn access(engine: &Engine, me: TxId, header: &RowHeader, committed: &mut Lsn) -> Option<Busy> {
     if header.txid == me && me != TxId::NONE {
         return None;
     }
@@ -90,7 +106,72 @@ pub(crate) fn access(
         Newest::Aborted => return Some(Busy::Aborted(header.txid, header.undo)),
         Newest::Committed(lsn) => *committed = (*committed).max(lsn),
     }
-    if engine.locks.writable(owner.id, name.0, name.1) { None } else { Some(Busy::Locked) }
+    None
+}
+
+/// One look at a row to be changed.
+struct Site<'a> {
+    engine: &'a Engine,
+    table: &'a TableDef,
+    key: &'a [u8],
+    owner: &'a Owner,
+    txid: TxId,
+    /// Where the undo record will lie.
+    ptr: UndoPtr,
+    /// Room reserved.
+    value_bytes: usize,
+    undo_bytes: usize,
+}
+
+impl Site<'_> {
+    /// What is to be done with the row; [`Step::Write`] when the draft is ready and there is room for it.
+    fn judge<S>(
+        &self,
+        edit: &LeafEdit<'_, '_>,
+        draft: &mut Draft,
+        committed: &mut Lsn,
+        plan: &mut impl FnMut(Option<(&RowHeader, &[u8])>, &mut Draft) -> Result<Plan<S>>,
+    ) -> Result<Step<S>> {
+        let mut found = None;
+        if let Some(value) = edit.value() {
+            let header = row::header(value).map_err(|d| self.corrupt(d))?;
+            if let Some(busy) = access(self.engine, self.txid, &header, committed) {
+                return Ok(Step::Busy(busy));
+            }
+            found = Some((header, value));
+        }
+        match plan(found.as_ref().map(|(h, v)| (h, *v)), draft)? {
+            Plan::Skip(why) => return Ok(Step::Skipped(why)),
+            Plan::Write => {}
+        }
+        if let Some(busy) = self.locked(found.as_ref().map(|(h, _)| h)) {
+            return Ok(Step::Busy(busy));
+        }
+        prepare(self.table, self.key, found, draft, self.txid, self.ptr);
+        Ok(if draft.row.len() > self.value_bytes {
+            Step::Grow(draft.row.len())
+        } else if draft.record.len() > self.undo_bytes {
+            Step::Room(draft.record.len())
+        } else {
+            Step::Write
+        })
+    }
+
+    /// Whether a lock of another transaction forbids the change.
+    fn locked(&self, found: Option<&RowHeader>) -> Option<Busy> {
+        let (locks, tree) = (&self.engine.locks, self.table.indexes[0].id.0);
+        let own = found.is_some_and(|h| h.txid == self.txid);
+        if found.is_some() && !own && !locks.writable(self.owner.id, tree, self.key) {
+            return Some(Busy::Locked);
+        }
+        // No row yet, or none any more: this is an insert into a gap.
+        let comes_to_be = found.is_none_or(|h| h.deleted);
+        (comes_to_be && !locks.gaps.free(self.owner.id, tree, self.key)).then_some(Busy::Gap)
+    }
+
+    fn corrupt(&self, damaged: crate::format::Damaged) -> EngineError {
+        EngineError::corrupt(self.table.indexes[0].root, damaged.what)
+    }
 }
 
 impl Txn {
@@ -105,61 +186,36 @@ impl Txn {
     ) -> Result<Outcome<S>> {
         let engine = Arc::clone(&self.engine);
         let owner = self.owner();
-        let tree = &table.runtime.trees[0];
         let mut undo_bytes = 64 + key.len() + value_bytes / 8;
         loop {
             let log = self.undo_log().await?;
             let pins = log.room(&engine, undo_bytes).await?;
+            let (txid, ptr) = (log.txid, log.next_ptr());
+            let owner_ref = &*owner;
+            let site =
+                Site { engine: &engine, table, key, owner: owner_ref, txid, ptr, value_bytes, undo_bytes };
             let extra = pins.extra();
             let room = Room { value_bytes, log_bytes: WRITE_LOG_BYTES + undo_bytes };
             let mut committed = Lsn::ZERO;
-            let mut failed = None;
-            let changed = tree
+            let changed = table.runtime.trees[0]
                 .modify(key, room, &extra[..pins.count()], |edit| {
-                    let mut found = None;
-                    if let Some(value) = edit.value() {
-                        let header = match row::header(value) {
-                            Ok(header) => header,
-                            Err(damaged) => return Decision::Abort(Step::Damaged(damaged)),
-                        };
-                        let name = (tree.id(), key);
-                        if let Some(busy) = access(&engine, log.txid, &owner, name, &header, &mut committed) {
-                            return Decision::Abort(Step::Busy(busy));
-                        }
-                        found = Some((header, value));
-                    }
-                    match plan(found.as_ref().map(|(h, v)| (h, *v)), draft) {
-                        Err(error) => {
-                            failed = Some(error);
-                            Decision::Abort(Step::Busy(Busy::Locked))
-                        }
-                        Ok(Plan::Skip(why)) => Decision::Abort(Step::Skipped(why)),
-                        Ok(Plan::Write) => {
-                            let header = found.map(|(header, _)| header);
-                            prepare(table, key, header, edit.value(), draft, log.txid, log.next_ptr());
-                            if draft.row.len() > value_bytes {
-                                return Decision::Abort(Step::Grow(draft.row.len()));
-                            }
-                            if draft.record.len() > undo_bytes {
-                                return Decision::Abort(Step::Room(draft.record.len()));
-                            }
+                    match site.judge(edit, draft, &mut committed, &mut plan) {
+                        Ok(Step::Write) => {
                             write_row(edit, &draft.row);
                             log.write(&engine, edit.mtr(), &pins, &draft.record);
                             log.written(&draft.record);
                             Decision::Done(Step::Written)
                         }
+                        Ok(other) => Decision::Abort(other),
+                        Err(error) => Decision::Abort(Step::Failed(error)),
                     }
                 })
                 .await?;
             self.observe(committed);
-            if let Some(error) = failed {
-                return Err(error);
-            }
             match changed.value {
-                Step::Written => {
-                    owner.add_cost(draft.record.len() as u64);
-                    let log = self.undo_log().await?;
-                    log.needs_purge |= !draft.old_entries.is_empty()
+                Step::Written | Step::Write => {
+                    owner.add_cost(1);
+                    self.undo_log().await?.needs_purge |= !draft.old.is_empty()
                         || !draft.old_overflow.is_empty()
                         || draft.row[1] & row::DELETED != 0;
                     return Ok(Outcome::Written);
@@ -168,7 +224,7 @@ impl Txn {
                 Step::Busy(busy) => self.clear_way(table, key, busy, LockMode::Exclusive).await?,
                 Step::Room(bytes) => undo_bytes = bytes,
                 Step::Grow(bytes) => value_bytes = bytes,
-                Step::Damaged(d) => return Err(EngineError::corrupt(tree.root_id(), d.what)),
+                Step::Failed(error) => return Err(error),
             }
         }
     }
@@ -196,6 +252,7 @@ impl Txn {
                 }
             }
             Busy::Locked => self.lock_wait(tree, key, mode).await,
+            Busy::Gap => self.gap_wait(tree, key).await,
         }
     }
 }
@@ -204,19 +261,18 @@ impl Txn {
 fn prepare(
     table: &TableDef,
     key: &[u8],
-    old_header: Option<RowHeader>,
-    old: Option<&[u8]>,
+    old: Option<(RowHeader, &[u8])>,
     draft: &mut Draft,
     txid: TxId,
     ptr: UndoPtr,
 ) {
     let deletes = draft.row[1] & row::DELETED != 0;
     row::set_header(&mut draft.row, txid, ptr, deletes);
-    let before = match (old_header, old) {
-        (Some(header), Some(old)) => {
+    let before = match old {
+        Some((header, old)) => {
             let (older, newer) = (&old[ROW_HEADER_BYTES..], &draft.row[ROW_HEADER_BYTES..]);
             let (prefix, suffix) = difference(older, newer);
-            Before::Version {
+            Replaced::Version {
                 deleted: header.deleted,
                 schema_version: header.schema_version,
                 txid: header.txid,
@@ -224,21 +280,16 @@ fn prepare(
                 row_flags: old[1],
                 prefix,
                 suffix,
-                middle: older[prefix..older.len() - suffix].to_vec(),
+                middle: &older[prefix..older.len() - suffix],
             }
         }
-        _ => Before::Nothing,
+        None => Replaced::Nothing,
     };
-    let record = UndoRecord {
-        flags: if deletes { DELETES } else { 0 },
-        table: table.indexes[0].id.0,
-        key: key.to_vec(),
-        before,
-        old_entries: draft.old_entries.clone(),
-        old_overflow: draft.old_overflow.clone(),
-    };
+    let flags = if deletes { DELETES } else { 0 };
+    let entries = draft.old.iter().map(|k| (table.indexes[k.no].id.0, k.key));
     draft.record.clear();
-    record.encode(&mut draft.record);
+    let of = (table.indexes[0].id.0, key);
+    undo::encode(&mut draft.record, flags, of, before, entries, &draft.old_overflow);
 }
 
 /// Writes the new version: in place, only what differs, when the length allows.

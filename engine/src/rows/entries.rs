@@ -6,15 +6,16 @@ use crate::error::{EngineError, Result};
 use crate::format::row::{Cell, Parts, header};
 use crate::format::secondary::{ENTRY_BYTES, Entry};
 use crate::format::{TxId, UndoPtr};
-use crate::lock::LockMode;
+use crate::lock::{LockMode, OwnerId};
 use crate::rows::batch;
 use crate::rows::change::Busy;
 use crate::rows::keys::{self, FromRow};
 use crate::rows::scan::successor;
+use crate::rows::scratch::{Entries, Scratch};
 use crate::txn::Txn;
 use crate::txn::registry::Newest;
 use crate::undo::read::{self, Below};
-use btree::{Batch, Decision, Direction, Room};
+use btree::{Batch, Covered, Decision, Direction, Room};
 use protocol::lsn::Lsn;
 use protocol::mutant;
 use std::ops::Bound;
@@ -30,26 +31,54 @@ pub(crate) async fn put(table: &TableDef, no: usize, key: &[u8], own: usize, txi
     write(table, no, key, Entry { own_bytes: own as u16, marked_by: None }, txid).await
 }
 
+/// As [`put`], for a transaction's own change: false, and nothing is done, while others hold a gap over the key.
+pub(crate) async fn put_free(
+    engine: &Engine,
+    owner: OwnerId,
+    table: &TableDef,
+    (no, key, own): (usize, &[u8], usize),
+    txid: TxId,
+) -> Result<bool> {
+    if mutant!(SecondaryForgotten) {
+        return Ok(true);
+    }
+    let entry = Entry { own_bytes: own as u16, marked_by: None };
+    write_if(table, no, key, entry, txid, || engine.locks.gaps.free(owner, table.indexes[no].id.0, key)).await
+}
+
 /// Says of an entry: the newest version no longer has this key, because of `txid`.
 pub(crate) async fn mark(table: &TableDef, no: usize, key: &[u8], own: usize, txid: TxId) -> Result<()> {
     write(table, no, key, Entry { own_bytes: own as u16, marked_by: Some(txid) }, txid).await
 }
 
 async fn write(table: &TableDef, no: usize, key: &[u8], entry: Entry, txid: TxId) -> Result<()> {
+    write_if(table, no, key, entry, txid, || true).await.map(|_| ())
+}
+
+/// Writes an entry, if `free` says so when a change is needed; asked under the leaf's latch.
+async fn write_if(
+    table: &TableDef,
+    no: usize,
+    key: &[u8],
+    entry: Entry,
+    txid: TxId,
+    free: impl Fn() -> bool,
+) -> Result<bool> {
     let mut bytes = [0; ENTRY_BYTES];
     let value = entry.encode(&mut bytes);
-    table.runtime.trees[no]
+    let changed = table.runtime.trees[no]
         .modify(key, ROOM, &[], |edit| {
             match edit.value() {
-                Some(old) if old == value => return Decision::Abort(()),
+                Some(old) if old == value => return Decision::Abort(true),
+                _ if !free() => return Decision::Abort(false),
                 Some(_) => edit.replace(value),
                 None => edit.insert(value),
             }
             edit.raise_hint(txid.0);
-            Decision::Done(())
+            Decision::Done(true)
         })
         .await?;
-    Ok(())
+    Ok(changed.value)
 }
 
 /// Removes an entry if it is still marked by `txid`.
@@ -77,6 +106,19 @@ async fn remove_if(table: &TableDef, no: usize, key: &[u8], when: impl Fn(Entry)
     changed.value.map_err(|d| EngineError::corrupt(tree.root_id(), d.what))
 }
 
+/// Appends the own part of a stored row's key and says whether a part is NULL; `None` when a long key column must be put in place first.
+pub(crate) fn own_key(table: &TableDef, no: usize, row: &[u8], out: &mut Vec<u8>) -> Result<Option<bool>> {
+    let parts = Parts::of(&table.runtime.layout, row)?;
+    if keys::of_row(table, no, &parts, out)? == FromRow::NeedsChain {
+        return Ok(None);
+    }
+    let mut null = false;
+    for part in &table.indexes[no].parts {
+        null |= parts.cell(part.column)? == Cell::Null;
+    }
+    Ok(Some(null))
+}
+
 /// The key (own part, clustered key) and the length of its own part, of a stored row. Long key columns must be in place.
 pub(crate) fn key_of_row(
     table: &TableDef,
@@ -92,6 +134,12 @@ pub(crate) fn key_of_row(
     let own = key.len();
     key.extend_from_slice(pk);
     Ok(Some((key, own)))
+}
+
+/// Whether the own part of a stored row's key is `own`; `None` when a long key column must be put in place first.
+pub(crate) fn has_key(table: &TableDef, no: usize, row: &[u8], own: &[u8]) -> Result<Option<bool>> {
+    let mut scratch = Scratch::lend();
+    Ok(own_key(table, no, row, &mut scratch.pk)?.map(|_| scratch.pk == own))
 }
 
 /// As [`key_of_row`], fetching long values when a key column has one.
@@ -190,7 +238,11 @@ impl Txn {
                         continue;
                     }
                     match self.rival(table, no, pk, &key[..own]).await? {
-                        Rival::Duplicate => return Ok(false),
+                        Rival::Duplicate => {
+                            drop(pass);
+                            self.keep_duplicate(table, no, &key[..own]).await?;
+                            return Ok(false);
+                        }
                         Rival::Busy(busy) => {
                             drop(pass);
                             let pk = pk.to_vec();
@@ -201,10 +253,31 @@ impl Txn {
                     }
                 }
             }
-            put(table, no, key, own, txid).await?;
+            let put = put_free(&engine, self.owner().id, table, (no, key, own), txid).await?;
             drop(pass);
-            return Ok(true);
+            if put {
+                return Ok(true);
+            }
+            self.gap_wait(table.indexes[no].id.0, key).await?;
         }
+    }
+
+    /// A unique entry that is in an insert's way keeps others out of both gaps beside it, at every level; its row is not locked. As InnoDB.
+    async fn keep_duplicate(&mut self, table: &Arc<TableDef>, no: usize, own: &[u8]) -> Result<()> {
+        if !self.keeps_gaps() {
+            return Ok(());
+        }
+        let (engine, owner) = (Arc::clone(&self.engine), self.owner());
+        let tree = &table.runtime.trees[no];
+        let upper = successor(own);
+        let upper = upper.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        let mut cursor = tree.cursor(Bound::Included(own), upper, Direction::Forward);
+        let mut found = Entries::lend();
+        let keep = |c: Covered<'_>| engine.locks.gaps.add(&owner, tree.id(), c.from, c.to);
+        while cursor.next_batch_with(&mut found, 64, keep).await? {
+            found.clear();
+        }
+        Ok(())
     }
 
     /// What the newest version of the row `pk` says about a key.

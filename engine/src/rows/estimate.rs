@@ -3,6 +3,7 @@
 use crate::dictionary::TableDef;
 use crate::engine::Engine;
 use crate::error::Result;
+use crate::lock::KeyBytes;
 use crate::rows::KeyRange;
 use crate::rows::scan::successor;
 use std::ops::Bound;
@@ -26,15 +27,16 @@ impl Engine {
         index_no: usize,
         range: &KeyRange,
     ) -> Result<u64> {
+        let as_bound = |bound: &Bound<Vec<u8>>| bound.as_ref().map(|key| KeyBytes::from_slice(key));
         let lower = match &range.lower {
-            Bound::Excluded(key) => successor(key).map_or(Bound::Excluded(key.clone()), Bound::Included),
-            other => other.clone(),
+            Bound::Excluded(key) => successor(key).map_or(as_bound(&range.lower), Bound::Included),
+            other => as_bound(other),
         };
         let upper = match &range.upper {
             Bound::Included(key) => successor(key).map_or(Bound::Unbounded, Bound::Excluded),
-            other => other.clone(),
+            other => as_bound(other),
         };
-        let (lower, upper) = (lower.as_ref().map(Vec::as_slice), upper.as_ref().map(Vec::as_slice));
+        let (lower, upper) = (lower.as_ref().map(|k| k.as_slice()), upper.as_ref().map(|k| k.as_slice()));
         Ok(table.runtime.trees[index_no].estimate_range(lower, upper).await?.entries)
     }
 }

@@ -8,6 +8,7 @@
 pub(crate) mod batch;
 pub(crate) mod chains;
 pub(crate) mod change;
+mod covering;
 pub(crate) mod entries;
 mod estimate;
 pub(crate) mod keys;
@@ -15,9 +16,10 @@ pub(crate) mod merge;
 mod read;
 pub(crate) mod revert;
 mod scan;
+pub(crate) mod scratch;
 pub(crate) mod seen;
 mod write;
 
-pub use batch::{ColumnSet, RowBatch, RowRef, RowView};
+pub use batch::{ColumnSet, RowBatch, RowLock, RowRef, RowView};
 pub use keys::{MAX_INDEX_KEY_BYTES, encode_index_key, index_key_parts};
 pub use scan::{KeyRange, Scan};

@@ -1,24 +1,26 @@
 //! Point reads.
 
 use crate::dictionary::TableDef;
+use crate::engine::Engine;
 use crate::error::{EngineError, Result};
 use crate::format::secondary::Entry;
 use crate::format::{TxId, row};
-use crate::lock::{LockMode, LockWait, Verdict};
-use crate::rows::batch::RowBatch;
+use crate::lock::{LockMode, LockWait, Owner, Verdict};
+use crate::rows::batch::{RowBatch, RowLock, RowView};
 use crate::rows::change::{Busy, access};
 use crate::rows::entries;
 use crate::rows::scan::successor;
+use crate::rows::scratch::Entries;
 use crate::rows::seen::{self, Eyes, Look, Walk};
-use crate::txn::Txn;
-use btree::{Batch, Direction};
+use crate::txn::{Isolation, Txn};
+use btree::{Covered, Direction, Spot};
 use protocol::lsn::Lsn;
 use std::ops::Bound;
 use std::sync::Arc;
 
 /// What a locking look found.
 enum Locked {
-    Taken,
+    Taken(RowLock),
     Gone,
     Busy(Busy),
 }
@@ -43,17 +45,56 @@ impl Txn {
         if lock != LockMode::None {
             self.begin_lock(table).await?;
         }
+        let done = self.get_at(table, index_no, key, lock, batch).await;
+        if lock == LockMode::None { self.still_seen(done) } else { done }
+    }
+
+    async fn get_at(
+        &mut self,
+        table: &Arc<TableDef>,
+        index_no: usize,
+        key: &[u8],
+        lock: LockMode,
+        batch: &mut RowBatch,
+    ) -> Result<bool> {
         if index_no == 0 {
-            return self.read_row(table, key, lock, batch).await;
+            let gap = lock != LockMode::None && self.locks_gaps();
+            return self.read_found(table, key, lock, gap, batch).await;
         }
+        self.check_index(table, index_no, lock)?;
+        if self.get_by_index(table, index_no, key, lock, false, batch).await? {
+            return Ok(true);
+        }
+        if lock == LockMode::None || !self.locks_gaps() {
+            return Ok(false);
+        }
+        // Nothing there: once more, keeping inserts out of where it would be.
+        self.get_by_index(table, index_no, key, lock, true, batch).await
+    }
+
+    async fn get_by_index(
+        &mut self,
+        table: &Arc<TableDef>,
+        index_no: usize,
+        key: &[u8],
+        lock: LockMode,
+        gap: bool,
+        batch: &mut RowBatch,
+    ) -> Result<bool> {
         let upper = successor(key);
         let upper = upper.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
         let mut cursor =
             table.runtime.trees[index_no].cursor(Bound::Included(key), upper, Direction::Forward);
-        let mut found = Batch::default();
-        self.check_index(table, index_no, lock)?;
+        let tree = table.runtime.trees[index_no].id();
+        let mut found = Entries::lend();
         loop {
-            let more = cursor.next_batch(&mut found, 16).await?;
+            let more = if gap {
+                let (engine, owner) = (Arc::clone(&self.engine), self.owner());
+                let keep = |c: Covered<'_>| engine.locks.gaps.add(&owner, tree, c.from, c.to);
+                cursor.next_batch_with(&mut found, 16, keep).await?
+            } else {
+                cursor.next_batch(&mut found, 16).await?
+            };
             for (entry_key, value) in found.iter() {
                 let own = usize::from(Entry::decode(value)?.own_bytes);
                 if entry_key.get(..own) == Some(key)
@@ -83,9 +124,14 @@ impl Txn {
         if !self.read_row(table, &entry[own..], lock, batch).await? {
             return Ok(false);
         }
-        let engine = Arc::clone(&self.engine);
-        let (key, len) = entries::key_of_any_row(&engine, table, no, batch.last_row(), &entry[own..]).await?;
-        let same = len == own && key == entry;
+        let same = match entries::has_key(table, no, batch.last_row(), &entry[..own])? {
+            Some(same) => same,
+            None => {
+                let engine = Arc::clone(&self.engine);
+                let whole = entries::key_of_any_row(&engine, table, no, batch.last_row(), &entry[own..]);
+                whole.await?.0 == entry
+            }
+        };
         if !same {
             batch.truncate(before);
         }
@@ -100,9 +146,21 @@ impl Txn {
         lock: LockMode,
         batch: &mut RowBatch,
     ) -> Result<bool> {
+        self.read_found(table, pk, lock, false, batch).await
+    }
+
+    /// As [`Txn::read_row`]; with `gap`, inserts are kept out of where a row would be that is not there.
+    async fn read_found(
+        &mut self,
+        table: &Arc<TableDef>,
+        pk: &[u8],
+        lock: LockMode,
+        gap: bool,
+        batch: &mut RowBatch,
+    ) -> Result<bool> {
         let found = match lock {
             LockMode::None => self.read_seen(table, pk, batch).await?,
-            mode => self.read_locked(table, pk, mode, batch).await?,
+            mode => self.read_locked(table, pk, mode, gap, batch).await?,
         };
         if found && batch.last_needs_chains() {
             let before = batch.len() - 1;
@@ -122,6 +180,16 @@ impl Txn {
     /// The version of the view.
     async fn read_seen(&mut self, table: &Arc<TableDef>, pk: &[u8], batch: &mut RowBatch) -> Result<bool> {
         let eyes = self.eyes();
+        self.read_at(eyes, table, pk, batch).await
+    }
+
+    async fn read_at(
+        &self,
+        eyes: Eyes,
+        table: &Arc<TableDef>,
+        pk: &[u8],
+        batch: &mut RowBatch,
+    ) -> Result<bool> {
         let engine = &self.engine;
         loop {
             let mut below = Vec::new();
@@ -166,51 +234,129 @@ impl Txn {
         })
     }
 
+    /// Locks a row that a semi-consistent read gave without its lock, and appends its newest version; false when it is gone.
+    ///
+    /// # Errors
+    /// As [`Txn::get`].
+    pub async fn lock_row(
+        &mut self,
+        table: &Arc<TableDef>,
+        row: RowView<'_>,
+        mode: LockMode,
+        batch: &mut RowBatch,
+    ) -> Result<bool> {
+        batch.start(table);
+        self.begin_lock(table).await?;
+        self.read_row(table, row.key(), mode, batch).await
+    }
+
+    /// READ COMMITTED keeps no lock on a row that does not match: gives back what this row's read has locked. Does nothing at other levels,
+    /// and for a row locked before.
+    pub fn unlock_row(&mut self, table: &TableDef, row: RowView<'_>) {
+        if row.lock() != RowLock::Fresh || self.isolation() != Isolation::ReadCommitted {
+            return;
+        }
+        let owner = self.owner();
+        self.engine.locks.unlock(&owner, table.indexes[0].id.0, row.key());
+    }
+
     /// The newest committed version, locked.
-    async fn read_locked(
+    pub(crate) async fn read_locked(
         &mut self,
         table: &Arc<TableDef>,
         pk: &[u8],
         mode: LockMode,
+        gap: bool,
         batch: &mut RowBatch,
     ) -> Result<bool> {
-        let tree = &table.runtime.trees[0];
         let engine = Arc::clone(&self.engine);
         let owner = self.owner();
         let me = self.txid();
+        let mut fresh = None;
         loop {
             let mut committed = Lsn::ZERO;
-            let seen = tree
-                .get(pk, |value| -> Result<Locked> {
-                    let header = row::header(value)?;
-                    let own = header.txid == me && me != TxId::NONE;
-                    // The lock itself says whether it is free for this mode; access says whose the row is.
-                    match access(&engine, me, &owner, (tree.id(), pk), &header, &mut committed) {
-                        None | Some(Busy::Locked) => {}
-                        Some(busy) => return Ok(Locked::Busy(busy)),
-                    }
-                    if header.deleted {
-                        return Ok(Locked::Gone);
-                    }
-                    if !own && engine.locks.try_lock(&owner, tree.id(), pk, mode) == Verdict::Conflict {
-                        return Ok(Locked::Busy(Busy::Locked));
-                    }
-                    batch.push(pk, value);
-                    Ok(Locked::Taken)
-                })
-                .await?
-                .transpose()?;
+            let site = Place { engine: &engine, owner: &owner, me, tree: table.runtime.trees[0].id(), pk };
+            let seen = table.runtime.trees[0]
+                .spot(pk, |spot| site.lock(spot, mode, gap, &mut committed, batch))
+                .await??;
             self.observe(committed);
-            match seen {
-                None | Some(Locked::Gone) => return Ok(false),
-                Some(Locked::Taken) => return Ok(true),
-                Some(Locked::Busy(busy @ Busy::Aborted(..))) => self.clear_way(table, pk, busy, mode).await?,
-                Some(Locked::Busy(busy)) => match self.lock_wait_mode() {
-                    LockWait::Wait => self.clear_way(table, pk, busy, mode).await?,
-                    LockWait::Nowait => return Err(EngineError::LockNowait),
-                    LockWait::SkipLocked => return Ok(false),
-                },
+            let busy = match seen {
+                Locked::Gone => return Ok(false),
+                Locked::Taken(lock) => {
+                    batch.set_lock(fresh.unwrap_or(lock));
+                    return Ok(true);
+                }
+                Locked::Busy(busy) => busy,
+            };
+            match self.lock_wait_mode() {
+                _ if matches!(busy, Busy::Aborted(..)) => {}
+                LockWait::Wait => {
+                    let had = engine.locks.held(owner.id, table.runtime.trees[0].id(), pk).is_some();
+                    fresh = Some(if had { RowLock::Before } else { RowLock::Fresh });
+                }
+                LockWait::Nowait => return Err(EngineError::LockNowait),
+                LockWait::SkipLocked => return Ok(false),
+                LockWait::Semi => return self.read_committed(table, pk, batch).await,
             }
+            self.clear_way(table, pk, busy, mode).await?;
         }
+    }
+
+    /// The last committed version of a row that another transaction has locked, unlocked as it is.
+    async fn read_committed(
+        &mut self,
+        table: &Arc<TableDef>,
+        pk: &[u8],
+        batch: &mut RowBatch,
+    ) -> Result<bool> {
+        // In sight of everything that is committed; what others are at is hidden.
+        let eyes = Eyes { me: self.txid(), view: Lsn::MAX };
+        let found = self.read_at(eyes, table, pk, batch).await?;
+        batch.set_lock(if found { RowLock::Missing } else { RowLock::Before });
+        Ok(found)
+    }
+}
+
+/// A row to be locked.
+struct Place<'a> {
+    engine: &'a Engine,
+    owner: &'a Arc<Owner>,
+    me: TxId,
+    tree: u64,
+    pk: &'a [u8],
+}
+
+impl Place<'_> {
+    /// Locks the row under its latch, if that needs no waiting.
+    fn lock(
+        &self,
+        spot: Spot<'_>,
+        mode: LockMode,
+        gap: bool,
+        committed: &mut Lsn,
+        batch: &mut RowBatch,
+    ) -> Result<Locked> {
+        let locks = &self.engine.locks;
+        let header = spot.value().map(row::header).transpose()?;
+        if let Some(busy) = header.as_ref().and_then(|h| access(self.engine, self.me, h, committed)) {
+            return Ok(Locked::Busy(busy));
+        }
+        let (Some(header), Some(value)) = (header.filter(|h| !h.deleted), spot.value()) else {
+            if gap {
+                spot.gap(|from, to| locks.gaps.add(self.owner, self.tree, from, to));
+            }
+            return Ok(Locked::Gone);
+        };
+        let own = header.txid == self.me && self.me != TxId::NONE;
+        let lock = match own {
+            true => RowLock::Before,
+            false => match locks.try_lock(self.owner, self.tree, self.pk, mode) {
+                Verdict::Granted => RowLock::Fresh,
+                Verdict::Held => RowLock::Before,
+                Verdict::Conflict => return Ok(Locked::Busy(Busy::Locked)),
+            },
+        };
+        batch.push(self.pk, value);
+        Ok(Locked::Taken(lock))
     }
 }

@@ -9,11 +9,13 @@
 use crate::dictionary::TableDef;
 use crate::engine::Engine;
 use crate::error::{EngineError, Result};
+use crate::format::row::RowHeader;
 use crate::format::undo::{Before, REVERTED, UndoHeader, UndoRecord, record_before as before_in_page};
 use crate::format::{TxId, UndoPtr, row};
 use crate::rows::{chains, change, entries};
 use crate::undo::read::{self, Below};
 use btree::{Decision, Room};
+use buffer_pool::{Mtr, PinnedPage};
 use protocol::page::PageId;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -128,39 +130,53 @@ async fn restore_row(
     ptr: UndoPtr,
 ) -> Result<()> {
     // A deleted version that everybody sees is what purge would remove, and may have passed by already.
-    let mut dropped = Vec::new();
-    let below = match below {
+    let gone = match &below {
         Some(version) => {
-            let header = row::header(&version)?;
-            let keep = !header.deleted || !engine.registry.is_settled(header.txid);
-            if !keep {
-                let refs = row::external_refs(&table.runtime.layout, &version)?;
-                dropped = refs.iter().filter_map(|r| <[u8; 16]>::try_from(*r).ok()).collect();
-            }
-            keep.then_some(version)
+            let header = row::header(version)?;
+            header.deleted && engine.registry.is_settled(header.txid)
         }
-        None => None,
+        None => false,
     };
+    let ours = |h: &RowHeader| h.txid == txid && h.undo == ptr;
+    let mut refs = match &below {
+        Some(version) if gone => {
+            let chains = row::external_refs(&table.runtime.layout, version)?;
+            chains::live(chains)
+        }
+        _ => Vec::new(),
+    };
+    // More chains than one mini-transaction can release: those beyond are freed while the record's row still is what it is.
+    let rest = refs.split_off(refs.len().min(chains::GROUP));
+    let below = below.filter(|_| !gone);
+    let doomed = chains::Doomed::of(engine, &refs).await?;
     let pin = engine.pool.pin(ptr.page()).await?;
-    let room = Room { value_bytes: below.as_ref().map_or(0, Vec::len), log_bytes: FLAG_LOG_BYTES };
+    let room = Room {
+        value_bytes: below.as_ref().map_or(0, Vec::len),
+        log_bytes: FLAG_LOG_BYTES + doomed.log_bytes(),
+    };
+    let extra: Vec<&PinnedPage> = doomed.extra().chain([&pin]).collect();
     table.runtime.trees[0]
-        .modify(&record.key, room, &[&pin], |edit| {
-            let ours = edit.value().and_then(|v| row::header(v).ok());
+        .modify(&record.key, room, &extra, |edit| {
             let no = edit.mtr().page_no(&pin);
-            if ours.is_some_and(|h| h.txid == txid && h.undo == ptr) {
+            if edit.value().and_then(|v| row::header(v).ok()).is_some_and(|h| ours(&h)) {
                 match &below {
                     Some(version) => change::write_row(edit, version),
                     None => edit.delete(),
                 }
-            } else {
-                dropped.clear();
+                doomed.release(engine, edit.mtr());
             }
             read::write_flag(edit.mtr(), no, txid, ptr, REVERTED);
             Decision::Done(())
         })
         .await?;
-    for chain in dropped {
-        chains::free(engine, chain).await?;
+    for group in rest.chunks(chains::GROUP) {
+        let doomed = chains::Doomed::of(engine, group).await?;
+        let extra: Vec<&PinnedPage> = doomed.extra().collect();
+        let release = |mtr: &mut Mtr<'_>| {
+            doomed.release(engine, mtr);
+            Decision::Done(())
+        };
+        engine.space.change(&extra, 1024 + doomed.log_bytes(), release).await?;
     }
     Ok(())
 }

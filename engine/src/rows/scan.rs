@@ -1,16 +1,21 @@
 //! Range reads: entries are copied out of a leaf under its latch, then judged one by one.
 
 use crate::dictionary::TableDef;
+use crate::engine::Engine;
 use crate::error::Result;
+use crate::format::TxId;
 use crate::format::secondary::Entry;
-use crate::lock::LockMode;
+use crate::lock::{KeyBytes, LockMode, Owner};
 use crate::rows::batch::{ColumnSet, RowBatch};
+use crate::rows::covering::Cover;
+use crate::rows::scratch::Entries;
 use crate::rows::seen::{self, Look};
 use crate::sync::yield_now;
 use crate::txn::Txn;
-use btree::{Batch, Cursor, Direction};
+use btree::{Covered, Cursor, Direction};
 use std::ops::Bound;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// How many rows a batch gets unless told otherwise.
 const BATCH_ROWS: usize = 128;
@@ -43,11 +48,42 @@ impl KeyRange {
 }
 
 /// The smallest key above all that start with `prefix`; `None` when there is none.
-pub(crate) fn successor(prefix: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn successor(prefix: &[u8]) -> Option<KeyBytes> {
     let last = prefix.iter().rposition(|b| *b != 0xFF)?;
-    let mut next = prefix[..=last].to_vec();
+    let mut next = KeyBytes::from_slice(&prefix[..=last]);
     next[last] += 1;
     Some(next)
+}
+
+fn included(bound: &Bound<Vec<u8>>) -> Option<KeyBytes> {
+    match bound {
+        Bound::Included(key) => Some(KeyBytes::from_slice(key)),
+        _ => None,
+    }
+}
+
+/// Keeps inserts out of what a locking scan has seen, up to the records beside its range, as InnoDB does. Beyond a row of the clustered
+/// index whose key is the bound itself nothing can come that the scan would have to see.
+fn keep_gap(
+    engine: &Engine,
+    owner: &Arc<Owner>,
+    tree: u64,
+    exact: &(Option<KeyBytes>, Option<KeyBytes>),
+    seen: Covered<'_>,
+) {
+    let (mut from, mut to) = (seen.from, seen.to);
+    let mut behind = KeyBytes::new();
+    if let Some((first, last)) = seen.ends {
+        if exact.0.as_deref() == Some(first) {
+            from = first;
+        }
+        if exact.1.as_deref() == Some(last) {
+            behind.extend_from_slice(last);
+            behind.push(0);
+            to = Some(&behind);
+        }
+    }
+    engine.locks.gaps.add(owner, tree, from, to);
 }
 
 /// A scan under way.
@@ -55,13 +91,18 @@ pub struct Scan {
     table: Arc<TableDef>,
     index_no: usize,
     cursor: Option<Cursor>,
-    entries: Batch,
+    entries: Entries,
     at: usize,
     lock: LockMode,
     columns: ColumnSet,
+    /// How rows are made of entries, when the index has all that is asked for; and whether the entries at hand allow it.
+    cover: Option<Cover>,
+    covered: bool,
     batch_rows: usize,
     wanted: usize,
     refills: u32,
+    /// Bounds that are whole keys of the clustered index, if a row has them: gaps beyond such a row are left alone.
+    exact: (Option<KeyBytes>, Option<KeyBytes>),
 }
 
 impl Txn {
@@ -75,30 +116,41 @@ impl Txn {
         lock: LockMode,
         columns: ColumnSet,
     ) -> Scan {
-        let below = |key: &Vec<u8>| successor(key).map(Bound::Excluded);
+        let as_bound = |bound: &Bound<Vec<u8>>| bound.as_ref().map(|key| KeyBytes::from_slice(key));
         let lower = match &range.lower {
             Bound::Excluded(key) => successor(key).map(Bound::Included),
-            other => Some(other.clone()),
+            other => Some(as_bound(other)),
         };
         let upper = match &range.upper {
-            Bound::Included(key) => below(key).unwrap_or(Bound::Unbounded),
-            other => other.clone(),
+            Bound::Included(key) => successor(key).map_or(Bound::Unbounded, Bound::Excluded),
+            other => as_bound(other),
         };
         let cursor = lower.map(|lower| {
-            let (lower, upper) = (lower.as_ref().map(Vec::as_slice), upper.as_ref().map(Vec::as_slice));
+            let (lower, upper) = (lower.as_ref().map(|k| k.as_slice()), upper.as_ref().map(|k| k.as_slice()));
             table.runtime.trees[index_no].cursor(lower, upper, direction)
         });
         Scan {
             table: Arc::clone(table),
             index_no,
             cursor,
-            entries: Batch::default(),
+            entries: Entries::lend(),
             at: 0,
             lock: self.effective(lock),
+            cover: match self.effective(lock) {
+                LockMode::None => Cover::of(table, index_no, &columns),
+                _ => None,
+            },
+            covered: false,
             columns,
             batch_rows: BATCH_ROWS,
             wanted: FIRST_ENTRIES,
             refills: 0,
+            exact: match direction {
+                Direction::Forward if index_no == 0 && lock != LockMode::None => {
+                    (included(&range.lower), included(&range.upper))
+                }
+                _ => (None, None),
+            },
         }
     }
 }
@@ -116,10 +168,15 @@ impl Scan {
     /// As the waits and the log give them, and KILL.
     pub async fn next(&mut self, txn: &mut Txn, batch: &mut RowBatch) -> Result<usize> {
         batch.start(&self.table);
-        batch.set_columns(self.columns.clone());
+        batch.need(&self.columns);
         if self.lock != LockMode::None {
             txn.begin_lock(&self.table).await?;
         }
+        let done = self.fill(txn, batch).await;
+        if self.lock == LockMode::None { txn.still_seen(done) } else { done }
+    }
+
+    async fn fill(&mut self, txn: &mut Txn, batch: &mut RowBatch) -> Result<usize> {
         let start = batch.len();
         while batch.len() - start < self.batch_rows {
             if self.at == self.entries.len() {
@@ -146,7 +203,20 @@ impl Scan {
         self.entries.clear();
         self.at = 0;
         let Some(cursor) = &mut self.cursor else { return Ok(false) };
-        let more = cursor.next_batch(&mut self.entries, self.wanted).await?;
+        let more = if self.lock != LockMode::None && txn.locks_gaps() {
+            let (engine, owner) = (Arc::clone(&txn.engine), txn.owner());
+            let (tree, exact) = (self.table.runtime.trees[self.index_no].id(), &self.exact);
+            let keep = |c: Covered<'_>| keep_gap(&engine, &owner, tree, exact, c);
+            cursor.next_batch_with(&mut self.entries, self.wanted, keep).await?
+        } else {
+            cursor.next_batch(&mut self.entries, self.wanted).await?
+        };
+        if self.index_no > 0 {
+            let engine = &txn.engine;
+            self.covered = self.cover.is_some() && TxId(self.entries.hint()) < engine.registry.horizon();
+            let count = if self.covered { &engine.counts.index_only } else { &engine.counts.row_lookups };
+            count.fetch_add(self.entries.len() as u64, Ordering::Relaxed);
+        }
         self.wanted = (self.wanted * 2).min(self.batch_rows.max(FIRST_ENTRIES));
         if !more {
             self.cursor = None;
@@ -158,7 +228,15 @@ impl Scan {
     async fn take(&mut self, txn: &mut Txn, batch: &mut RowBatch) -> Result<()> {
         let (key, value) = (self.entries.key(self.at), self.entries.value(self.at));
         if self.index_no > 0 {
-            let own = usize::from(Entry::decode(value)?.own_bytes).min(key.len());
+            let entry = Entry::decode(value)?;
+            let own = usize::from(entry.own_bytes).min(key.len());
+            if let (true, Some(cover)) = (self.covered, &mut self.cover) {
+                // A marked entry below the horizon is nobody's: purge has not come by yet.
+                return match entry.marked_by {
+                    None => cover.push(&self.table, self.index_no, (key, own), batch),
+                    Some(_) => Ok(()),
+                };
+            }
             txn.read_by_entry(&self.table, self.index_no, key, own, self.lock, batch).await?;
             return Ok(());
         }
@@ -192,8 +270,8 @@ mod tests {
 
     #[test]
     fn the_successor_is_above_every_key_with_the_prefix() {
-        assert_eq!(successor(b"ab"), Some(b"ac".to_vec()));
-        assert_eq!(successor(&[1, 0xFF, 0xFF]), Some(vec![2]));
+        assert_eq!(successor(b"ab").as_deref(), Some(&b"ac"[..]));
+        assert_eq!(successor(&[1, 0xFF, 0xFF]).as_deref(), Some(&[2][..]));
         assert_eq!(successor(&[0xFF]), None);
         assert_eq!(successor(&[]), None);
     }

@@ -2,13 +2,13 @@
 
 use crate::dictionary::TableDef;
 use crate::error::{EngineError, Result};
-use crate::format::row::{self, Cell, MAX_ROW_BYTES, Put, RowHeader};
-use crate::format::undo::OldEntry;
+use crate::format::row::{self, Cell, MAX_ROW_BYTES, Parts, Put, RowHeader};
 use crate::format::{TxId, UndoPtr};
 use crate::lock::LockMode;
-use crate::rows::batch::{self, RowBatch, RowRef, blank_header};
+use crate::rows::batch::{self, ColumnSet, RowBatch, RowRef, RowView, blank_header};
 use crate::rows::change::{Draft, Outcome, Plan};
-use crate::rows::merge::{Chains, Change, Move};
+use crate::rows::merge::{Chains, Change};
+use crate::rows::scratch::{EntryKey, Scratch};
 use crate::rows::{chains, entries, keys};
 use crate::txn::Txn;
 use std::sync::Arc;
@@ -31,6 +31,9 @@ enum Left {
 /// The old version with its long values in place, good for one version of the row.
 type Whole = Option<(TxId, UndoPtr, Vec<u8>)>;
 
+/// Rows whose strings are this long in all are measured before they are encoded: offsets within a row have two bytes.
+const LONG_ROW: usize = 16 * 1024;
+
 impl Txn {
     /// Inserts a row: one value per column, each of its column's type.
     ///
@@ -39,16 +42,17 @@ impl Txn {
     pub async fn insert(&mut self, table: &Arc<TableDef>, row: &[Value]) -> Result<()> {
         assert_eq!(row.len(), table.columns.len(), "insert into {}: one value per column", table.name);
         self.begin_write(table).await?;
-        let mut pk = Vec::with_capacity(32);
+        let mut scratch = Scratch::lend();
+        let Scratch { pk, draft, .. } = &mut *scratch;
         if table.hidden_key() {
             let id = self.engine.row_ids.next(&self.engine.space).await?;
             pk.extend_from_slice(&id.to_be_bytes());
         } else {
-            keys::of_values(table, 0, row, &mut pk);
+            keys::of_values(table, 0, row, pk);
         }
-        keys::check_len(&pk)?;
+        keys::check_len(pk)?;
         let mark = self.mark();
-        let done = self.insert_all(table, &pk, row).await;
+        let done = self.insert_all(table, pk, row, draft).await;
         if done.is_err() {
             self.take_back(mark).await?;
         } else {
@@ -57,66 +61,97 @@ impl Txn {
         done
     }
 
-    async fn insert_all(&mut self, table: &Arc<TableDef>, pk: &[u8], row: &[Value]) -> Result<()> {
+    async fn insert_all(
+        &mut self,
+        table: &Arc<TableDef>,
+        pk: &[u8],
+        row: &[Value],
+        draft: &mut Draft,
+    ) -> Result<()> {
+        self.encode_new(table, row, draft).await?;
         let layout = &table.runtime.layout;
-        let mut draft = Draft::default();
-        let type_of = |i: usize| &table.columns[i].ty;
-        row::encode(layout, type_of, blank_header(table), |i| Put::Value(&row[i]), true, &mut draft.row);
-        let mut long = Chains::new();
-        if draft.row.len() > MAX_ROW_BYTES {
-            long = self.write_chains(table, draft.row.len(), |i| Some(&row[i])).await?;
+        let len = draft.row.len();
+        loop {
+            let outcome = self
+                .change(table, pk, len, draft, |found, draft| {
+                    let Some((header, old)) = found else { return Ok(Plan::Write) };
+                    if !header.deleted {
+                        return Ok(Plan::Skip(Left::Exists));
+                    }
+                    // Over a deleted version, which keeps its long values for those who still see what it was.
+                    draft.old_overflow = chains::live(row::external_refs(layout, old)?);
+                    Ok(Plan::Write)
+                })
+                .await?;
+            if let Outcome::Written = outcome {
+                break;
+            }
+            if self.lock_rival(table, pk).await? {
+                return Err(duplicate(table, 0, row));
+            }
         }
+        draft.new.clear();
+        for no in 1..table.indexes.len() {
+            draft.new.push(no, pk, |out| {
+                keys::of_values(table, no, row, out);
+                Ok(Some(keys::has_null(table, no, |c| row[c].is_null())))
+            })?;
+            if !self.put_entry(table, draft.new.get(no - 1)).await? {
+                return Err(duplicate(table, no, row));
+            }
+        }
+        Ok(())
+    }
+
+    /// Encodes a new row; what does not fit goes to chains.
+    async fn encode_new(&mut self, table: &Arc<TableDef>, row: &[Value], draft: &mut Draft) -> Result<()> {
+        let layout = &table.runtime.layout;
+        let type_of = |i: usize| &table.columns[i].ty;
+        let strings: usize = row.iter().filter_map(Value::as_bytes).map(<[u8]>::len).sum();
+        draft.row.clear();
+        row::encode(
+            layout,
+            type_of,
+            blank_header(table),
+            |i| Put::Value(&row[i]),
+            strings > LONG_ROW,
+            &mut draft.row,
+        );
+        if draft.row.len() <= MAX_ROW_BYTES {
+            return Ok(());
+        }
+        let long = self.write_chains(table, draft.row.len(), |i| Some(&row[i])).await?;
         draft.row.clear();
         let put = |i: usize| long.get(&i).map_or(Put::Value(&row[i]), |r| Put::Cell(Cell::External(r)));
         row::encode(layout, type_of, blank_header(table), put, false, &mut draft.row);
         if draft.row.len() > MAX_ROW_BYTES {
             return Err(EngineError::RowTooLong { limit: MAX_ROW_BYTES });
         }
-        let len = draft.row.len();
-        let outcome = self
-            .change(table, pk, len, &mut draft, |found, draft| {
-                let Some((header, old)) = found else { return Ok(Plan::Write) };
-                if !header.deleted {
-                    return Ok(Plan::Skip(Left::Exists));
-                }
-                // Over a deleted version, which keeps its long values for those who still see what it was.
-                draft.old_overflow = refs(layout, old)?;
-                Ok(Plan::Write)
-            })
-            .await?;
-        if let Outcome::Skipped(_) = outcome {
-            return Err(duplicate(table, 0, keys::values_of(table, 0, row)));
-        }
-        for no in 1..table.indexes.len() {
-            let mut key = Vec::with_capacity(pk.len() + 32);
-            keys::of_values(table, no, row, &mut key);
-            let own = key.len();
-            key.extend_from_slice(pk);
-            let null = keys::has_null(table, no, |c| row[c].is_null());
-            self.put_entry(table, no, &key, own, null, |no| keys::values_of(table, no, row)).await?;
-        }
         Ok(())
     }
 
-    /// Puts an entry, checking uniqueness where the index asks for it.
-    async fn put_entry(
-        &mut self,
-        table: &Arc<TableDef>,
-        no: usize,
-        key: &[u8],
-        own: usize,
-        has_null: bool,
-        values: impl Fn(usize) -> Vec<Value>,
-    ) -> Result<()> {
+    /// Locks the row that is in the way of an insert; false when it is gone.
+    pub(crate) async fn lock_rival(&mut self, table: &Arc<TableDef>, pk: &[u8]) -> Result<bool> {
+        let mode = self.duplicate_lock();
+        let mut batch = RowBatch::new();
+        batch.start(table);
+        batch.set_columns(ColumnSet::of([]));
+        self.read_locked(table, pk, mode, false, &mut batch).await
+    }
+
+    /// Puts an entry; false when the index is unique and another row has the key.
+    async fn put_entry(&mut self, table: &Arc<TableDef>, entry: EntryKey<'_>) -> Result<bool> {
+        let EntryKey { no, key, own, null } = entry;
         keys::check_len(key)?;
         let txid = self.txid();
-        if table.indexes[no].unique && !has_null {
-            if !self.put_unique(table, no, key, own, txid).await? {
-                return Err(duplicate(table, no, values(no)));
-            }
-            return Ok(());
+        if table.indexes[no].unique && !null {
+            return self.put_unique(table, no, key, own, txid).await;
         }
-        entries::put(table, no, key, own, txid).await
+        let owner = self.owner();
+        while !entries::put_free(&self.engine, owner.id, table, (no, key, own), txid).await? {
+            self.gap_wait(table.indexes[no].id.0, key).await?;
+        }
+        Ok(true)
     }
 
     /// Writes chains for the longest of the values given, until a row of `len` bytes fits.
@@ -154,23 +189,46 @@ impl Txn {
         row: &RowRef,
         new: &[(usize, Value)],
     ) -> Result<bool> {
+        self.update_row(table, row.view(), new).await
+    }
+
+    /// As [`Txn::update`], for a row that still lies in its batch.
+    ///
+    /// # Errors
+    /// As [`Txn::insert`]. The row stays as it was.
+    pub async fn update_row(
+        &mut self,
+        table: &Arc<TableDef>,
+        row: RowView<'_>,
+        new: &[(usize, Value)],
+    ) -> Result<bool> {
         self.begin_write(table).await?;
-        let pk = row.key().to_vec();
+        if row::is_wide(row.bytes()) && same(table, row.bytes(), new)? {
+            return Ok(false);
+        }
         let touches_key = table.indexes[0].parts.iter().any(|p| new.iter().any(|(c, _)| *c == p.column));
         let mark = self.mark();
+        let mut scratch = Scratch::lend();
         let done = if touches_key {
-            self.update_key(table, &pk, new).await
+            self.update_key(table, row.key(), new, &mut scratch).await
         } else {
-            self.update_in_place(table, &pk, new, row.row()).await
+            self.update_in_place(table, row.key(), new, row.bytes(), &mut scratch).await
         };
-        if done.is_err() {
+        // Also when nothing was changed after all: chains may have been written for it.
+        if !matches!(done, Ok(true)) {
             self.take_back(mark).await?;
         }
         done
     }
 
     /// An update that may change the clustered key: in place when it does not after all, else delete and insert.
-    async fn update_key(&mut self, table: &Arc<TableDef>, pk: &[u8], new: &[(usize, Value)]) -> Result<bool> {
+    async fn update_key(
+        &mut self,
+        table: &Arc<TableDef>,
+        pk: &[u8],
+        new: &[(usize, Value)],
+        scratch: &mut Scratch,
+    ) -> Result<bool> {
         let mut batch = RowBatch::new();
         batch.start(table);
         if !self.read_row(table, pk, LockMode::Exclusive, &mut batch).await? {
@@ -183,11 +241,12 @@ impl Txn {
         let mut moved = Vec::new();
         keys::of_values(table, 0, &values, &mut moved);
         if moved == pk {
-            return self.update_in_place(table, pk, new, batch.last_row()).await;
+            return self.update_in_place(table, pk, new, batch.last_row(), scratch).await;
         }
         keys::check_len(&moved)?;
-        self.delete_all(table, pk).await?;
-        self.insert_all(table, &moved, &values).await?;
+        self.delete_all(table, pk, &mut scratch.draft).await?;
+        scratch.draft.clear();
+        self.insert_all(table, &moved, &values, &mut scratch.draft).await?;
         Ok(true)
     }
 
@@ -197,20 +256,21 @@ impl Txn {
         pk: &[u8],
         new: &[(usize, Value)],
         read: &[u8],
+        scratch: &mut Scratch,
     ) -> Result<bool> {
+        let Scratch { places, touched, draft, .. } = scratch;
         let layout = &table.runtime.layout;
-        let change = Change::new(table, new);
+        let change = Change::new(table, new, places, touched);
         let Some(mut len) = change.len_now(table, pk, read).await? else { return Ok(false) };
         let mut long = Chains::new();
         if len > MAX_ROW_BYTES {
-            long = self.write_chains(table, len, |c| change.columns[c]).await?;
+            long = self.write_chains(table, len, |c| change.value(c)).await?;
             len = MAX_ROW_BYTES;
         }
-        let (mut draft, mut whole): (Draft, Whole) = (Draft::default(), None);
-        let mut moves: Vec<Move> = Vec::new();
+        let mut whole: Whole = None;
         loop {
             let outcome = self
-                .change(table, pk, len, &mut draft, |found, draft| {
+                .change(table, pk, len, draft, |found, draft| {
                     let Some((header, old)) = found.filter(|(h, _)| !h.deleted) else {
                         return Ok(Plan::Skip(Left::Gone));
                     };
@@ -222,17 +282,15 @@ impl Txn {
                         return Err(EngineError::RowTooLong { limit: MAX_ROW_BYTES });
                     }
                     let image = image_of(&whole, header, old);
-                    if !change.moves(table, image, &mut moves)? {
+                    if !change.moves(table, pk, image, &mut draft.old, &mut draft.new)? {
                         return Ok(Plan::Skip(Left::Long(old.to_vec())));
                     }
-                    let entry = |m: &Move| OldEntry {
-                        index: table.indexes[m.no].id.0,
-                        key: [m.before.as_slice(), pk].concat(),
-                    };
-                    draft.old_entries = moves.iter().map(entry).collect();
-                    let kept = refs(layout, &draft.row)?;
-                    draft.old_overflow =
-                        refs(layout, old)?.into_iter().filter(|r| !kept.contains(r)).collect();
+                    draft.old_overflow.clear();
+                    if row::has_external(old) {
+                        let kept = row::external_refs(layout, &draft.row)?;
+                        draft.old_overflow = row::external_refs(layout, old)?;
+                        draft.old_overflow.retain(|r| !kept.contains(r));
+                    }
                     Ok(Plan::Write)
                 })
                 .await?;
@@ -242,12 +300,13 @@ impl Txn {
                 Outcome::Skipped(_) => return Ok(false),
             }
         }
-        for m in &moves {
-            let key = [m.after.as_slice(), pk].concat();
-            let null = m.values.iter().any(Value::is_null);
-            self.put_entry(table, m.no, &key, m.after.len(), null, |_| m.values.clone()).await?;
-            let old = [m.before.as_slice(), pk].concat();
-            entries::mark(table, m.no, &old, m.before.len(), self.txid()).await?;
+        for i in 0..draft.new.len() {
+            let (after, before) = (draft.new.get(i), draft.old.get(i));
+            if !self.put_entry(table, after).await? {
+                let engine = Arc::clone(&self.engine);
+                return Err(entries::duplicate_of(&engine, table, after.no, draft.row.clone()).await?);
+            }
+            entries::mark(table, before.no, before.key, before.own, self.txid()).await?;
         }
         Ok(true)
     }
@@ -257,9 +316,18 @@ impl Txn {
     /// # Errors
     /// As the waits and the log give them.
     pub async fn delete(&mut self, table: &Arc<TableDef>, row: &RowRef) -> Result<bool> {
+        self.delete_row(table, row.view()).await
+    }
+
+    /// As [`Txn::delete`], for a row that still lies in its batch.
+    ///
+    /// # Errors
+    /// As the waits and the log give them.
+    pub async fn delete_row(&mut self, table: &Arc<TableDef>, row: RowView<'_>) -> Result<bool> {
         self.begin_write(table).await?;
         let mark = self.mark();
-        let done = self.delete_all(table, row.key()).await;
+        let mut scratch = Scratch::lend();
+        let done = self.delete_all(table, row.key(), &mut scratch.draft).await;
         match &done {
             Err(_) => self.take_back(mark).await?,
             Ok(true) => {
@@ -270,27 +338,22 @@ impl Txn {
         done
     }
 
-    async fn delete_all(&mut self, table: &Arc<TableDef>, pk: &[u8]) -> Result<bool> {
-        let (mut draft, mut whole): (Draft, Whole) = (Draft::default(), None);
-        let mut marks: Vec<(usize, Vec<u8>, usize)> = Vec::new();
+    async fn delete_all(&mut self, table: &Arc<TableDef>, pk: &[u8], draft: &mut Draft) -> Result<bool> {
+        let mut whole: Whole = None;
         loop {
             let outcome = self
-                .change(table, pk, 0, &mut draft, |found, draft| {
+                .change(table, pk, 0, draft, |found, draft| {
                     let Some((header, old)) = found.filter(|(h, _)| !h.deleted) else {
                         return Ok(Plan::Skip(Left::Gone));
                     };
                     let image = image_of(&whole, header, old);
-                    marks.clear();
+                    draft.old.clear();
                     for no in 1..table.indexes.len() {
-                        let Some((key, own)) = entries::key_of_row(table, no, image, pk)? else {
+                        let key = |out: &mut Vec<u8>| entries::own_key(table, no, image, out);
+                        if !draft.old.push(no, pk, key)? {
                             return Ok(Plan::Skip(Left::Long(old.to_vec())));
-                        };
-                        marks.push((no, key, own));
+                        }
                     }
-                    draft.old_entries = marks
-                        .iter()
-                        .map(|(no, key, _)| OldEntry { index: table.indexes[*no].id.0, key: key.clone() })
-                        .collect();
                     draft.row.clear();
                     draft.row.extend_from_slice(old);
                     row::set_header(&mut draft.row, TxId::NONE, UndoPtr::NONE, true);
@@ -303,8 +366,8 @@ impl Txn {
                 Outcome::Skipped(_) => return Ok(false),
             }
         }
-        for (no, key, own) in &marks {
-            entries::mark(table, *no, key, *own, self.txid()).await?;
+        for entry in draft.old.iter() {
+            entries::mark(table, entry.no, entry.key, entry.own, self.txid()).await?;
         }
         Ok(true)
     }
@@ -316,18 +379,36 @@ impl Txn {
     }
 }
 
-fn duplicate(table: &TableDef, no: usize, key: Vec<Value>) -> EngineError {
+/// 1062 for a row given by its values.
+fn duplicate(table: &TableDef, no: usize, row: &[Value]) -> EngineError {
     EngineError::Duplicate {
         table: table.name.clone(),
         index: table.indexes[no].name.clone(),
         index_no: no,
-        key,
+        key: keys::values_of(table, no, row),
     }
 }
 
-fn refs(layout: &row::Layout, version: &[u8]) -> Result<Vec<[u8; 16]>> {
-    let refs = row::external_refs(layout, version)?;
-    Ok(refs.iter().filter_map(|r| <[u8; 16]>::try_from(*r).ok()).collect())
+/// Whether a row with its long values in place has these values already: two chains of one content would not tell.
+fn same(table: &TableDef, row: &[u8], new: &[(usize, Value)]) -> Result<bool> {
+    let parts = Parts::of(&table.runtime.layout, row)?;
+    let mut bytes = Vec::new();
+    for (column, value) in new {
+        let equal = match parts.cell(*column)? {
+            Cell::Null => value.is_null(),
+            Cell::External(_) => false,
+            Cell::Inline(_) if value.is_null() => false,
+            Cell::Inline(old) => {
+                bytes.clear();
+                values::encode_cell(value, &table.columns[*column].ty, &mut bytes);
+                bytes == old
+            }
+        };
+        if !equal {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// The old version with its long values in place, when that is at hand for this very version; else as stored.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use values::Value;
 
 /// Runs a task beside the test; its result lands in the cell.
-fn beside<T: Send + 'static>(
+pub(super) fn beside<T: Send + 'static>(
     executor: &Executor,
     task: impl Future<Output = T> + Send + 'static,
 ) -> Arc<Mutex<Option<T>>> {
@@ -27,8 +27,9 @@ fn beside<T: Send + 'static>(
 }
 
 /// Waits in virtual time: a busy loop would keep it from moving.
-async fn done<T>(executor: &Executor, cell: &Mutex<Option<T>>) -> T {
+pub(super) async fn done<T>(executor: &Executor, cell: &Mutex<Option<T>>) -> T {
     loop {
+        assert!(executor.now_us() < 600_000_000, "ten minutes of virtual time and not done");
         if let Some(value) = cell.lock().take() {
             return value;
         }

@@ -1,8 +1,12 @@
 //! Tests of the whole engine over an in-memory volume.
 
+mod allocations;
 mod basics;
+mod check;
 mod ddl;
+mod durability;
 mod isolation;
 mod locking;
+mod locking_cases;
 mod model;
 mod rows;

@@ -252,3 +252,58 @@ fn a_transaction_far_longer_than_lal_runs_and_a_large_rollback_answers_at_once()
         assert_eq!(engine.status().slots_used, 0);
     });
 }
+
+/// An index that has all columns answers alone where nobody wrote lately, and gives the same rows as the table does at any moment.
+#[test]
+fn an_index_answers_alone_when_everybody_sees_all_of_it() {
+    let World { executor, engine, t, .. } = world(33);
+    executor.block_on(async {
+        let columns = || ColumnSet::of([0, 1]);
+        assert!(t.index_covers(1, &columns()) && !t.index_covers(1, &ColumnSet::of([0, 2])));
+        assert!(!t.index_covers(0, &columns()));
+        let read = async |txn: &mut Txn, index: usize| {
+            txn.start_statement();
+            let mut batch = RowBatch::new();
+            let all = KeyRange::all();
+            let mut scan = txn.scan(&t, index, &all, Direction::Forward, LockMode::None, columns());
+            while scan.next(txn, &mut batch).await.unwrap() > 0 {}
+            let mut rows: Vec<_> = batch.iter().map(|r| (r.value(0), r.value(1))).collect();
+            rows.sort_by_key(|(id, _)| format!("{id:?}"));
+            rows
+        };
+        let counts = || (engine.status().index_only_entries, engine.status().row_lookups);
+        engine.env.sleep(1_000_000).await;
+        let mut old = engine.begin(TxnOptions::default());
+        let before = counts();
+        let first = read(&mut old, 1).await;
+        assert_eq!(counts(), (before.0 + 5, before.1), "no row was looked at");
+        assert_eq!(first, read(&mut old, 0).await);
+        let mut writer = engine.begin(TxnOptions { session: 9, ..TxnOptions::default() });
+        set_k(&mut writer, &t, 1, 99).await.unwrap();
+        set_k(&mut writer, &t, 2, 5).await.unwrap();
+        let three = find(&mut writer, &t, 3, LockMode::Exclusive).await.unwrap().unwrap();
+        writer.delete(&t, &three).await.unwrap();
+        writer.insert(&t, &row(6, 7, "new")).await.unwrap();
+        assert_eq!(read(&mut writer, 1).await, read(&mut writer, 0).await, "its own changes");
+        assert_eq!(read(&mut old, 1).await, first);
+        commit(&engine, writer).await.unwrap();
+        assert_eq!(read(&mut old, 1).await, first, "a view from before");
+        let before = counts();
+        let mut new = engine.begin(TxnOptions { session: 3, ..TxnOptions::default() });
+        let now = read(&mut new, 1).await;
+        assert_eq!(counts().0, before.0, "rows decide while somebody may see it otherwise");
+        assert_eq!((now.len(), &now), (5, &read(&mut new, 0).await));
+        drop((old, new));
+        engine.env.sleep(1_000_000).await;
+        let mut new = engine.begin(TxnOptions::default());
+        let before = counts();
+        assert_eq!(read(&mut new, 1).await, now);
+        assert_eq!(counts(), (before.0 + 5, before.1));
+        // A rolled-back change raises the hint, too, and leaves nothing behind.
+        let mut undone = engine.begin(TxnOptions { session: 4, ..TxnOptions::default() });
+        set_k(&mut undone, &t, 4, 1).await.unwrap();
+        assert_eq!(read(&mut new, 1).await, now);
+        undone.rollback().await.unwrap();
+        assert_eq!(read(&mut new, 1).await, now);
+    });
+}

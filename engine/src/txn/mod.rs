@@ -20,6 +20,7 @@ use crate::rows::seen::Eyes;
 use crate::sync::KillSwitch;
 use crate::undo::log::{Mark, UndoLog};
 use protocol::lsn::Lsn;
+use smallvec::SmallVec;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use views::ViewPlace;
@@ -32,7 +33,7 @@ pub enum Isolation {
     /// Every statement sees what was durable when the first one read.
     #[default]
     RepeatableRead,
-    /// As REPEATABLE READ, but plain reads lock what they return (shared). Without gap locks, phantoms are possible.
+    /// As REPEATABLE READ, but plain reads lock what they look at (shared), gaps included.
     Serializable,
 }
 
@@ -69,11 +70,17 @@ pub struct Txn {
     options: TxnOptions,
     kill: Option<Arc<KillSwitch>>,
     lock_wait: LockWait,
+    /// What the row that is in an insert's way is locked with.
+    duplicate_lock: LockMode,
+    /// False for the dictionary's own transactions, which one gate keeps apart.
+    gaps: bool,
     place: Option<ViewPlace>,
     view: Option<Lsn>,
+    /// Views ended by the history bound, when this one was last known to be whole.
+    views_ended: u64,
     owner: Option<Arc<Owner>>,
-    undo: Option<Box<UndoLog>>,
-    tables: Vec<Arc<TableShared>>,
+    undo: Option<UndoLog>,
+    tables: SmallVec<[Arc<TableShared>; 2]>,
     statement: Mark,
     savepoints: Vec<(String, Mark)>,
     observed: Lsn,
@@ -93,11 +100,14 @@ impl Txn {
             engine,
             options,
             lock_wait: LockWait::Wait,
+            duplicate_lock: LockMode::Shared,
+            gaps: true,
             place: None,
             view: None,
+            views_ended: 0,
             owner: None,
             undo: None,
-            tables: Vec::new(),
+            tables: SmallVec::new(),
             statement: Mark::default(),
             savepoints: Vec::new(),
             observed: Lsn::ZERO,
@@ -110,6 +120,7 @@ impl Txn {
         self.statement = self.mark();
         self.observed = Lsn::ZERO;
         self.lock_wait = LockWait::Wait;
+        self.duplicate_lock = LockMode::Shared;
         let keep = self.options.isolation != Isolation::ReadCommitted;
         if !keep {
             self.view = None;
@@ -123,6 +134,12 @@ impl Txn {
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.open
+    }
+
+    /// Whether writes answer 1792.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        self.options.read_only
     }
 
     /// Whether anything was written.
@@ -145,6 +162,32 @@ impl Txn {
     /// What locking reads do about held locks, until the next statement.
     pub fn set_lock_wait(&mut self, lock_wait: LockWait) {
         self.lock_wait = lock_wait;
+    }
+
+    /// What an insert that meets a duplicate locks the row in its way with, until the next statement: shared unless told otherwise;
+    /// exclusive for REPLACE and ON DUPLICATE KEY UPDATE.
+    pub fn set_duplicate_lock(&mut self, mode: LockMode) {
+        self.duplicate_lock = mode;
+    }
+
+    pub(crate) fn duplicate_lock(&self) -> LockMode {
+        self.duplicate_lock
+    }
+
+    /// Whether locking reads keep inserts out of what they have looked at.
+    pub(crate) fn locks_gaps(&self) -> bool {
+        self.gaps && self.options.isolation != Isolation::ReadCommitted
+    }
+
+    /// Whether this transaction takes gap locks at all.
+    pub(crate) fn keeps_gaps(&self) -> bool {
+        self.gaps
+    }
+
+    /// The same without gap locks.
+    pub(crate) fn without_gaps(mut self) -> Txn {
+        self.gaps = false;
+        self
     }
 
     /// Changes the isolation level from the next statement on; for a transaction that has not read yet.
@@ -196,12 +239,25 @@ impl Txn {
             Some(view) => view,
             None => {
                 let place = self.enter();
+                self.views_ended = self.engine.views.ended();
                 let view = self.engine.views.view(place, || self.engine.vdl());
                 self.view = Some(view);
                 view
             }
         };
         Eyes { me: self.txid(), view }
+    }
+
+    /// What a plain read came to, asked after it: with the view ended under it, what it found is worth nothing.
+    pub(crate) fn still_seen<T>(&mut self, done: Result<T>) -> Result<T> {
+        let ended = self.engine.views.ended();
+        if let Some(place) = self.place.filter(|_| self.view.is_some() && ended != self.views_ended) {
+            if self.engine.views.is_ended(place) {
+                return Err(EngineError::SnapshotTooOld);
+            }
+            self.views_ended = ended;
+        }
+        done
     }
 
     /// Opens the view, and refuses an index that was built after it: older versions are not in there.
@@ -214,7 +270,9 @@ impl Txn {
     /// This transaction among the locks.
     pub(crate) fn owner(&mut self) -> Arc<Owner> {
         self.enter();
-        Arc::clone(self.owner.get_or_insert_with(|| Owner::new(self.engine.new_owner())))
+        Arc::clone(
+            self.owner.get_or_insert_with(|| Owner::new(self.engine.new_owner(), self.options.session)),
+        )
     }
 
     pub(crate) fn check_killed(&self) -> Result<()> {
@@ -259,6 +317,7 @@ impl Txn {
             let owner = self.owner();
             let engine = &self.engine;
             let txid = engine.new_txid(&owner).await?;
+            owner.set_txid(txid.0);
             let slot = match engine.slots.take(&engine.space).await {
                 Ok(slot) => slot,
                 Err(error) => {
@@ -274,7 +333,7 @@ impl Txn {
                     return Err(error);
                 }
             };
-            self.undo = Some(Box::new(UndoLog::new(txid, slot, page)));
+            self.undo = Some(UndoLog::new(txid, slot, page));
         }
         Ok(self.undo.as_mut().expect("invariant: made above"))
     }

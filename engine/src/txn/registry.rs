@@ -127,7 +127,6 @@ impl Registry {
     }
 
     /// Everything below is visible to everyone.
-    #[cfg(test)]
     pub(crate) fn horizon(&self) -> TxId {
         TxId(self.horizon.load(Ordering::Acquire))
     }
@@ -147,7 +146,7 @@ mod tests {
     fn a_version_is_seen_from_its_commit_lsn_on() {
         let registry = Registry::new();
         let txid = TxId(5);
-        registry.set(txid, State::Active(Owner::new(OwnerId(1))));
+        registry.set(txid, State::Active(Owner::new(OwnerId(1), 0)));
         assert_eq!(registry.sight(txid, Lsn::MAX), Sight::Hidden);
         registry.set(txid, State::Committed(Lsn(100)));
         assert_eq!(registry.sight(txid, Lsn(99)), Sight::Hidden);

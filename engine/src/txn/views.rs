@@ -17,6 +17,8 @@ struct Place {
     used: bool,
     view: Option<Lsn>,
     tick: u64,
+    /// The view was ended by the history bound: what it sees is not kept any more.
+    ended: bool,
 }
 
 /// A place taken; [`Views::leave`] gives it back.
@@ -40,18 +42,23 @@ pub(crate) struct Oldest {
 pub(crate) struct Views {
     shards: Vec<Mutex<Vec<Place>>>,
     tick: AtomicU64,
+    ended: AtomicU64,
 }
 
 impl Views {
     pub(crate) fn new() -> Views {
-        Views { shards: (0..SHARDS).map(|_| Mutex::default()).collect(), tick: AtomicU64::new(1) }
+        Views {
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            tick: AtomicU64::new(1),
+            ended: AtomicU64::new(0),
+        }
     }
 
     /// Takes a place without a view.
     pub(crate) fn enter(&self, session: u32) -> ViewPlace {
         let shard = session as usize % SHARDS;
         let mut places = self.shards[shard].lock();
-        let place = Place { used: true, view: None, tick: self.tick.load(Ordering::SeqCst) };
+        let place = Place { used: true, view: None, tick: self.tick.load(Ordering::SeqCst), ended: false };
         let index = match places.iter().position(|p| !p.used) {
             Some(index) => {
                 places[index] = place;
@@ -72,6 +79,7 @@ impl Views {
         place.tick = self.tick.load(Ordering::SeqCst);
         if !keep_view {
             place.view = None;
+            place.ended = false;
         }
     }
 
@@ -84,7 +92,7 @@ impl Views {
     /// Gives a place back.
     pub(crate) fn leave(&self, at: ViewPlace) {
         let mut places = self.shards[usize::from(at.shard)].lock();
-        places[at.index as usize] = Place { used: false, view: None, tick: 0 };
+        places[at.index as usize] = Place { used: false, view: None, tick: 0, ended: false };
     }
 
     /// Moves time on and returns the tick before: statements that began at it or earlier may have seen what was there.
@@ -97,11 +105,43 @@ impl Views {
         let mut oldest = Oldest { view: vdl, tick: self.tick.load(Ordering::SeqCst) };
         for shard in &self.shards {
             for place in shard.lock().iter().filter(|p| p.used) {
-                oldest.view = oldest.view.min(place.view.unwrap_or(Lsn::MAX));
+                let view = place.view.filter(|_| !place.ended);
+                oldest.view = oldest.view.min(view.unwrap_or(Lsn::MAX));
                 oldest.tick = oldest.tick.min(place.tick);
             }
         }
         oldest
+    }
+
+    /// Ends the oldest view if it is older than `than`: whoever reads with it is told. Every read asks after it has read, so what is
+    /// taken away from under one is noticed before anything is made of it.
+    pub(crate) fn end_oldest(&self, than: Lsn) -> bool {
+        let mut oldest: Option<(Lsn, usize, usize)> = None;
+        for (s, shard) in self.shards.iter().enumerate() {
+            for (p, place) in shard.lock().iter().enumerate().filter(|(_, p)| p.used && !p.ended) {
+                let Some(view) = place.view.filter(|view| *view < than) else { continue };
+                if oldest.is_none_or(|(best, ..)| view < best) {
+                    oldest = Some((view, s, p));
+                }
+            }
+        }
+        let Some((view, s, p)) = oldest else { return false };
+        let mut places = self.shards[s].lock();
+        // It may have left meanwhile, and another one come.
+        let Some(place) = places.get_mut(p).filter(|p| p.used && p.view == Some(view)) else { return false };
+        place.ended = true;
+        self.ended.fetch_add(1, Ordering::SeqCst);
+        true
+    }
+
+    /// How many views were ended; a reader that sees another number than before asks [`Views::is_ended`].
+    pub(crate) fn ended(&self) -> u64 {
+        self.ended.load(Ordering::SeqCst)
+    }
+
+    /// Whether the view of a place was ended.
+    pub(crate) fn is_ended(&self, at: ViewPlace) -> bool {
+        self.shards[usize::from(at.shard)].lock()[at.index as usize].ended
     }
 
     /// Places taken and views open, for status.

@@ -21,9 +21,13 @@ use buffer_pool::{Mtr, PinnedPage};
 use protocol::lsn::Lsn;
 use protocol::page::{PAGE_BYTES, PageId, PageKind};
 use protocol::redo::Op;
+use smallvec::SmallVec;
 
 /// Redo that [`UndoLog::write`] adds to a mini-transaction beside the record's own bytes: three page headers and the headers of both pages.
 pub(crate) const WRITE_LOG_BYTES: usize = 512;
+
+/// The pages of a chain, first to last. Nearly every transaction has one.
+pub(crate) type UndoPages = SmallVec<[PageId; 2]>;
 
 /// A place in the chain: everything up to it was written before.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -38,7 +42,7 @@ pub(crate) struct UndoLog {
     pub(crate) txid: TxId,
     pub(crate) slot: SlotNo,
     /// All pages, first to last. One entry per 16 KiB of undo.
-    pub(crate) pages: Vec<PageId>,
+    pub(crate) pages: UndoPages,
     used: u16,
     /// False until the first record is in the log.
     pub(crate) begun: bool,
@@ -75,7 +79,7 @@ impl UndoLog {
         UndoLog {
             txid,
             slot,
-            pages: vec![first],
+            pages: UndoPages::from_slice(&[first]),
             used: OFF_RECORDS,
             begun: false,
             needs_purge: false,

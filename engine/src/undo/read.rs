@@ -78,3 +78,11 @@ pub(crate) fn write_flag(mtr: &mut Mtr<'_>, no: PageNo, txid: TxId, ptr: UndoPtr
         mtr.run(no, Op::Write { offset, bytes: &[now | flag] });
     }
 }
+
+/// Takes the reference of an old overflow chain out of a record whose page is latched: the one that is `from_last` (from 1) of them.
+pub(crate) fn clear_chain(mtr: &mut Mtr<'_>, no: PageNo, ptr: UndoPtr, from_last: usize) {
+    if let Ok(end) = undo::record_end(mtr.page(no), ptr.offset()) {
+        let offset = end - 2 - 16 * from_last as u16;
+        mtr.run(no, Op::Write { offset, bytes: &[0; 16] });
+    }
+}

@@ -59,6 +59,8 @@ impl ServerHost {
             ("Sextant_explicit_locks", engine.explicit_locks as u64),
             ("Sextant_reverted_changes", engine.reverted_changes),
             ("Sextant_history_length", engine.history_length as u64),
+            ("Sextant_history_bytes", engine.history_bytes),
+            ("Sextant_views_ended", engine.views_ended),
             ("Sextant_undo_pages", engine.undo_pages),
             ("Sextant_undo_pages_free", engine.undo_pages_free),
             ("Sextant_commits_parked", engine.parked_commits as u64),

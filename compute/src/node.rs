@@ -70,7 +70,11 @@ impl Node {
         let pool = BufferPool::new(PoolConfig { frames }, volume.log(), volume.reader(), None);
         env.spawn("read-points", Box::pin(release_read_points(Arc::downgrade(&pool), env.clone())));
         let opened = runtime.block_on(async {
-            let engine = Engine::open(pool.clone(), volume.log(), env.clone(), engine::Settings::default())
+            let tuning = engine::Settings {
+                max_history_bytes: settings.sextant_max_history_bytes,
+                ..engine::Settings::default()
+            };
+            let engine = Engine::open(pool.clone(), volume.log(), env.clone(), tuning)
                 .await
                 .map_err(|problem| NodeError::Engine(problem.to_string()))?;
             let (settings, volume) = (settings.clone(), volume.clone());

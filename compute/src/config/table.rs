@@ -189,6 +189,7 @@ settings! {
     innodb_lock_wait_timeout: u64, number(1, 1_073_741_824), "50", "seconds to wait for a row lock";
     sextant_query_memory_bytes: u64, bytes(MIB, TIB), "67108864", "memory one statement may use; beyond it error 1038";
     sextant_total_query_memory_bytes: u64, bytes(MIB, TIB), "268435456", "memory all statements together may use";
+    sextant_max_history_bytes: u64, bytes(16 * MIB, TIB), "8589934592", "old row versions kept for open read views; beyond it the oldest view ends with error 1412";
     sextant_lal_bytes: u64, bytes(64 * KIB, GIB), "10000000", "redo the writer may run ahead of what is durable";
     sextant_pages_per_pg: u64, number(64, 1 << 32), "655360", "pages of one protection group (655360 are 10 GiB); fixed when the volume is created";
     sextant_io: String, Kind::Choice(&["auto", "ring", "threads"]), "auto", "how node folders are written: one io_uring, threads, or what works";

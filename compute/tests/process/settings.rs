@@ -38,3 +38,17 @@ fn port_and_socket_are_shown_as_they_are() {
     let expected = format!("{port} {}", server.data.join("mysql.sock").display());
     assert_eq!(String::from_utf8_lossy(&row[1..]), expected);
 }
+
+#[test]
+fn the_bound_on_history_is_a_setting_and_a_metric() {
+    let server = Server::start("history", &["--sextant-max-history-bytes", "64M"]);
+    let mut root = connect(&server.address).unwrap();
+    let value = |text: &str, root: &mut _| {
+        let row = query(root, text)[2].clone();
+        String::from_utf8_lossy(&row[1..]).into_owned()
+    };
+    assert_eq!(value("SELECT @@global.sextant_max_history_bytes", &mut root), "67108864");
+    assert_eq!(query(&mut root, "SET GLOBAL sextant_max_history_bytes = 33554432")[0][0], 0);
+    assert_eq!(value("SELECT @@global.sextant_max_history_bytes", &mut root), "33554432");
+    assert!(query(&mut root, "SHOW STATUS LIKE 'Sextant_history_bytes'").len() > 4, "one row");
+}

@@ -88,7 +88,9 @@ impl Session {
     /// 1142 unless the account holds all of `wanted` on the table.
     pub(crate) fn may(&self, wanted: Privileges, schema: &str, table: &str) -> Result<()> {
         let held = self.record().map_or(Privileges::NONE, |record| record.on_table(schema, table));
-        if held.has(wanted) || (schema == SCHEMA && wanted == Privileges::SELECT) {
+        // Everybody may look at the cluster, but not at what other clients say of themselves.
+        let public = schema == SCHEMA && wanted == Privileges::SELECT && table != "session_connect_attrs";
+        if held.has(wanted) || public {
             return Ok(());
         }
         let (user, host) = (&self.context.user, &self.context.host);

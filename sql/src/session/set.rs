@@ -135,6 +135,9 @@ impl Session {
         if global {
             self.may_administer("SYSTEM_VARIABLES_ADMIN or SUPER").await?;
             self.server.set_global(index, &text);
+            if let ("sextant_max_history_bytes", Ok(bytes)) = (name, text.parse()) {
+                self.server.engine.set_max_history_bytes(bytes);
+            }
             self.read_globals();
             return Ok(());
         }

@@ -116,6 +116,9 @@ pub(crate) static VARIABLES: &[Variable] = variables! {
     "collation_server" Both Kind::Collation, "utf8mb4_0900_ai_ci";
     "completion_type" Both COMPLETION, "NO_CHAIN";
     "connect_timeout" Global Kind::Int { min: 2, max: 31_536_000 }, "10";
+    "connection_control_failed_connections_threshold" Global ReadOnlyInt, "3";
+    "connection_control_max_connection_delay" Global ReadOnlyInt, "5000";
+    "connection_control_min_connection_delay" Global ReadOnlyInt, "1000";
     "cte_max_recursion_depth" Both U32, "1000";
     "datadir" Global ReadOnly, "./sextant-data/";
     "default_collation_for_utf8mb4" Both Fixed, "utf8mb4_0900_ai_ci";
@@ -196,6 +199,7 @@ pub(crate) static VARIABLES: &[Variable] = variables! {
     "plugin_dir" Global ReadOnly, "";
     "port" Global ReadOnlyInt, "3306";
     "profiling" Both Fixed, "OFF";
+    "protocol_compression_algorithms" Global ReadOnly, "zlib,zstd,uncompressed";
     "protocol_version" Global ReadOnlyInt, "10";
     "pseudo_thread_id" Session ReadOnlyInt, "0";
     "query_alloc_block_size" Both U32, "8192";
@@ -216,6 +220,16 @@ pub(crate) static VARIABLES: &[Variable] = variables! {
     "session_track_state_change" Both Bool, "OFF";
     "session_track_system_variables" Both Text, "time_zone,autocommit,character_set_client,character_set_results,character_set_connection";
     "session_track_transaction_info" Both Kind::Enum(&["OFF", "STATE", "CHARACTERISTICS"]), "OFF";
+    "sextant_io" Global ReadOnly, "auto";
+    "sextant_lal_bytes" Global ReadOnlyInt, "10000000";
+    "sextant_log" Global ReadOnly, "info";
+    "sextant_max_history_bytes" Global Kind::Int { min: 16_777_216, max: 1 << 40 }, "8589934592";
+    "sextant_metrics_address" Global ReadOnly, "";
+    "sextant_pages_per_pg" Global ReadOnlyInt, "655360";
+    "sextant_query_memory_bytes" Global ReadOnlyInt, "67108864";
+    "sextant_total_query_memory_bytes" Global ReadOnlyInt, "268435456";
+    "sextant_uncoalesced_log_bytes" Global ReadOnlyInt, "0";
+    "sextant_worker_threads" Global ReadOnlyInt, "0";
     "skip_name_resolve" Global ReadOnlyBool, "ON";
     "skip_networking" Global ReadOnlyBool, "OFF";
     "socket" Global ReadOnly, "";

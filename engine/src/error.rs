@@ -29,6 +29,11 @@ pub enum EngineError {
     /// 1213: this transaction was chosen to end a deadlock. It is rolled back already; `Txn::is_open` is false.
     #[error("Deadlock found when trying to get lock; try restarting transaction")]
     Deadlock,
+    /// 3058: named locks waited for in a circle. Nothing is rolled back.
+    #[error(
+        "Deadlock found when trying to get user-level lock; try rolling back transaction/releasing locks and restarting lock acquisition."
+    )]
+    UserLockDeadlock,
     /// 1317: KILL QUERY or KILL reached a wait.
     #[error("Query execution was interrupted")]
     Interrupted,
@@ -112,6 +117,7 @@ impl EngineError {
             Self::Duplicate { .. } => 1062,
             Self::LockWaitTimeout => 1205,
             Self::LockNowait => 3572,
+            Self::UserLockDeadlock => 3058,
             Self::Deadlock | Self::Fenced => 1213,
             Self::Interrupted => 1317,
             Self::DeadlinePassed => 3024,

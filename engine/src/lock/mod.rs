@@ -16,6 +16,7 @@
 mod gaps;
 mod graph;
 mod name;
+mod named;
 mod owner;
 mod report;
 mod table;
@@ -24,6 +25,7 @@ mod tests;
 
 pub(crate) use graph::Waits;
 pub(crate) use name::KeyBytes;
+pub use named::NamedLocks;
 pub(crate) use owner::{Grant, Owner, OwnerId, Request};
 pub use report::{DeadlockInfo, LockInfo, LockKind, LockWaitInfo};
 pub(crate) use table::{LockTable, Verdict};

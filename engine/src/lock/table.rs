@@ -193,6 +193,11 @@ impl LockTable {
         self.shard(&name).map.lock().get(&name)?.held(owner)
     }
 
+    /// One of those who hold a lock.
+    pub(crate) fn holder(&self, name: &LockRef) -> Option<Arc<Owner>> {
+        self.shard(name).map.lock().get(name)?.holders.first().map(|(o, _)| Arc::clone(o))
+    }
+
     /// Releases everything an owner holds and serves the queues. Its requests must be withdrawn before.
     pub(crate) fn release_all(&self, owner: &Owner) {
         let (locks, gaps) = owner.end();

@@ -211,3 +211,41 @@ fn a_session_that_dies_frees_its_rows() {
         assert_eq!((status.slots_used, status.unsettled_transactions, status.open_transactions), (0, 0, 0));
     });
 }
+
+#[test]
+fn named_locks_are_a_sessions_own() {
+    let World { executor, engine, .. } = world(16);
+    executor.block_on(async {
+        let kill = KillSwitch::new();
+        let (mut a, mut b) = (engine.named_locks(1), engine.named_locks(2));
+        assert!(a.get(b"x", 0, &kill).await.unwrap() && a.get(b"x", 0, &kill).await.unwrap());
+        assert!(!b.get(b"x", 1_000_000, &kill).await.unwrap(), "in time, no");
+        assert_eq!((b.used_by(b"x"), b.release(b"x"), b.release(b"y")), (Some(1), Some(false), None));
+        let waiting = {
+            let engine = engine.clone();
+            beside(&executor, async move {
+                let mut c = engine.named_locks(3);
+                c.get(b"x", 60_000_000, &KillSwitch::new()).await.unwrap()
+            })
+        };
+        executor.settle().await;
+        assert_eq!(a.release(b"x"), Some(true));
+        executor.settle().await;
+        assert!(waiting.lock().is_none(), "it was taken twice");
+        assert_eq!(a.release(b"x"), Some(true));
+        assert!(done(&executor, &waiting).await);
+        assert_eq!(a.used_by(b"x"), None, "the session that had it is gone");
+        // A circle of two: the one that closes it is told, and keeps what it has.
+        assert!(a.get(b"1", 0, &kill).await.unwrap() && b.get(b"2", 0, &kill).await.unwrap());
+        let first = beside(&executor, async move {
+            let got = a.get(b"2", 60_000_000, &KillSwitch::new()).await.unwrap();
+            (got, a.release_all())
+        });
+        executor.settle().await;
+        assert_eq!(b.get(b"1", 60_000_000, &kill).await, Err(EngineError::UserLockDeadlock));
+        assert_eq!(b.used_by(b"2"), Some(2));
+        assert_eq!(b.release_all(), 1);
+        assert_eq!(done(&executor, &first).await, (true, 2));
+        assert_eq!((engine.status().explicit_locks, engine.status().waiting), (0, 0));
+    });
+}

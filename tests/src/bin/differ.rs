@@ -27,9 +27,12 @@ struct Cli {
     /// Examples printed for each shape.
     #[arg(long, default_value_t = 1)]
     examples: usize,
-    /// Kinds of difference that do not count, as listed differences.
+    /// A file of shapes that do not count, each line the beginning of one; what follows ` # ` is the reason.
+    #[arg(long)]
+    listed: Option<std::path::PathBuf>,
+    /// Only these kinds count: rows, error, columns, counts, warnings, message, unsupported.
     #[arg(long, value_delimiter = ',')]
-    leave_out: Vec<String>,
+    kinds: Vec<String>,
     /// The schema on both servers; it is dropped.
     #[arg(long, default_value = "differ")]
     schema: String,
@@ -58,7 +61,12 @@ fn shape(statement: &str, difference: &Difference) -> String {
     let code = |text: &str| {
         text.strip_prefix("ERROR ").and_then(|t| t.split(' ').next()).unwrap_or("ok").to_string()
     };
+    let first = |text: &str| text.split(' ').nth(1).unwrap_or("none").to_string();
     let codes = match difference.kind {
+        "warnings" if difference.ours.matches(';').count() != difference.theirs.matches(';').count() => {
+            format!(" (number of) {}", first(&difference.theirs))
+        }
+        "warnings" => format!(" {} for {}", first(&difference.ours), first(&difference.theirs)),
         "error" => format!(" {} for {}", code(&difference.ours), code(&difference.theirs)),
         _ => String::new(),
     };
@@ -118,6 +126,11 @@ fn run(cli: &Cli) -> Result<BTreeMap<String, Shape>, String> {
     Ok(shapes)
 }
 
+fn shapes_of(list: &str) -> Vec<String> {
+    let shape = |line: &str| line.split(" # ").next().unwrap_or("").trim().to_string();
+    list.lines().filter(|l| !l.starts_with('#')).map(shape).filter(|s| !s.is_empty()).collect()
+}
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let shapes = match run(&cli) {
@@ -127,11 +140,20 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    let listed = match cli.listed.as_ref().map(std::fs::read_to_string).transpose() {
+        Ok(text) => shapes_of(&text.unwrap_or_default()),
+        Err(why) => {
+            eprintln!("differ: the list: {why}");
+            return ExitCode::from(2);
+        }
+    };
     let mut sorted: Vec<(&String, &Shape)> = shapes.iter().collect();
     sorted.sort_by_key(|(_, shape)| std::cmp::Reverse(shape.count));
     let mut counted = 0;
     for (name, shape) in sorted {
-        let left_out = cli.leave_out.iter().any(|kind| name.starts_with(kind.as_str()));
+        let other_kind =
+            !cli.kinds.is_empty() && !cli.kinds.iter().any(|kind| name.starts_with(kind.as_str()));
+        let left_out = other_kind || listed.iter().any(|shape| name.starts_with(shape.as_str()));
         println!("{:>6}  {name}{}", shape.count, if left_out { "  (left out)" } else { "" });
         if left_out {
             continue;

@@ -5,6 +5,7 @@
 
 mod counters;
 mod crash_points;
+mod differential;
 mod figures;
 mod folders;
 mod golden;
@@ -22,7 +23,8 @@ use std::process::ExitCode;
 #[command(about = "Runs one proof against the real product and prints its facts and one verdict line")]
 struct Cli {
     /// spine-1 sysbench, spine-2 kills, spine-3 deleted folders, spine-4 seeds and mutants, spine-5 order and syncs, spine-6 golden
-    /// scripts, spine-7 crash points, spine-8 figures and counters; engine-1 anomalies and locks, engine-2 histories.
+    /// scripts, spine-7 crash points, spine-8 figures and counters; engine-1 anomalies and locks, engine-2 histories;
+    /// mysql-4 the differential runner.
     name: String,
     /// spine-8: servers to measure, `ours` (started here) or NAME=HOST:PORT[/PID,...]; `ours` if none is given.
     endpoints: Vec<String>,
@@ -64,6 +66,7 @@ fn main() -> ExitCode {
         "spine-8" => figures::show(&order),
         "engine-1" => isolation::show(&order),
         "engine-2" => histories::show(&order),
+        "mysql-4" => differential::show(&order),
         other => {
             eprintln!("show: no show {other:?}; see --help");
             return ExitCode::from(2);

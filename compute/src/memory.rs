@@ -3,7 +3,7 @@
 //! | part | bound |
 //! |---|---|
 //! | buffer pool | innodb_buffer_pool_size |
-//! | six storage nodes | each: uncoalesced log, queues of arriving and of early records |
+//! | six storage nodes | each: records not yet in pages, the queue of arriving ones, buffers in flight |
 //! | queries | sextant_total_query_memory_bytes |
 //! | sessions | max_connections x 32 KiB |
 //! | everything else | 64 MiB: code, thread stacks, the allocator's slack |
@@ -34,10 +34,9 @@ pub struct Bounds {
 impl Bounds {
     /// The bounds of these settings.
     pub fn new(settings: &Settings, node: &storage_node::Settings) -> Bounds {
-        let queues = node.ingest_bytes as u64 + node.gap_bytes as u64;
         Bounds {
             pool: settings.innodb_buffer_pool_size,
-            nodes: NODES * (node.uncoalesced_bytes + queues),
+            nodes: NODES * node.memory_bytes(),
             queries: settings.sextant_total_query_memory_bytes,
             sessions: settings.max_connections * SESSION_BYTES,
         }

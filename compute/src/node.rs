@@ -132,6 +132,6 @@ fn volume_config(settings: &Settings) -> volume::Config {
     };
     config.pages_per_pg = settings.sextant_pages_per_pg;
     config.log.lal_bytes = settings.sextant_lal_bytes;
-    config.node.uncoalesced_bytes = settings.sextant_uncoalesced_log_bytes;
+    config.node = config.node.with_uncoalesced_bytes(settings.sextant_uncoalesced_log_bytes);
     config
 }

@@ -17,6 +17,8 @@ pub struct Settings {
     pub linger_us: u64,
     /// A segment that heard nothing for this long gets a heartbeat (R8: T / 6).
     pub heartbeat_us: u64,
+    /// A segment that has no room is asked so often whether it has again.
+    pub full_us: u64,
     /// Log unacknowledged for this long is sent again, from what the segment's SCL lacks.
     pub retransmit_us: u64,
     /// Log at or below VDL kept per group for segments that lag; beyond it gossip fills them.
@@ -42,8 +44,9 @@ impl Default for Settings {
             flights: 1,
             linger_us: 2_000,
             heartbeat_us: 100_000,
+            full_us: 5_000,
             retransmit_us: 50_000,
-            keep_bytes: 1 << 20,
+            keep_bytes: 4 << 20,
             ask_us: 20_000,
             grace_us: 100_000,
             degraded_us: 1_000_000,

@@ -17,7 +17,7 @@ use crate::settings::Settings;
 use protocol::geometry::SegmentId;
 use protocol::lsn::Lsn;
 use protocol::page::PageId;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 impl Node {
     /// Starts a page job in every full segment that has something to do and none under way.
@@ -76,7 +76,7 @@ fn round(segment: &mut Segment, vdl: Lsn, now: u64, position: u64, settings: &Se
     // A point at or below PGMRPL frees log and old versions at once; one above must wait for PGMRPL to pass it.
     let released = segment.chain.point_at(limit.min(segment.pgmrpl));
     let limit = if released > point { released } else { limit };
-    let (target, order) = extent(segment, point, limit, settings.coalesce_pages);
+    let (target, order) = segment.chain.extent(point, limit, settings.coalesce_pages);
     assert!(
         target > point && target <= limit,
         "coalesce invariant 1: target {target:?} from {point:?}, limit {limit:?}"
@@ -86,23 +86,6 @@ fn round(segment: &mut Segment, vdl: Lsn, now: u64, position: u64, settings: &Se
     }
     let order = order.into_iter().map(Todo::Coalesce).collect();
     Some(Job::new(JobKind::Round { target }, order))
-}
-
-/// How far one round goes, and its pages: everything when the pages are few, else as far as so many pages reach.
-fn extent(segment: &Segment, point: Lsn, limit: Lsn, max_pages: usize) -> (Lsn, Vec<PageId>) {
-    let all: Vec<PageId> = segment.chain.pages_in(point, limit).take(max_pages + 1).collect();
-    if all.len() <= max_pages {
-        return (segment.chain.point_at(limit), all);
-    }
-    let (mut found, mut target) = (BTreeSet::new(), point);
-    for record in segment.chain.range(point, limit) {
-        if found.len() >= max_pages && !found.contains(&record.page) {
-            break;
-        }
-        found.insert(record.page);
-        target = record.lsn;
-    }
-    (target, found.into_iter().collect())
 }
 
 /// Old versions to drop, if PGMRPL has moved since everything was looked at.

@@ -14,6 +14,7 @@
 //! 2. Every [`Action::Disk`] is answered by exactly one [`Event::Done`] with its token (unless the process dies first).
 //! 3. Offsets and lengths are multiples of [`SECTOR_BYTES`], buffers are aligned: direct I/O takes them as they are.
 
+use crate::held::Batch;
 use cache_nvme::aligned::AlignedBuf;
 use protocol::geometry::SegmentId;
 use protocol::message::Envelope;
@@ -128,6 +129,9 @@ pub enum Event {
     },
     /// A message for one of this node's segments arrived.
     Message(Envelope),
+    /// An append whose frames the host has decoded from the very bytes of this message: several nodes of one process are handed
+    /// the same ones.
+    Shared(Envelope, Batch),
     /// A disk operation ended. The bytes are those of a [`DiskOp::Read`], empty for any other.
     Done {
         /// The operation.

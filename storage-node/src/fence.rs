@@ -184,10 +184,9 @@ impl Node {
 
     /// What a segment says of itself at this moment.
     pub(crate) fn state_of(&self, segment: &Segment, request: u64) -> SegmentState {
-        let held = self.log.holds_above(segment.id, segment.floor_durable);
+        // What is on its way to the log is in no file yet, and lies above the floor.
+        let held = segment.staged > 0 || self.log.holds_above(segment.id, segment.floor_durable);
         let oldest = if held { Lsn(segment.floor_durable.0 + 1) } else { Lsn::MAX };
-        // What is on its way to the log is in no file yet.
-        let oldest = segment.staged.first().map_or(oldest, |first| oldest.min(*first));
         SegmentState {
             request,
             votes: false,

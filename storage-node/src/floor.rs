@@ -21,6 +21,8 @@ impl Node {
             let through = match &mut segment.pages {
                 Some(pages) if pages.copying() => None,
                 Some(pages) => pages.store.point_at(floor.min(segment.pgmrpl)),
+                // A page point is an LSN of the chain, also where memory no longer knows the chain.
+                None if floor < segment.chain.from() && floor < vdl => Some(floor),
                 None => Some(segment.chain.point_at(floor)),
             };
             if let Some(through) = through

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   each interval: Gossip(scl, claim, vdl, page point, floor, head version) to the five others
-//!   behind a peer since the last round: the same, with wants_log, to one of them ──► LogSlice(after my scl ...)
+//!   behind a peer, and standing still for a while: the same, with wants_log, to one of them ──► LogSlice(after my scl ...)
 //! ```
 //!
 //! Invariants
@@ -30,9 +30,11 @@ impl Node {
         }
     }
 
-    /// The peer to ask for log, if this segment has been behind since the last round and no answer is awaited.
+    /// The peer to ask for log, if this segment stands still behind one and no answer is awaited. What the writer has sent is on
+    /// its way to everybody: only a gap that has lasted is worth a message.
     fn whom_to_ask(&mut self, id: SegmentId) -> Option<u8> {
         let (now, timeout) = (self.now_us, self.config.settings.peer_timeout_us);
+        let age = self.config.settings.gap_age_us;
         let head = self.head.as_ref();
         let segment = self.segments.get_mut(&id)?;
         if segment.pages.as_ref().is_some_and(|p| p.copying()) {
@@ -46,10 +48,15 @@ impl Node {
             segment.peers.iter().filter(|(i, p)| listed(i) && p.scl > scl).map(|(_, p)| p.position).collect();
         let highest =
             segment.peers.iter().filter(|(i, _)| listed(i)).map(|(_, p)| p.scl).max().unwrap_or(Lsn::ZERO);
-        let since_last_round = segment.seen_ahead > scl;
-        segment.seen_ahead = highest;
+        let since = match segment.behind {
+            Some((at, since)) if at == scl && highest > scl => since,
+            _ => {
+                segment.behind = (highest > scl).then_some((scl, now));
+                now
+            }
+        };
         let awaited = segment.asked_us.is_some_and(|at| now < at + timeout);
-        if ahead.is_empty() || !since_last_round || awaited {
+        if ahead.is_empty() || now < since + age || awaited {
             return None;
         }
         segment.asked = segment.asked.wrapping_add(1);
@@ -61,7 +68,7 @@ impl Node {
     pub(crate) fn ask_for_more(&mut self, out: &mut Vec<Action>) {
         let now = self.now_us;
         let mut asks = Vec::new();
-        for segment in self.segments.values_mut().filter(|s| s.staged.is_empty()) {
+        for segment in self.segments.values_mut().filter(|s| s.staged == 0) {
             if let Some(position) = segment.more_from.take() {
                 segment.asked_us = Some(now);
                 asks.push((segment.id, position));
@@ -148,6 +155,10 @@ impl Node {
     ) {
         let head_version = self.head_version();
         let Some(segment) = self.segments.get(&id) else { return };
+        let (base, from) = (segment.chain.base(), segment.chain.from());
+        if after < from && base < from {
+            return self.answer_from_disk(id, to, request, (after.max(base), through), out);
+        }
         let (frames, end) = segment.chain.slice(after, through, max_bytes);
         let floor = segment.chain.base();
         self.send(id, to, LogSlice { request, head_version, after, end, floor, frames }, out);

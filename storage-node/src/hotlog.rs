@@ -14,7 +14,7 @@
 
 use protocol::geometry::SegmentId;
 use protocol::lsn::Lsn;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// What is known of one log file.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +23,8 @@ pub struct LogFile {
     pub first_sequence: Option<u64>,
     /// The highest LSN of any record in it, by segment.
     pub highest: BTreeMap<SegmentId, Lsn>,
+    /// The lowest.
+    pub lowest: BTreeMap<SegmentId, Lsn>,
     /// It was found damaged, and what it held was written again behind it.
     pub rewritten: bool,
 }
@@ -119,10 +121,26 @@ impl HotLog {
         self.next_sequence += 1;
     }
 
-    /// A record of `segment` lies in `file`.
-    pub fn note(&mut self, file: u64, segment: SegmentId, lsn: Lsn) {
-        let highest = self.files.entry(file).or_default().highest.entry(segment).or_default();
-        *highest = (*highest).max(lsn);
+    /// Records of `segment` from `lowest` to `highest` lie in `file`.
+    pub fn note(&mut self, file: u64, segment: SegmentId, (lowest, highest): (Lsn, Lsn)) {
+        let file = self.files.entry(file).or_default();
+        let known = file.highest.entry(segment).or_default();
+        *known = (*known).max(highest);
+        let known = file.lowest.entry(segment).or_insert(lowest);
+        *known = (*known).min(lowest);
+    }
+
+    /// Files that may hold the segment's next record above `after`, at most `count`: those that begin at or below the end of the
+    /// one that ends first.
+    #[must_use]
+    pub fn files_with(&self, segment: SegmentId, after: Lsn, count: usize) -> VecDeque<u64> {
+        let span = |f: &LogFile| Some((*f.lowest.get(&segment)?, *f.highest.get(&segment)?));
+        let ahead = || {
+            let spans = self.files.range(self.first_file..).filter_map(|(n, f)| Some((*n, span(f)?)));
+            spans.filter(|(_, (_, highest))| *highest > after)
+        };
+        let Some(end) = ahead().map(|(_, (_, highest))| highest).min() else { return VecDeque::new() };
+        ahead().filter(|(_, (lowest, _))| *lowest <= end).map(|(n, _)| n).take(count).collect()
     }
 
     /// Moves the first file over all files nobody needs; `needs(segment, highest)` says whether a segment still needs records up

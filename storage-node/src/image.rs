@@ -1,10 +1,10 @@
 //! Page images: made from a base and records, checked when they come from a device or a peer.
 
+use crate::held::Held;
 use bytes::Bytes;
 use cache_nvme::aligned::AlignedBuf;
 use protocol::lsn::Lsn;
 use protocol::page::{self, PAGE_BYTES, PageBuf, PageId, PageKind};
-use protocol::record::Record;
 use protocol::redo::{self, RedoError};
 
 /// Applies `records` (one page's, oldest first) to `base`, or to a blank page.
@@ -13,8 +13,8 @@ use protocol::redo::{self, RedoError};
 ///
 /// # Errors
 /// [`RedoError`]: a record is missing in between, or damaged.
-pub fn build(page: PageId, base: Option<PageBuf>, records: &[Record]) -> Result<PageBuf, RedoError> {
-    let start = records.iter().rposition(Record::starts_with_init);
+pub fn build(page: PageId, base: Option<PageBuf>, records: &[Held]) -> Result<PageBuf, RedoError> {
+    let start = records.iter().rposition(|r| r.starts_with_init());
     let mut image = match (start, base) {
         (None, Some(base)) => base,
         _ => PageBuf::blank(page),
@@ -27,8 +27,8 @@ pub fn build(page: PageId, base: Option<PageBuf>, records: &[Record]) -> Result<
 
 /// True when the records alone make the page: no base image is needed.
 #[must_use]
-pub fn stands_alone(records: &[Record]) -> bool {
-    records.iter().any(Record::starts_with_init)
+pub fn stands_alone(records: &[Held]) -> bool {
+    records.iter().any(|r| r.starts_with_init())
 }
 
 /// True when the page holds nothing: storage may forget it, and a reader gets a blank one.

@@ -9,14 +9,13 @@
 use crate::chain::Standing;
 use crate::copy::CopyIn;
 use crate::event::Action;
+use crate::held::{Batch, Held};
 use crate::lane::{Waiter, Wanted};
 use crate::node::Node;
-use bytes::Bytes;
 use protocol::geometry::{Incarnation, SegmentId, WriterId};
 use protocol::head::{Head, HeadVersion};
 use protocol::lsn::{Lsn, VolumeEpoch};
 use protocol::message::{Append, Install, LogSlice, Peer, Refused, RefusedReason};
-use protocol::record::Record;
 
 /// What makes a message of the writer acceptable.
 struct Claimed<'a> {
@@ -28,7 +27,14 @@ struct Claimed<'a> {
 }
 
 impl Node {
-    pub(crate) fn on_append(&mut self, id: SegmentId, from: Peer, m: Append, out: &mut Vec<Action>) {
+    pub(crate) fn on_append(
+        &mut self,
+        id: SegmentId,
+        from: Peer,
+        m: Append,
+        decoded: Option<Batch>,
+        out: &mut Vec<Action>,
+    ) {
         let claimed = Claimed {
             epoch: m.epoch,
             writer: m.writer,
@@ -50,9 +56,10 @@ impl Node {
         if let Some(segment) = self.segments.get_mut(&id) {
             segment.pgmrpl = segment.pgmrpl.max(m.pgmrpl);
         }
-        let full = !m.frames.is_empty() && self.full();
-        if !full {
-            self.take_frames(id, m.epoch, &m.frames);
+        // A heartbeat is told the truth too: the writer waits for it to change.
+        let full = self.full();
+        if !full && !m.frames.is_empty() {
+            self.take_frames(id, m.epoch, &decoded.unwrap_or_else(|| Batch::decode(&m.frames)));
         }
         self.answer_when_durable(id, from, wanted(full));
     }
@@ -75,7 +82,7 @@ impl Node {
             self.lane.superblock_later();
         }
         // Repair may use the reserve: it is what frees the log in the end.
-        self.take_frames(id, m.epoch, &m.frames);
+        self.take_frames(id, m.epoch, &Batch::decode(&m.frames));
         let what =
             Wanted::Acked { epoch: m.epoch, writer: None, sequence: m.sequence, sent_us: 0, full: false };
         self.answer_when_durable(id, from, what);
@@ -111,13 +118,10 @@ impl Node {
         }
     }
 
-    /// Queues the records among `frames` that are wanted. Damaged frames end the message.
-    fn take_frames(&mut self, id: SegmentId, epoch: VolumeEpoch, frames: &Bytes) -> usize {
-        let mut rest = frames.clone();
+    /// Queues the records of `batch` that are wanted.
+    fn take_frames(&mut self, id: SegmentId, epoch: VolumeEpoch, batch: &Batch) -> usize {
         let mut taken = 0;
-        while !rest.is_empty() {
-            let Ok(record) = Record::decode(&rest) else { break };
-            rest = rest.slice(record.len()..);
+        for record in batch.records() {
             if record.pg != id.pg || record.epoch > epoch {
                 break;
             }
@@ -126,7 +130,7 @@ impl Node {
         taken
     }
 
-    fn take_record(&mut self, id: SegmentId, record: Record) -> bool {
+    fn take_record(&mut self, id: SegmentId, record: Held) -> bool {
         let dead = self.head.as_ref().is_some_and(|h| h.truncations.kills(&record));
         if dead && !protocol::mutant!(GossipIgnoresTruncation) {
             self.metrics.dead += 1;
@@ -134,27 +138,37 @@ impl Node {
         }
         let (queued, settings) = (self.lane.queued_bytes, &self.config.settings);
         let Some(segment) = self.segments.get_mut(&id) else { return false };
-        match segment.chain.standing(&record) {
-            Standing::New if !segment.staged.contains(&record.lsn) => {}
-            Standing::Conflict => {
-                self.metrics.conflicts += 1;
-                return false;
-            }
-            _ => {
-                self.metrics.duplicates += 1;
-                return false;
-            }
-        }
         let reach = segment.reach.max(segment.chain.scl());
-        let follows = record.prev_pg <= reach;
-        let within = follows || segment.chain.beyond_gap_bytes() + record.len() <= settings.gap_bytes;
+        let follows = record.prev_pg == reach && record.lsn > reach;
+        let mut within = true;
+        if !follows || segment.chain.has_gap() || !segment.early.is_empty() {
+            match segment.chain.standing(&record) {
+                // Between the chain's end and the reach everything is queued already.
+                Standing::New if record.lsn > reach && !segment.early.contains(&record.lsn) => {}
+                Standing::Conflict => {
+                    self.metrics.conflicts += 1;
+                    return false;
+                }
+                _ => {
+                    self.metrics.duplicates += 1;
+                    return false;
+                }
+            }
+            within = record.prev_pg <= reach
+                || segment.chain.beyond_gap_bytes() + record.len() <= settings.gap_bytes;
+        }
         let fits = queued + record.len() <= settings.ingest_bytes;
         if !within || !fits {
             self.metrics.dropped += 1;
             return false;
         }
-        segment.reach = if record.prev_pg == reach { record.lsn } else { reach };
-        segment.staged.insert(record.lsn);
+        if follows {
+            segment.reach = record.lsn;
+        } else {
+            segment.reach = reach;
+            segment.early.insert(record.lsn);
+        }
+        segment.staged += 1;
         let incarnation = segment.incarnation;
         self.lane.push_record(id, incarnation, record);
         true
@@ -170,8 +184,13 @@ impl Node {
             return self.gossip_to(id, peer.position, false, out);
         }
         self.meet_floor(id, m.floor);
-        // Repair may use the reserve: a gap that stays holds back everybody's floor.
-        let taken = if self.exhausted() { 0 } else { self.take_frames(id, VolumeEpoch(u64::MAX), &m.frames) };
+        // Repair may use the device's reserve: a gap that stays holds back everybody's floor. It may not pass the bounds of
+        // memory: what is held there can be made into pages first.
+        let taken = if self.exhausted() || self.behind() {
+            0
+        } else {
+            self.take_frames(id, VolumeEpoch(u64::MAX), &Batch::decode(&m.frames))
+        };
         self.metrics.gossip_records += taken as u64;
         if let Some(segment) = self.segments.get_mut(&id) {
             segment.asked_us = None;

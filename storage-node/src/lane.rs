@@ -13,13 +13,13 @@
 
 use crate::block::{BlockBuilder, BlockHeader, Claim, block_len};
 use crate::event::{Action, DiskError, DiskFile, DiskOp};
+use crate::held::Held;
 use crate::node::{Node, Pending};
 use crate::superblock::Superblock;
 use cache_nvme::aligned::AlignedBuf;
 use protocol::geometry::{Incarnation, SegmentId, WriterId};
 use protocol::lsn::{Lsn, VolumeEpoch};
 use protocol::message::{Acked, Created, Peer, RefusedReason, SegmentState};
-use protocol::record::Record;
 use std::collections::{BTreeMap, VecDeque};
 
 /// Records and waiters in the queue, at most (the bytes of records have their own bound).
@@ -57,14 +57,14 @@ pub(crate) enum Wanted {
 
 #[derive(Debug)]
 enum Item {
-    Record(SegmentId, Incarnation, Record),
+    Record(SegmentId, Incarnation, Held),
     Waiter(Waiter),
 }
 
 #[derive(Debug)]
 enum InFlight {
     Superblock { written: Box<Superblock>, waiters: Vec<Waiter> },
-    Log { records: Vec<(SegmentId, Incarnation, Record)>, file: u64, bytes: usize, waiters: Vec<Waiter> },
+    Log { records: Vec<(SegmentId, Incarnation, Held)>, file: u64, waiters: Vec<Waiter> },
 }
 
 /// The queue towards the log, and the write in flight.
@@ -102,7 +102,7 @@ impl Lane {
         }
     }
 
-    pub(crate) fn push_record(&mut self, segment: SegmentId, incarnation: Incarnation, record: Record) {
+    pub(crate) fn push_record(&mut self, segment: SegmentId, incarnation: Incarnation, record: Held) {
         self.queued_bytes += record.len();
         self.queue.push_back(Item::Record(segment, incarnation, record));
     }
@@ -233,7 +233,7 @@ impl Node {
             self.store(records.clone(), place.file);
             early.into_iter().for_each(|w| self.release(w, out));
         }
-        self.lane.in_flight = Some(InFlight::Log { records, file: place.file, bytes: len, waiters });
+        self.lane.in_flight = Some(InFlight::Log { records, file: place.file, waiters });
         let op = DiskOp::Write { offset: place.offset, bytes, durable: true };
         self.disk(Pending::Lane, DiskFile::Log(place.file), op, out);
     }
@@ -260,8 +260,7 @@ impl Node {
                 self.superblock_durable(&written, out);
                 waiters.into_iter().for_each(|w| self.release(w, out));
             }
-            InFlight::Log { records, file, bytes, waiters } => {
-                let _ = bytes;
+            InFlight::Log { records, file, waiters } => {
                 self.lane.last_write_us = self.now_us;
                 self.lane.unclaimed = true;
                 self.store(records, file);
@@ -290,22 +289,25 @@ impl Node {
     }
 
     /// Records are durable in `file`: into their chains, unless a list that came meanwhile kills them (R3).
-    fn store(&mut self, records: Vec<(SegmentId, Incarnation, Record)>, file: u64) {
+    fn store(&mut self, records: Vec<(SegmentId, Incarnation, Held)>, file: u64) {
         let list = self.head.as_ref().map(|h| &h.truncations);
-        let mut highest: Option<(SegmentId, Lsn)> = None;
+        let mut span: Option<(SegmentId, (Lsn, Lsn))> = None;
         for (id, incarnation, record) in records {
             // Records come in order of segment: one note for each.
-            highest = match highest {
-                Some((noted, lsn)) if noted == id => Some((id, lsn.max(record.lsn))),
+            span = match span {
+                Some((noted, (low, high))) if noted == id => {
+                    Some((id, (low.min(record.lsn), high.max(record.lsn))))
+                }
                 other => {
-                    other.into_iter().for_each(|(noted, lsn)| self.log.note(file, noted, lsn));
-                    Some((id, record.lsn))
+                    other.into_iter().for_each(|(noted, span)| self.log.note(file, noted, span));
+                    Some((id, (record.lsn, record.lsn)))
                 }
             };
             let Some(segment) = self.segments.get_mut(&id).filter(|s| s.incarnation == incarnation) else {
                 continue;
             };
-            segment.staged.remove(&record.lsn);
+            segment.staged = segment.staged.saturating_sub(1);
+            segment.early.remove(&record.lsn);
             if list.is_some_and(|l| l.kills(&record)) && !protocol::mutant!(GossipIgnoresTruncation) {
                 self.metrics.dead += 1;
                 continue;
@@ -315,8 +317,12 @@ impl Node {
             if segment.chain.insert(record) {
                 segment.settle_claim();
             }
+            if segment.staged == 0 {
+                // What was queued and did not come to be (R3) must not stand for what is held.
+                segment.reach = segment.chain.scl();
+            }
         }
-        highest.into_iter().for_each(|(noted, lsn)| self.log.note(file, noted, lsn));
+        span.into_iter().for_each(|(noted, span)| self.log.note(file, noted, span));
     }
 
     /// What `waiter` waited for is durable: tell it, unless a later grant came between (R6).

@@ -15,9 +15,10 @@
 //! | `node`, `lane`, `start` | dispatch; the one write in flight; opening a folder |
 //! | `block`, `hotlog`, `scan` | log block format; where it goes; what a crash left of it |
 //! | `superblock` | everything small that must survive |
-//! | `chain`, `segment` | the gap-free chain; one copy of a protection group |
+//! | `held`, `chain`, `segment` | shared records; the gap-free chain; one copy of a protection group |
 //! | `ingest`, `fence`, `gossip`, `floor` | log from the writer and from peers; grants, heads, creation; which log may go |
 //! | `grant` | group 0 as the arbiter: promises, and whom they keep from being granted |
+//! | `cold` | log that left memory, and how a peer still gets it |
 //! | `image`, `store`, `journal`, `pages`, `job` | page images, versions in slots, their journal, the one page job |
 //! | `coalesce`, `read`, `copy`, `scrub` | rounds and collection; readers; newcomers and healing; looking for rot |
 //! | `disk` | the adapter: these operations on real files |
@@ -25,6 +26,7 @@
 pub mod block;
 pub mod chain;
 mod coalesce;
+mod cold;
 mod copy;
 pub mod disk;
 pub mod event;
@@ -32,6 +34,7 @@ mod fence;
 mod floor;
 mod gossip;
 mod grant;
+pub mod held;
 pub mod hotlog;
 pub mod image;
 mod ingest;

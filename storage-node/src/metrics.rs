@@ -47,6 +47,9 @@ pub struct Metrics {
     pub log_held_bytes: u64,
     /// *Now*: bytes of records held in memory.
     pub record_held_bytes: u64,
+    /// *Now*: bytes of memory behind the log, index and queue included; at most [`log_memory_bytes`](crate::Settings) and what
+    /// one queue holds.
+    pub log_memory_bytes: u64,
     /// *Now*: bytes of records waiting to be coalesced, over all full segments.
     pub uncoalesced_bytes: u64,
     /// *Now*: longest chain of unapplied records of one page.

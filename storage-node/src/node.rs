@@ -9,7 +9,9 @@
 //! 3. Every queue is bounded by a setting; what does not fit is dropped and comes again.
 
 use crate::block::Owner;
+use crate::cold::ColdRead;
 use crate::event::{Action, DiskError, DiskFile, DiskOp, Event, Token};
+use crate::held::Batch;
 use crate::hotlog::HotLog;
 use crate::lane::Lane;
 use crate::metrics::Metrics;
@@ -63,6 +65,8 @@ pub(crate) enum Pending {
     CopyOut(u64, PageId),
     /// Part of a segment's page job.
     Job(SegmentId, JobPart),
+    /// A log file for a peer, by its number in the table of cold reads.
+    Cold(u64),
     /// The scrubber's look at one version.
     Scrub(SegmentId, PageId, Lsn),
     /// The scrubber's look at one log file: number, sequence numbers of its first block and of the first behind it.
@@ -105,6 +109,7 @@ pub struct Node {
     /// T of the durable head, milliseconds (R8).
     pub(crate) lease_ms: u64,
     pub(crate) reads: Reads,
+    pub(crate) cold: BTreeMap<u64, ColdRead>,
     pub(crate) space: Option<(u64, u64)>,
     pub(crate) no_space_until_us: u64,
     pub(crate) next_gossip_us: u64,
@@ -140,6 +145,7 @@ impl Node {
             vdl: Lsn::ZERO,
             lease_ms: 0,
             reads: Reads::default(),
+            cold: BTreeMap::new(),
             space: None,
             no_space_until_us: 0,
             next_gossip_us: 0,
@@ -162,7 +168,8 @@ impl Node {
         self.now_us = self.now_us.max(now_us);
         match event {
             Event::Open { files } => self.open(&files, out),
-            Event::Message(envelope) => self.message(envelope, out),
+            Event::Message(envelope) => self.message(envelope, None, out),
+            Event::Shared(envelope, batch) => self.message(envelope, Some(batch), out),
             Event::Done { token, result } => self.done(token, result, out),
             Event::Tick => self.tick(out),
             Event::Space { free, total } => self.space = Some((free, total)),
@@ -178,7 +185,7 @@ impl Node {
         }
     }
 
-    fn message(&mut self, envelope: Envelope, out: &mut Vec<Action>) {
+    fn message(&mut self, envelope: Envelope, decoded: Option<Batch>, out: &mut Vec<Action>) {
         let Peer::Segment(id) = envelope.to else { return };
         match self.phase {
             Phase::Starting => return,
@@ -188,7 +195,7 @@ impl Node {
         self.metrics.messages += 1;
         let from = envelope.from;
         match envelope.message {
-            Message::Append(m) => self.on_append(id, from, m, out),
+            Message::Append(m) => self.on_append(id, from, m, decoded, out),
             Message::Install(m) => self.on_install(id, from, m, out),
             Message::Fence(m) => self.on_fence(id, from, m, out),
             Message::Query(m) => self.on_query(id, from, &m, out),
@@ -220,6 +227,7 @@ impl Node {
             Pending::LogFile(number) => self.log_file_done(number, result),
             Pending::Read(read) => self.read_done(read, result, out),
             Pending::CopyOut(copy, page) => self.copy_out_done(copy, page, result, out),
+            Pending::Cold(number) => self.cold_done(number, result, out),
             Pending::Job(segment, part) => self.job_done(segment, part, result, out),
             Pending::Scrub(segment, page, lsn) => self.scrub_done(segment, page, lsn, result, out),
             Pending::ScrubLog(number, first, next) => self.scrub_log_done(number, (first, next), result),
@@ -236,6 +244,7 @@ impl Node {
             self.gossip_round(out);
             self.settle_newcomers();
             self.drop_log();
+            self.spill();
         }
         self.start_jobs(out);
         if self.now_us >= self.next_scrub_us {
@@ -292,15 +301,27 @@ impl Node {
         self.next_request
     }
 
-    /// True when no more log may be taken: device nearly full, or log at its bound.
+    /// True when no more log may be taken: device nearly full, or log at one of its bounds.
     pub(crate) fn full(&self) -> bool {
         let s = &self.config.settings;
-        let behind =
-            |s: &Segment| s.pages.as_ref().filter(|p| !p.copying()).map_or(0, |_| s.chain.unapplied_bytes());
         self.free_below(s.reserve_per_mille)
             || self.now_us < self.no_space_until_us
             || self.log.held_bytes() > s.log_max_bytes
-            || self.segments.values().any(|segment| behind(segment) as u64 > s.uncoalesced_bytes)
+            || self.behind()
+    }
+
+    /// True when log has come faster than pages are made from it: memory, or what a restart must read, is at its bound.
+    pub(crate) fn behind(&self) -> bool {
+        let s = &self.config.settings;
+        let unapplied = |s: &Segment| if s.pages.is_some() { s.chain.unapplied_bytes() as u64 } else { 0 };
+        self.segments.values().any(|segment| unapplied(segment) > s.uncoalesced_bytes)
+            || self.memory_bytes() > s.log_memory_bytes
+    }
+
+    /// Bytes of memory behind the log: queued, linked and early records with what each costs beside its frame.
+    pub(crate) fn memory_bytes(&self) -> u64 {
+        let chains: usize = self.segments.values().map(|s| s.chain.memory()).sum();
+        (chains + self.lane.queued_bytes) as u64
     }
 
     /// True when not even repair may take room.
@@ -323,8 +344,10 @@ impl Node {
     pub fn metrics(&self) -> Metrics {
         let mut m = self.metrics.clone();
         m.log_held_bytes = self.log.held_bytes();
+        m.log_memory_bytes = self.lane.queued_bytes as u64;
         for segment in self.segments.values() {
             m.record_held_bytes += segment.chain.bytes() as u64;
+            m.log_memory_bytes += segment.chain.memory() as u64;
             if let Some(pages) = &segment.pages {
                 m.uncoalesced_bytes += segment.chain.unapplied_bytes() as u64;
                 m.longest_chain = m.longest_chain.max(segment.chain.longest() as u64);
@@ -354,7 +377,7 @@ impl Node {
 
     /// For checkers: every live record held durably, in order of LSN, gaps or not.
     pub fn records(&self, segment: SegmentId) -> impl Iterator<Item = &Record> {
-        self.segments.get(&segment).into_iter().flat_map(|s| s.chain.all())
+        self.segments.get(&segment).into_iter().flat_map(|s| s.chain.all()).map(|r| &**r)
     }
 
     /// For checkers: the newest head held.

@@ -7,6 +7,7 @@
 //! 3. A damaged image is never served: the page is healed from a peer, the reader goes elsewhere.
 
 use crate::event::{Action, DiskError, DiskFile, DiskOp};
+use crate::held::Held;
 use crate::image;
 use crate::node::{Node, Pending};
 use crate::segment::Segment;
@@ -17,7 +18,6 @@ use protocol::geometry::SegmentId;
 use protocol::lsn::Lsn;
 use protocol::message::{PageRead, PageRefusal, PageRefused, Peer, ReadPage, RefusedReason};
 use protocol::page::{self, PAGE_BYTES, PageBuf, PageId};
-use protocol::record::Record;
 use std::collections::{BTreeMap, VecDeque};
 
 /// A read waiting or under way.
@@ -30,7 +30,7 @@ struct Read {
     at: Lsn,
     version: Lsn,
     slot: u32,
-    records: Vec<Record>,
+    records: Vec<Held>,
 }
 
 /// Reads of a node, and the copies for its peers.
@@ -46,7 +46,7 @@ pub(crate) struct Reads {
 enum Plan {
     Refuse(PageRefusal),
     Image(PageBuf),
-    Base { version: Lsn, slot: u32, records: Vec<Record> },
+    Base { version: Lsn, slot: u32, records: Vec<Held> },
 }
 
 impl Node {

@@ -1,7 +1,8 @@
 //! Looks at stored pages and at the log in the background, so that rot is found before the other copies rot too.
 //!
 //! A damaged page is healed from a peer (`copy`). A damaged log file is healed from memory: every record it may have held that is
-//! still alive is held there, and is written again at the tail; recovery takes whichever copy is whole.
+//! held there is written again at the tail; recovery takes whichever copy is whole. What lay on disk only (`cold`) comes from
+//! peers: the segment stands where it stood before that log, and claims what it had (R5), as after a restart.
 
 use crate::event::{Action, DiskError, DiskFile, DiskOp};
 use crate::image;
@@ -80,13 +81,20 @@ impl Node {
             let records = Record::decode_all(&section.frames).unwrap_or_default();
             whole.extend(records.iter().map(|r| (section.segment, r.lsn)));
         }
-        let highest = file.highest.clone();
+        let (highest, lowest) = (file.highest.clone(), file.lowest.clone());
         for (id, highest) in highest {
-            let Some(segment) = self.segments.get(&id) else { continue };
+            let Some(segment) = self.segments.get_mut(&id) else { continue };
             // Those that lie in other files are written twice; that does no harm.
             let lost = segment.chain.all().filter(|r| r.lsn <= highest && !whole.contains(&(id, r.lsn)));
             for record in lost {
                 self.lane.push_record(id, segment.incarnation, record.clone());
+                segment.staged += 1;
+            }
+            let cold = lowest.get(&id).is_some_and(|lowest| *lowest <= segment.chain.from());
+            if cold && segment.chain.from() > segment.chain.base() {
+                segment.claimed = segment.claim();
+                segment.chain.reopen();
+                segment.reach = segment.chain.scl();
             }
         }
         tracing::warn!(node = %self.owner.node, number, missing, "damaged log blocks found; their records are written again");

@@ -39,13 +39,16 @@ pub(crate) struct Segment {
     pub(crate) pgmrpl: Lsn,
     pub(crate) doubtful: bool,
     pub(crate) newcomer: bool,
-    /// Records queued or in the log write in flight.
-    pub(crate) staged: BTreeSet<Lsn>,
+    /// How many records are queued or in the log write in flight ...
+    pub(crate) staged: usize,
+    /// ... and those of them that do not follow the reach.
+    pub(crate) early: BTreeSet<Lsn>,
     /// Where the chain will end once what is staged is durable.
     pub(crate) reach: Lsn,
     pub(crate) peers: BTreeMap<Incarnation, PeerView>,
-    /// The highest SCL any listed peer had at the last round of gossip, to tell a gap from a batch still in flight.
-    pub(crate) seen_ahead: Lsn,
+    /// Where the chain ended when it was last seen to stand still behind a peer, and since when: a gap has an age, log on its
+    /// way has not.
+    pub(crate) behind: Option<(Lsn, u64)>,
     /// When log was last asked for, and of whom.
     pub(crate) asked_us: Option<u64>,
     pub(crate) asked: u8,
@@ -76,10 +79,11 @@ impl Segment {
             pgmrpl: entry.pgmrpl,
             doubtful: entry.doubtful,
             newcomer: entry.newcomer,
-            staged: BTreeSet::new(),
+            staged: 0,
+            early: BTreeSet::new(),
             reach: Lsn::ZERO,
             peers: BTreeMap::new(),
-            seen_ahead: Lsn::ZERO,
+            behind: None,
             asked_us: None,
             asked: 0,
             more_from: None,

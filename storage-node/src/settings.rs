@@ -7,10 +7,15 @@ pub struct Settings {
     pub log_file_bytes: u64,
     /// Longest log block (one write, one sync); more records wait for the next block.
     pub log_block_bytes: usize,
-    /// Bytes of records a full segment holds that are not in pages yet; beyond it appends are answered `full`. Well above the
-    /// allocation limit (LAL, 10 MB): what lies above VDL cannot be coalesced.
+    /// Bytes of records a full segment holds that are not in pages yet; beyond it appends are answered `full` and peers' log is
+    /// not taken. Well above the allocation limit (LAL, 10 MB): what lies above VDL cannot be coalesced.
     pub uncoalesced_bytes: u64,
-    /// Log in bytes of log files beyond which appends are answered `full`: what memory and restart are bounded by.
+    /// Bytes of memory behind the log of all segments, queue and index included; beyond it as above.
+    pub log_memory_bytes: u64,
+    /// Bytes of memory a segment may keep for records it does not need itself, so that lagging peers need no disk read; what is
+    /// beyond lies on disk only.
+    pub spill_bytes: usize,
+    /// Log in bytes of log files beyond which appends are answered `full`.
     pub log_max_bytes: u64,
     /// Bytes of records waiting for the log write in flight, all segments; more are dropped and come again.
     pub ingest_bytes: usize,
@@ -36,6 +41,8 @@ pub struct Settings {
     pub read_queue: usize,
     /// Between two rounds of gossip.
     pub gossip_interval_us: u64,
+    /// A chain that stands still behind a peer for so long has a gap, and asks; more than the writer takes to send again.
+    pub gap_age_us: u64,
     /// Bytes of frames in one log slice.
     pub slice_bytes: usize,
     /// Pages in one batch for a newcomer.
@@ -65,9 +72,11 @@ impl Default for Settings {
             log_file_bytes: 4 << 20,
             log_block_bytes: 1 << 20,
             uncoalesced_bytes: 32 << 20,
-            log_max_bytes: 512 << 20,
-            ingest_bytes: 16 << 20,
-            gap_bytes: 32 << 20,
+            log_memory_bytes: 64 << 20,
+            spill_bytes: 4 << 20,
+            log_max_bytes: 1 << 30,
+            ingest_bytes: 8 << 20,
+            gap_bytes: 12 << 20,
             coalesce_bytes: 8 << 20,
             coalesce_log_bytes: 12 << 20,
             coalesce_chain: 4096,
@@ -78,6 +87,7 @@ impl Default for Settings {
             reads: 64,
             read_queue: 4096,
             gossip_interval_us: 100_000,
+            gap_age_us: 250_000,
             slice_bytes: 256 << 10,
             copy_pages: 16,
             peer_timeout_us: 500_000,
@@ -100,6 +110,8 @@ impl Settings {
             log_file_bytes: 512 << 10,
             log_block_bytes: 16 << 10,
             uncoalesced_bytes: 2 << 20,
+            log_memory_bytes: 6 << 20,
+            spill_bytes: 4 << 10,
             log_max_bytes: 16 << 20,
             ingest_bytes: 1 << 20,
             gap_bytes: 1 << 20,
@@ -112,6 +124,7 @@ impl Settings {
             reads: 4,
             read_queue: 64,
             gossip_interval_us: 50_000,
+            gap_age_us: 50_000,
             slice_bytes: 16 << 10,
             copy_pages: 4,
             peer_timeout_us: 200_000,
@@ -126,6 +139,21 @@ impl Settings {
 }
 
 impl Settings {
+    /// These settings with another bound on log that is not in pages yet; the bound on memory goes with it.
+    #[must_use]
+    pub fn with_uncoalesced_bytes(self, bytes: u64) -> Settings {
+        Settings { uncoalesced_bytes: bytes, log_memory_bytes: self.log_memory_bytes.max(2 * bytes), ..self }
+    }
+
+    /// Bytes of memory a node holds at most, beside its index of stored pages (about 100 bytes a page): records with what each
+    /// costs beside its frame, its queue, and buffers of operations in flight.
+    #[must_use]
+    pub fn memory_bytes(&self) -> u64 {
+        let images = (self.coalesce_depth * 16 + self.reads) as u64 * protocol::page::PAGE_BYTES as u64;
+        let log_files = 3 * self.log_file_bytes + self.log_block_bytes as u64;
+        self.log_memory_bytes + self.ingest_bytes as u64 + images + log_files
+    }
+
     /// What the node relies on.
     ///
     /// # Panics

@@ -48,6 +48,8 @@ enum Step {
     Superblock,
     Log(u64),
     Journal(SegmentId, u8),
+    /// Journals are read: no file.
+    Pages,
 }
 
 /// An opening under way.
@@ -167,7 +169,7 @@ impl Node {
                         journal::replay(owner, &bytes);
                 }
             }
-            Step::MakeSuperblock | Step::WriteSuperblock => {}
+            Step::MakeSuperblock | Step::WriteSuperblock | Step::Pages => {}
         }
         self.next_step(out);
     }
@@ -175,6 +177,10 @@ impl Node {
     fn next_step(&mut self, out: &mut Vec<Action>) {
         let Some(opening) = &mut self.opening else { return };
         let Some(step) = opening.todo.pop_front() else { return self.opened() };
+        if matches!(step, Step::Pages) {
+            self.recover_pages();
+            return self.next_step(out);
+        }
         let file = match step {
             Step::Log(number) => DiskFile::Log(number),
             Step::Journal(id, half) => DiskFile::Index(id, half),
@@ -216,22 +222,59 @@ impl Node {
             superblock.log_first_file,
             superblock.log_first_sequence,
         ));
-        let mut released = Vec::new();
+        // Journals first: what is in pages need not be held while the log is read.
+        let (mut released, mut logs) = (Vec::new(), Vec::new());
         for file in opening.files.keys() {
             match *file {
                 DiskFile::Log(n) if n < superblock.log_first_file => released.push(n),
-                DiskFile::Log(n) => opening.todo.push_back(Step::Log(n)),
+                DiskFile::Log(n) => logs.push(Step::Log(n)),
                 DiskFile::Index(id, half) if self.segments.contains_key(&id) => {
                     opening.todo.push_back(Step::Journal(id, half));
                 }
                 _ => {}
             }
         }
+        opening.todo.push_back(Step::Pages);
+        opening.todo.extend(logs);
         opening.superblock = superblock;
         for number in released {
             self.disk(Pending::Nothing, DiskFile::Log(number), DiskOp::Delete, out);
         }
         self.next_step(out);
+    }
+
+    /// What the journals say of the pages of full segments.
+    fn recover_pages(&mut self) {
+        let Some(opening) = &mut self.opening else { return };
+        for segment in self.segments.values_mut().filter(|s| s.role == SegmentRole::Full) {
+            let replays = opening.journals.remove(&segment.id).unwrap_or_default();
+            let pages = Pages::recover(replays, segment.chain.base(), segment.newcomer);
+            self.vdl = self.vdl.max(pages.vdl);
+            segment.pages = Some(pages);
+        }
+    }
+
+    /// A long log is not held while it is read: records in pages, and those a tail keeps for others, lie on disk only.
+    fn spill_while_opening(&mut self) {
+        let (vdl, keep) = (self.vdl, self.config.settings.spill_bytes);
+        let pressed = self.memory_bytes() > self.config.settings.log_memory_bytes / 2;
+        for segment in self.segments.values_mut() {
+            let needless = match &segment.pages {
+                Some(pages) if pages.copying() => continue,
+                // The PGMRPL known is old: only a log too long for memory is a reason to send readers elsewhere.
+                Some(pages) if pages.store.page_point > segment.pgmrpl && !pressed => continue,
+                Some(pages) => pages.store.page_point,
+                None => vdl,
+            };
+            let limit = needless.min(vdl).min(segment.chain.scl());
+            let Some(point) = segment.chain.spill_point(keep, limit) else { continue };
+            segment.chain.spill_through(point);
+            if let Some(pages) = &mut segment.pages
+                && pages.store.page_point > segment.pgmrpl
+            {
+                pages.store.forgotten_below = pages.store.forgotten_below.max(pages.store.page_point);
+            }
+        }
     }
 
     fn log_read(&mut self, number: u64, bytes: &Bytes) {
@@ -252,6 +295,7 @@ impl Node {
             }
             take_block(&mut self.segments, &mut self.log, self.head.as_ref(), number, block);
         }
+        self.spill_while_opening();
     }
 
     /// Everything is read: settle what a crash left, and serve.
@@ -274,12 +318,8 @@ impl Node {
             segment.claimed = if protocol::mutant!(RotAsAbsent) { segment.chain.scl() } else { claim };
             segment.settle_claim();
             segment.doubtful |= torn;
-            if segment.role == SegmentRole::Full {
-                let replays = opening.journals.remove(&segment.id).unwrap_or_default();
-                let pages = Pages::recover(replays, segment.chain.base(), segment.newcomer);
-                self.vdl = self.vdl.max(pages.vdl);
+            if let Some(pages) = &segment.pages {
                 segment.chain.set_mark(pages.store.page_point);
-                segment.pages = Some(pages);
             }
             if segment.claimed > segment.chain.scl() {
                 tracing::warn!(segment = ?segment.id, claim = ?segment.claimed, scl = ?segment.chain.scl(), "log is damaged below what was acknowledged");
@@ -326,7 +366,7 @@ fn take_block(
         let mut rest = section.frames.clone();
         while let Ok(record) = Record::decode(&rest) {
             rest = rest.slice(record.len()..);
-            log.note(file, section.segment, record.lsn);
+            log.note(file, section.segment, (record.lsn, record.lsn));
             let Some(segment) =
                 segments.get_mut(&section.segment).filter(|s| s.incarnation == section.incarnation)
             else {

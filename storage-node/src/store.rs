@@ -228,6 +228,12 @@ impl PageStore {
         self.points.front().copied().filter(|p| *p <= bound)
     }
 
+    /// The newest point at or below `bound`; nothing is forgotten.
+    #[must_use]
+    pub fn point_below(&self, bound: Lsn) -> Option<Lsn> {
+        self.points.iter().rev().find(|p| **p <= bound).copied()
+    }
+
     /// Everything stored, for a new journal generation.
     #[must_use]
     pub fn snapshot(&self) -> Vec<Entry> {

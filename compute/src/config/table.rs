@@ -193,7 +193,7 @@ settings! {
     sextant_lal_bytes: u64, bytes(64 * KIB, GIB), "10000000", "redo the writer may run ahead of what is durable";
     sextant_pages_per_pg: u64, number(64, 1 << 32), "655360", "pages of one protection group (655360 are 10 GiB); fixed when the volume is created";
     sextant_io: String, Kind::Choice(&["auto", "ring", "threads"]), "auto", "how node folders are written: one io_uring, threads, or what works";
-    sextant_uncoalesced_log_bytes: u64, bytes(MIB, TIB), "268435456", "log of one node not yet turned into pages";
+    sextant_uncoalesced_log_bytes: u64, bytes(16 * MIB, TIB), "33554432", "log of one node not yet turned into pages; writes wait beyond it";
     sextant_worker_threads: u64, number(0, 1024), "0", "threads that run connections; 0 takes one per core";
     sextant_log: String, Kind::Text, "info", "what is logged to stderr: error, warn, info, debug, or per module";
 }

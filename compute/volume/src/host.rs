@@ -26,6 +26,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use bytes::Bytes;
 use cache_nvme::device::{Completion, Device, Wait};
 use cache_nvme::file::{Space, free_space};
 use driver::Driver;
@@ -35,6 +36,7 @@ use protocol::geometry::COPIES;
 use protocol::message::{Envelope, Message, Peer};
 use protocol::{SegmentId, VolumeId};
 use storage_node::disk::{Disk, list_files, tag_of};
+use storage_node::held::Batch;
 use storage_node::{Action, Event, Node, NodeConfig, Phase, Settings};
 
 use crate::folders::{NodeFolder, node_path, renew};
@@ -45,6 +47,8 @@ use crate::status::{Facts, NodeFacts, NodeSegment};
 const ROUNDS: usize = 4;
 /// Folders and free space are looked at so often.
 const LOOK_US: u64 = 1_000_000;
+/// Batches remembered as decoded: those of one turn, mostly one or two.
+const DECODED: usize = 8;
 /// The device is polled at least so often.
 const IDLE_US: u64 = 200_000;
 
@@ -72,6 +76,8 @@ pub(crate) struct Hosts {
     dying: Vec<Disk>,
     next_tag: u32,
     local: VecDeque<Envelope>,
+    /// Batches decoded last, with the bytes they were decoded from.
+    decoded: VecDeque<(Bytes, Batch)>,
     actions: Vec<Action>,
     repairs: BTreeMap<SegmentId, (u64, u64)>,
     look_us: u64,
@@ -109,6 +115,7 @@ impl Hosts {
             dying: Vec::new(),
             next_tag: 0,
             local: VecDeque::new(),
+            decoded: VecDeque::new(),
             actions: Vec::new(),
             repairs: BTreeMap::new(),
             look_us: 0,
@@ -180,7 +187,8 @@ impl Hosts {
         }
         for index in 0..COPIES {
             for envelope in taken.messages[index].drain(..) {
-                self.accept(now, index, Event::Message(envelope));
+                let event = self.decode(envelope);
+                self.accept(now, index, event);
             }
         }
         for _ in 0..self.local.len() {
@@ -192,6 +200,28 @@ impl Hosts {
         for index in 0..COPIES {
             self.pump(now, index);
         }
+    }
+
+    /// The six copies of a batch are the same bytes in the same place: they are decoded and checked once.
+    fn decode(&mut self, envelope: Envelope) -> Event {
+        let Message::Append(append) = &envelope.message else { return Event::Message(envelope) };
+        if append.frames.is_empty() {
+            return Event::Message(envelope);
+        }
+        // The memory holds the bytes, so nothing else can come to lie in their place.
+        let same = |(bytes, _): &&(Bytes, Batch)| {
+            bytes.as_ptr() == append.frames.as_ptr() && bytes.len() == append.frames.len()
+        };
+        let known = self.decoded.iter().find(same).map(|(_, batch)| batch.clone());
+        let batch = known.unwrap_or_else(|| {
+            let batch = Batch::decode(&append.frames);
+            if self.decoded.len() >= DECODED {
+                self.decoded.pop_front();
+            }
+            self.decoded.push_back((append.frames.clone(), batch.clone()));
+            batch
+        });
+        Event::Shared(envelope, batch)
     }
 
     fn accept(&mut self, now: u64, index: usize, event: Event) {
@@ -392,6 +422,9 @@ fn node_facts(host: &Host) -> NodeFacts {
         held_log_bytes: metrics.log_held_bytes,
         held_record_bytes: metrics.record_held_bytes,
         uncoalesced: metrics.uncoalesced_bytes,
+        log_memory: metrics.log_memory_bytes,
+        rounds: metrics.rounds,
+        log_bytes: metrics.log_bytes,
         page_slots: metrics.page_slots,
         page_reads: metrics.page_reads,
         page_writes: metrics.page_writes,

@@ -19,7 +19,7 @@ impl WriterLog {
             return;
         }
         copy.heard(now_us);
-        copy.full = acked.full;
+        let room_again = std::mem::replace(&mut copy.full, acked.full) && !acked.full;
         copy.note_latency(now_us.saturating_sub(acked.sent_us));
         copy.head = copy.head.max(acked.head_version);
         copy.page_point = copy.page_point.max(acked.page_point);
@@ -28,6 +28,11 @@ impl WriterLog {
         if under_our_list && acked.scl > copy.scl && acked.scl <= group.last {
             copy.scl = acked.scl;
             copy.progress_us = now_us;
+        }
+        if room_again {
+            // What it was sent meanwhile it did not take.
+            let (at, scl) = (usize::from(id.position), copy.scl);
+            group.copies[at].next = group.after(scl);
         }
         self.changes.exists(id);
         if id.pg == PgId(0) {

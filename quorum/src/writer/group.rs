@@ -97,8 +97,9 @@ impl Group {
         if self.filling.is_empty() {
             return;
         }
-        let room = self.filling.len().next_power_of_two().min(64 << 10);
-        let frames = Bytes::from(std::mem::replace(&mut self.filling, Vec::with_capacity(room)));
+        // Exactly as large as it is: the segments hold it for as long as they hold any record of it.
+        let frames = Bytes::copy_from_slice(&self.filling);
+        self.filling.clear();
         self.kept_bytes += frames.len();
         self.batches.push_back(Batch { last: self.last, frames });
     }
@@ -167,8 +168,7 @@ impl Group {
 
     /// Drops batches that all six have, and those at or below VDL beyond what is kept for laggards.
     pub(crate) fn trim(&mut self, vdl: Lsn, settings: &Settings) {
-        let everywhere =
-            self.copies.iter().filter(|c| c.takes_log()).map(|c| c.scl).min().unwrap_or(Lsn::MAX);
+        let everywhere = self.copies.iter().filter(|c| !c.lost).map(|c| c.scl).min().unwrap_or(Lsn::MAX);
         while let Some(batch) = self.batches.front() {
             let durable = batch.last <= vdl && batch.last <= self.pgcl;
             if !durable || (batch.last > everywhere && self.kept_bytes <= settings.keep_bytes) {

@@ -68,6 +68,9 @@ impl WriterLog {
     fn pause_us(&self, group: usize, copy: &Copy) -> u64 {
         let version = self.head.version;
         let concerned = group == 0 || self.head.groups.get(group).is_some_and(|g| g.version == version);
+        if copy.full && !copy.lost {
+            return self.settings.full_us;
+        }
         match concerned && copy.head < version && copy.takes_log() {
             true if copy.head_sent < version => 0,
             true => self.settings.ask_us,

@@ -75,7 +75,16 @@ fn a_crash_during_a_page_job_leaves_whole_pages() {
 
 #[test]
 fn disk_use_levels_off_under_overwrites() {
-    let mut c = Cluster::new(3, Settings::small());
+    disk_use_levels_off(Settings::small());
+}
+
+#[test]
+fn disk_use_levels_off_when_nothing_needless_stays_in_memory() {
+    disk_use_levels_off(Settings { spill_bytes: 0, ..Settings::small() });
+}
+
+fn disk_use_levels_off(settings: Settings) {
+    let mut c = Cluster::new(3, settings);
     let mut sizes = Vec::new();
     for _ in 0..30 {
         for _ in 0..10 {
@@ -98,8 +107,19 @@ fn disk_use_levels_off_under_overwrites() {
         assert!(*pages <= 40 * PAGE_BYTES as u64, "{sizes:?}");
         assert!(*index <= 2 << 20, "{sizes:?}");
     }
-    let held = c.node(1).records(seg(1)).count();
-    assert!(held < 2000, "{held} records held");
+    for position in 0..6 {
+        let metrics = c.node(position).metrics();
+        assert!(
+            metrics.log_held_bytes <= 4 * (512 << 10),
+            "node {position} holds {} bytes of log",
+            metrics.log_held_bytes
+        );
+        assert!(
+            metrics.log_memory_bytes < 512 << 10,
+            "node {position} holds {} bytes",
+            metrics.log_memory_bytes
+        );
+    }
 }
 
 #[test]
@@ -112,11 +132,17 @@ fn no_log_goes_while_one_full_member_is_silent() {
         c.heartbeat();
         c.run(60_000);
     }
+    let written: u64 = c.history.iter().map(|r| r.len() as u64).sum();
     for position in [0, 1, 2, 3, 5] {
         assert_eq!(c.node(position).inspect(seg(position)).unwrap().floor, Lsn::ZERO);
-        assert_eq!(c.node(position).records(seg(position)).count(), c.history.len());
+        // The log stays in the files; memory holds a window of it.
+        let settings = Settings::small();
+        let in_memory = c.node(position).metrics().log_memory_bytes;
+        assert!(in_memory < (settings.spill_bytes + settings.coalesce_bytes * 4) as u64, "{in_memory} bytes");
+        assert!(c.node(position).records(seg(position)).count() < c.history.len() / 2);
+        assert!(c.node(position).metrics().log_held_bytes > written);
     }
-    // It comes back, is filled, makes its pages, and the log goes.
+    // It comes back, is filled from its peers' files, makes its pages, and the log goes.
     c.boot(4, 0);
     c.settle();
     c.heartbeat();

@@ -242,6 +242,7 @@ fn rot_in_a_log_file_is_found_and_written_again() {
             coalesce_log_bytes: 1 << 40,
             coalesce_interval_us: 1 << 40,
             coalesce_chain: 1 << 20,
+            spill_bytes: 1 << 30,
             ..Settings::small()
         },
     );
@@ -263,4 +264,35 @@ fn rot_in_a_log_file_is_found_and_written_again() {
     c.settle();
     let state = c.node(1).inspect(seg(1)).unwrap();
     assert_eq!((state.scl, state.claim), (end, end), "no peer was needed");
+}
+
+#[test]
+fn rot_in_log_that_left_memory_is_healed_by_peers() {
+    let settings = Settings {
+        coalesce_bytes: 1 << 30,
+        coalesce_log_bytes: 1 << 40,
+        coalesce_interval_us: 1 << 40,
+        coalesce_chain: 1 << 20,
+        spill_bytes: 4 << 10,
+        ..Settings::small()
+    };
+    let mut c = Cluster::new(11, settings);
+    while !c.disks[1].list().iter().any(|(f, _)| *f == DiskFile::Log(2)) {
+        c.load(50, 4);
+    }
+    c.heartbeat();
+    c.run(200_000);
+    let end = c.scl(1);
+    assert!(c.node(1).records(seg(1)).count() < c.history.len() / 4, "most of it is on disk only");
+    c.disks[1].bytes_mut(DiskFile::Log(0))[40 * SECTOR_BYTES + 150] ^= 2;
+    c.run(5_000_000);
+    assert!(c.node(1).metrics().rot >= 1);
+    assert_eq!(c.scl(1), end, "the peers sent it again");
+    // Whole by itself: a restart needs nobody.
+    c.crash(1, 0);
+    c.cut = (0..6).collect();
+    c.boot(1, 0);
+    c.settle();
+    let state = c.node(1).inspect(seg(1)).unwrap();
+    assert_eq!((state.scl, state.claim), (end, end));
 }

@@ -6,9 +6,12 @@
 //! Invariants
 //! 1. `ptr` is aligned to 4096 and valid for `capacity` bytes; `capacity` is a multiple of 4096 (0 = no allocation).
 //! 2. all `capacity` bytes are initialised (zeroed at allocation), so any `len <= capacity` is a valid slice.
+//! 3. Large buffers are kept by the thread that drops them, at most [`SPARE_BYTES`], and handed out again with stale bytes: a
+//!    run of page images costs neither an allocation nor its zeroes.
 #![allow(unsafe_code)]
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 
@@ -47,6 +50,12 @@ impl AlignedBuf {
         if capacity == 0 {
             return Self::new();
         }
+        if capacity >= SPARE_FROM
+            && let Some(buf) = SPARE.try_with(|s| s.borrow_mut().take(capacity)).ok().flatten()
+        {
+            return buf;
+        }
+        let capacity = if capacity >= SPARE_FROM { capacity.next_power_of_two() } else { capacity };
         let layout = Self::layout(capacity);
         // SAFETY: the layout has a non-zero size.
         let raw = unsafe { alloc_zeroed(layout) };
@@ -57,6 +66,14 @@ impl AlignedBuf {
     /// `len` zero bytes.
     #[must_use]
     pub fn zeroed(len: usize) -> Self {
+        let mut buf = Self::unspecified(len);
+        buf.fill(0);
+        buf
+    }
+
+    /// `len` bytes of any content, for a read that will replace them.
+    #[must_use]
+    pub fn unspecified(len: usize) -> Self {
         let mut buf = Self::with_capacity(len);
         buf.len = len;
         buf
@@ -123,6 +140,50 @@ impl AlignedBuf {
     }
 }
 
+/// Smallest buffer a thread keeps for reuse; larger ones have capacities that are powers of two.
+const SPARE_FROM: usize = 32 << 10;
+/// Bytes of buffers a thread keeps, at most.
+const SPARE_BYTES: usize = 8 << 20;
+
+thread_local! {
+    static SPARE: RefCell<Spare> = const { RefCell::new(Spare { list: Vec::new(), bytes: 0 }) };
+}
+
+/// Allocations that wait to be used again: pointer and capacity as invariant 1 has them, owned by this list.
+struct Spare {
+    list: Vec<(NonNull<u8>, usize)>,
+    bytes: usize,
+}
+
+impl Spare {
+    fn take(&mut self, capacity: usize) -> Option<AlignedBuf> {
+        let capacity = capacity.next_power_of_two();
+        let at = self.list.iter().rposition(|(_, c)| *c == capacity)?;
+        let (ptr, capacity) = self.list.swap_remove(at);
+        self.bytes -= capacity;
+        Some(AlignedBuf { ptr, capacity, len: 0 })
+    }
+
+    /// Takes over an allocation, or says no.
+    fn put(&mut self, ptr: NonNull<u8>, capacity: usize) -> bool {
+        let fits = self.bytes + capacity <= SPARE_BYTES;
+        if fits {
+            self.bytes += capacity;
+            self.list.push((ptr, capacity));
+        }
+        fits
+    }
+}
+
+impl Drop for Spare {
+    fn drop(&mut self) {
+        for (ptr, capacity) in self.list.drain(..) {
+            // SAFETY: invariant 1: allocated by `with_capacity` with this very layout; the list was its only owner.
+            unsafe { dealloc(ptr.as_ptr(), AlignedBuf::layout(capacity)) }
+        }
+    }
+}
+
 impl Default for AlignedBuf {
     fn default() -> Self {
         Self::new()
@@ -131,10 +192,16 @@ impl Default for AlignedBuf {
 
 impl Drop for AlignedBuf {
     fn drop(&mut self) {
-        if self.capacity > 0 {
-            // SAFETY: invariant 1: allocated by `with_capacity` with this very layout, freed once.
-            unsafe { dealloc(self.ptr.as_ptr(), Self::layout(self.capacity)) }
+        if self.capacity == 0 {
+            return;
         }
+        if self.capacity >= SPARE_FROM
+            && SPARE.try_with(|s| s.borrow_mut().put(self.ptr, self.capacity)).unwrap_or(false)
+        {
+            return;
+        }
+        // SAFETY: invariant 1: allocated by `with_capacity` with this very layout, freed once.
+        unsafe { dealloc(self.ptr.as_ptr(), Self::layout(self.capacity)) }
     }
 }
 

@@ -200,6 +200,13 @@ pub enum Wait {
     Now,
     /// Until a completion, a wake-up, or this long.
     AtMost(Duration),
+    /// Until so many completions, or this long: for an owner that can do nothing with fewer. A wake-up counts as one.
+    Several {
+        /// Completions.
+        at_least: u32,
+        /// At the latest.
+        at_most: Duration,
+    },
     /// Until a completion or a wake-up.
     Forever,
 }

@@ -47,6 +47,8 @@ pub enum Standing {
 /// A linked record.
 #[derive(Debug)]
 struct Linked {
+    /// Of the record; beside it, so that searches stay in the queue.
+    lsn: Lsn,
     record: Held,
     /// How many places back the record before it on its page lies; zero: it is the first one linked.
     back: u32,
@@ -197,7 +199,7 @@ impl Chain {
 
     /// Position in the queue of the first linked record above `lsn`.
     fn above(&self, lsn: Lsn) -> usize {
-        if lsn >= self.scl { self.linked.len() } else { self.linked.partition_point(|l| l.record.lsn <= lsn) }
+        if lsn >= self.scl { self.linked.len() } else { self.linked.partition_point(|l| l.lsn <= lsn) }
     }
 
     /// What `record` is to this chain.
@@ -209,7 +211,7 @@ impl Chain {
         let held = if record.lsn > self.scl {
             self.ahead.get(&record.lsn)
         } else {
-            let at = self.linked.partition_point(|l| l.record.lsn < record.lsn);
+            let at = self.linked.partition_point(|l| l.lsn < record.lsn);
             self.linked.get(at).map(|l| &l.record).filter(|r| r.lsn == record.lsn)
         };
         match held {
@@ -277,7 +279,7 @@ impl Chain {
         }
         self.unapplied += if unapplied { record.len() } else { 0 };
         self.scl = record.lsn;
-        self.linked.push_back(Linked { record, back });
+        self.linked.push_back(Linked { lsn: record.lsn, record, back });
     }
 
     /// Pages are complete through `point`: chains of unapplied records are counted from there.
@@ -321,7 +323,7 @@ impl Chain {
                 self.ahead_bytes += linked.record.len();
                 self.ahead.insert(linked.record.lsn, linked.record);
             }
-            self.scl = self.linked.back().map_or(self.from, |l| l.record.lsn);
+            self.scl = self.linked.back().map_or(self.from, |l| l.lsn);
             self.set_mark(self.mark);
         }
         self.ahead.retain(|_, r| !list.kills(r));
@@ -428,7 +430,7 @@ impl Chain {
     #[must_use]
     pub fn point_at(&self, at: Lsn) -> Lsn {
         let known = if at < self.from { self.base } else { self.from };
-        self.above(at).checked_sub(1).map_or(known, |i| self.linked[i].record.lsn)
+        self.above(at).checked_sub(1).map_or(known, |i| self.linked[i].lsn)
     }
 
     /// The record that makes memory fit `bytes` once everything through it has left, looking no further than `limit`.
@@ -472,7 +474,7 @@ impl Chain {
                 }
                 found.push(linked.record.page);
             }
-            target = linked.record.lsn;
+            target = linked.lsn;
         }
         found.sort_unstable();
         (target, found)
@@ -485,9 +487,9 @@ impl Chain {
         let mut found = Vec::new();
         let mut at = tip.last.checked_sub(self.first);
         while let Some(linked) = at.and_then(|i| self.linked.get(i as usize))
-            && linked.record.lsn > after
+            && linked.lsn > after
         {
-            if linked.record.lsn <= through {
+            if linked.lsn <= through {
                 found.push(linked.record.clone());
             }
             at = at.filter(|_| linked.back > 0).and_then(|i| i.checked_sub(u64::from(linked.back)));

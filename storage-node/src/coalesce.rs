@@ -43,7 +43,7 @@ impl Node {
         if !pages.heal.is_empty() {
             return self.drive_heal(id, out);
         }
-        let job = round(segment, vdl, now, position, &self.config.settings)
+        let job = round(segment, vdl, now, position, self.settling, &self.config.settings)
             .or_else(|| collection(segment, now, &self.config.settings));
         let Some(job) = job else { return };
         if let Some(pages) = segment.pages.as_mut() {
@@ -54,12 +54,19 @@ impl Node {
 }
 
 /// A round, if one is due.
-fn round(segment: &mut Segment, vdl: Lsn, now: u64, position: u64, settings: &Settings) -> Option<Job> {
+fn round(
+    segment: &mut Segment,
+    vdl: Lsn,
+    now: u64,
+    position: u64,
+    settling: bool,
+    settings: &Settings,
+) -> Option<Job> {
     let pages = segment.pages.as_mut()?;
     let point = pages.store.page_point;
     let limit = segment.chain.scl().min(vdl);
     let limit = if protocol::mutant!(CoalesceAboveVdl) { segment.chain.scl() } else { limit };
-    if segment.chain.point_at(limit) <= point {
+    if limit <= point {
         pages.waiting_since_us = None;
         return None;
     }
@@ -69,8 +76,10 @@ fn round(segment: &mut Segment, vdl: Lsn, now: u64, position: u64, settings: &Se
     let due = segment.chain.unapplied_bytes() >= settings.coalesce_bytes
         || log_bytes >= settings.coalesce_log_bytes
         || segment.chain.longest() >= settings.coalesce_chain
-        || now >= since + settings.coalesce_interval_us;
-    if !due {
+        || now >= since + settings.coalesce_interval_us
+        || settling;
+    // A search, so it comes last: mostly nothing is due.
+    if !due || segment.chain.point_at(limit) <= point {
         return None;
     }
     // A point at or below PGMRPL frees log and old versions at once; one above must wait for PGMRPL to pass it.

@@ -139,6 +139,9 @@ pub enum Event {
         /// Its outcome.
         result: Result<AlignedBuf, DiskError>,
     },
+    /// The volume is being closed in order: make pages of all log, let log go, write the superblock, so that the next opening has
+    /// little to read. [`Node::settled`](crate::Node::settled) tells when that is done; nothing is refused meanwhile.
+    Settle,
     /// Time passed; due at the latest at [`Node::next_wake_us`](crate::Node::next_wake_us).
     Tick,
     /// Free and total bytes of the device, told whenever the host knows better; without it space is taken as unlimited.

@@ -192,6 +192,12 @@ impl HotLog {
         Some((number, first, next))
     }
 
+    /// True when only the file being written counts.
+    #[must_use]
+    pub fn is_short(&self) -> bool {
+        self.first_file >= self.at(self.tail).0
+    }
+
     /// Bytes of log files that count.
     #[must_use]
     pub fn held_bytes(&self) -> u64 {

@@ -116,6 +116,16 @@ impl Lane {
         fits
     }
 
+    /// Nothing is queued or in flight, and the superblock says all there is to say.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.in_flight.is_none() && self.queue.is_empty() && !self.urgent && !self.changed && !self.unclaimed
+    }
+
+    /// Does not wait for the log to fall idle before its claims go to the superblock.
+    pub(crate) fn claim_now(&mut self) {
+        self.changed |= self.unclaimed;
+    }
+
     /// When the claims of an idle log are due in the superblock.
     pub(crate) fn idle_due_us(&self, idle_us: u64) -> Option<u64> {
         (self.unclaimed && self.in_flight.is_none()).then_some(self.last_write_us + idle_us)

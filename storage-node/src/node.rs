@@ -97,6 +97,8 @@ pub struct Node {
     pub(crate) metrics: Metrics,
     pub(crate) phase: Phase,
     pub(crate) now_us: u64,
+    /// Closing in order.
+    pub(crate) settling: bool,
     next_token: u64,
     pub(crate) pending: BTreeMap<Token, Pending>,
     pub(crate) opening: Option<Box<Opening>>,
@@ -134,6 +136,7 @@ impl Node {
             metrics: Metrics::default(),
             phase: Phase::Starting,
             now_us: 0,
+            settling: false,
             next_token: 1,
             pending: BTreeMap::new(),
             opening: None,
@@ -172,6 +175,7 @@ impl Node {
             Event::Shared(envelope, batch) => self.message(envelope, Some(batch), out),
             Event::Done { token, result } => self.done(token, result, out),
             Event::Tick => self.tick(out),
+            Event::Settle => (self.settling, self.next_gossip_us) = (true, 0),
             Event::Space { free, total } => self.space = Some((free, total)),
         }
     }
@@ -240,11 +244,18 @@ impl Node {
             return;
         }
         if self.now_us >= self.next_gossip_us {
-            self.next_gossip_us = self.now_us + self.config.settings.gossip_interval_us;
+            let interval = self.config.settings.gossip_interval_us;
+            self.next_gossip_us = self.now_us + if self.settling { interval / 10 } else { interval };
             self.gossip_round(out);
             self.settle_newcomers();
             self.drop_log();
             self.spill();
+            if self.settling {
+                self.lane.claim_now();
+                if self.segments.values().any(|s| s.chain.base() > s.floor_durable) {
+                    self.lane.superblock_later();
+                }
+            }
         }
         self.start_jobs(out);
         if self.now_us >= self.next_scrub_us {
@@ -331,6 +342,22 @@ impl Node {
 
     fn free_below(&self, per_mille: u64) -> bool {
         self.space.is_some_and(|(free, total)| free < total / 1000 * per_mille)
+    }
+
+    /// True when a next opening would read as little as it can: all log is in pages, or nothing is answering that could be.
+    #[must_use]
+    pub fn settled(&self) -> bool {
+        let done = |s: &Segment| {
+            s.newcomer || (s.chain.base() == s.chain.scl() && s.floor_durable == s.chain.base())
+        };
+        self.phase != Phase::Serving
+            || (self.lane.is_idle() && self.log.is_short() && self.segments.values().all(done))
+    }
+
+    /// Page reads for readers under way.
+    #[must_use]
+    pub fn reads_under_way(&self) -> usize {
+        self.reads.under_way()
     }
 
     /// Where the node stands.

@@ -42,6 +42,12 @@ pub(crate) struct Reads {
     pub(crate) copies: BTreeMap<u64, crate::copy::CopyOut>,
 }
 
+impl Reads {
+    pub(crate) fn under_way(&self) -> usize {
+        self.under_way.len()
+    }
+}
+
 /// What a read point calls for.
 enum Plan {
     Refuse(PageRefusal),

@@ -150,7 +150,9 @@ impl Device for Threads {
             let mut list = self.done.list.lock();
             if may_sleep {
                 let deadline = match wait {
-                    Wait::AtMost(time) => Instant::now().checked_add(time),
+                    Wait::AtMost(time) | Wait::Several { at_most: time, .. } => {
+                        Instant::now().checked_add(time)
+                    }
                     Wait::Now | Wait::Forever => None,
                 };
                 while list.is_empty() && !self.waker.called() {

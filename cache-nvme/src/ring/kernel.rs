@@ -152,13 +152,16 @@ impl Kernel {
     pub(super) fn submit_and_wait(&mut self, wait: Wait) -> io::Result<()> {
         bump(&self.counters.syscalls, 1);
         match wait {
-            Wait::AtMost(time) => {
-                let limit = types::Timespec::from(time);
-                let args = types::SubmitArgs::new().timespec(&limit);
-                tolerate(self.ring.submitter().submit_with_args(1, &args))
-            }
+            Wait::AtMost(time) => self.enter(1, time),
+            Wait::Several { at_least, at_most } => self.enter(at_least.max(1) as usize, at_most),
             Wait::Now | Wait::Forever => tolerate(self.ring.submit_and_wait(1)),
         }
+    }
+
+    fn enter(&mut self, completions: usize, time: std::time::Duration) -> io::Result<()> {
+        let limit = types::Timespec::from(time);
+        let args = types::SubmitArgs::new().timespec(&limit);
+        tolerate(self.ring.submitter().submit_with_args(completions, &args))
     }
 
     /// Takes all completions there are.

@@ -24,6 +24,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -47,6 +48,10 @@ use crate::status::{Facts, NodeFacts, NodeSegment};
 const ROUNDS: usize = 4;
 /// Folders and free space are looked at so often.
 const LOOK_US: u64 = 1_000_000;
+/// Log writes a commit does not wait for: a quorum is four of six.
+const SLOWEST: u32 = 2;
+/// Longest wait for several log writes at once; readers and new messages wait no longer than that.
+const QUORUM_WAIT_US: u64 = 500;
 /// Batches remembered as decoded: those of one turn, mostly one or two.
 const DECODED: usize = 8;
 /// The device is polled at least so often.
@@ -84,6 +89,8 @@ pub(crate) struct Hosts {
     /// The device is nearly full, and that was said.
     full: bool,
     stop: bool,
+    /// Who waits for the nodes to settle.
+    settling: Option<Sender<()>>,
 }
 
 /// What the storage thread is made of.
@@ -121,6 +128,7 @@ impl Hosts {
             look_us: 0,
             full: false,
             stop: false,
+            settling: None,
         };
         for folder in folders {
             let host = hosts.start(folder)?;
@@ -181,6 +189,10 @@ impl Hosts {
         for command in taken.commands.drain(..) {
             match command {
                 Command::Stop => self.stop = true,
+                Command::Settle(reply) => {
+                    self.settling = Some(reply);
+                    (0..COPIES).for_each(|index| self.accept(now, index, Event::Settle));
+                }
                 // The asker may have given up waiting.
                 Command::Facts(reply) => drop(reply.send(self.facts())),
             }
@@ -283,6 +295,12 @@ impl Hosts {
         if serving && (self.driver.volume().is_none() || self.driver.next_wake_us() <= now) {
             self.driver.tick();
         }
+        if self.settling.is_some() && self.hosts.iter().all(|h| h.gone || h.node.settled()) {
+            if let Some(reply) = self.settling.take() {
+                // The one who waits may have given up.
+                let _ = reply.send(());
+            }
+        }
         if self.look_us <= now {
             self.look_us = now + LOOK_US;
             self.look(now);
@@ -295,7 +313,16 @@ impl Hosts {
         }
         let nodes = self.hosts.iter().filter(|h| !h.gone).map(|h| h.wake_us).min().unwrap_or(u64::MAX);
         let at = nodes.min(self.driver.next_wake_us()).min(self.look_us).min(now + IDLE_US);
-        if at <= now { Wait::Now } else { Wait::AtMost(Duration::from_micros(at - now)) }
+        if at <= now {
+            return Wait::Now;
+        }
+        let log: u32 = self.hosts.iter().map(|h| h.disk.log_writes_in_flight()).sum();
+        if log > SLOWEST + 1 && self.hosts.iter().all(|h| h.node.reads_under_way() == 0) {
+            // Nothing is at quorum before all but the slowest two are done: one wake-up for them, not one for each.
+            let at_most = Duration::from_micros((at - now).min(QUORUM_WAIT_US));
+            return Wait::Several { at_least: log - SLOWEST, at_most };
+        }
+        Wait::AtMost(Duration::from_micros(at - now))
     }
 
     fn complete(&mut self, done: &mut Vec<Completion>) {

@@ -46,7 +46,7 @@ use parking_lot::Mutex;
 use protocol::contract::{LinkReceiver, LogWriter, PageReader, SegmentLink};
 use protocol::env::Env;
 use protocol::geometry::COPIES;
-use protocol::{Geometry, NodeId, VolumeId, WriterId};
+use protocol::{Geometry, Lsn, NodeId, VolumeId, WriterId};
 use quorum::{NewVolume, SegmentView};
 
 use folders::{FolderError, Folders, node_path};
@@ -58,6 +58,8 @@ use status::{Facts, SegmentFacts};
 const OPEN_LIMIT: Duration = Duration::from_secs(30);
 /// How long status waits for the storage thread.
 const FACTS_LIMIT: Duration = Duration::from_secs(2);
+/// How long an orderly end lets the nodes make pages of their log.
+const SETTLE_LIMIT: Duration = Duration::from_secs(2);
 /// How long an orderly end waits for what was appended to become durable.
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 
@@ -283,8 +285,22 @@ impl Volume {
         while self.open.vdl() < last && std::time::Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(1));
         }
+        if self.open.vdl() >= last {
+            self.settle(last);
+        }
         self.open.close();
         stop(&self.link, self.thread.lock().take());
+    }
+
+    /// The next opening reads what no page holds: so that it is little, pages are made of all log now. Gives up after a while; that
+    /// costs the next opening time, nothing else.
+    fn settle(&self, last: Lsn) {
+        self.open.release_below(last);
+        let (reply, done) = mpsc::channel();
+        self.link.command(Command::Settle(reply));
+        if done.recv_timeout(SETTLE_LIMIT).is_err() {
+            tracing::debug!("the storage nodes did not settle in time");
+        }
     }
 }
 

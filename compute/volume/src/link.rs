@@ -31,6 +31,8 @@ pub const QUEUE_MESSAGES: usize = 16_384;
 pub(crate) enum Command {
     /// Facts of all segments and nodes, for status.
     Facts(Sender<Facts>),
+    /// Leave the next opening little to read; answered when that is done.
+    Settle(Sender<()>),
     /// Stop.
     Stop,
 }

@@ -77,6 +77,8 @@ pub struct Disk {
     ended: Vec<Ended>,
     /// Log writes that were durable on completion, and syncs of log files: what a commit waits for.
     log_syncs: u64,
+    /// Durable log writes in flight.
+    log_writes: u32,
 }
 
 /// The tag in a device token.
@@ -102,6 +104,7 @@ impl Disk {
             next: 0,
             ended: Vec::new(),
             log_syncs: 0,
+            log_writes: 0,
         })
     }
 
@@ -129,6 +132,12 @@ impl Disk {
         self.log_syncs
     }
 
+    /// Durable writes to log files in flight: what commits wait for.
+    #[must_use]
+    pub const fn log_writes_in_flight(&self) -> u32 {
+        self.log_writes
+    }
+
     /// Starts one operation. What needs no device ends at once; take it with [`ended`](Self::ended).
     pub fn submit(&mut self, device: &mut dyn Device, token: Token, file: DiskFile, op: DiskOp) {
         if let Err(error) = self.try_submit(device, token, file, op) {
@@ -149,7 +158,7 @@ impl Disk {
         match op {
             DiskOp::Read { offset, len } => match self.existing(device, file)? {
                 Some(id) => {
-                    let buf = AlignedBuf::zeroed(len);
+                    let buf = AlignedBuf::unspecified(len);
                     self.push(device, token, id, Work::Plain, Op::Read { file: id, offset, buf });
                 }
                 None => self.ended.push((token, Ok(AlignedBuf::new()))),
@@ -195,6 +204,7 @@ impl Disk {
         let local = completion.token as u32;
         let InFlight { token, id, work } = self.in_flight.remove(&local)?;
         let of_log = self.open.get(&id).is_some_and(|open| open.log);
+        self.log_writes -= u32::from(of_log && completion.kind == OpKind::DurableWrite);
         self.log_syncs += u64::from(of_log && completion.result.is_ok() && completion.kind.is_durable());
         self.finish_one(device, id);
         match work {
@@ -253,6 +263,7 @@ impl Disk {
         assert!(taken.is_none(), "2^32 operations in flight");
         if let Some(open) = self.open.get_mut(&id) {
             open.pending += 1;
+            self.log_writes += u32::from(open.log && op.kind() == OpKind::DurableWrite);
         }
         device.push(u64::from(self.tag) << 32 | u64::from(self.next), op);
     }

@@ -62,6 +62,9 @@ fn round(
     settling: bool,
     settings: &Settings,
 ) -> Option<Job> {
+    if segment.cold_rot {
+        return None;
+    }
     let pages = segment.pages.as_mut()?;
     let point = pages.store.page_point;
     let limit = segment.chain.scl().min(vdl);

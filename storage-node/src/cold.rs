@@ -62,6 +62,20 @@ impl Node {
         }
     }
 
+    /// Log on disk only was found damaged: what a restart would find is found now, and peers fill it. A page job under way has its
+    /// records from the chain, so it ends first.
+    pub(crate) fn reopen_damaged(&mut self) {
+        for segment in self.segments.values_mut().filter(|s| s.cold_rot) {
+            if segment.pages.as_ref().is_some_and(|p| p.job.is_some()) {
+                continue;
+            }
+            segment.cold_rot = false;
+            segment.claimed = segment.claim();
+            segment.chain.reopen();
+            segment.reach = segment.chain.scl();
+        }
+    }
+
     /// Answers a peer whose `after` lies below what memory holds.
     pub(crate) fn answer_from_disk(
         &mut self,

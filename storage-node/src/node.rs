@@ -257,6 +257,7 @@ impl Node {
                 }
             }
         }
+        self.reopen_damaged();
         self.start_jobs(out);
         if self.now_us >= self.next_scrub_us {
             self.next_scrub_us = self.now_us + self.config.settings.scrub_interval_us;

@@ -91,11 +91,7 @@ impl Node {
                 segment.staged += 1;
             }
             let cold = lowest.get(&id).is_some_and(|lowest| *lowest <= segment.chain.from());
-            if cold && segment.chain.from() > segment.chain.base() {
-                segment.claimed = segment.claim();
-                segment.chain.reopen();
-                segment.reach = segment.chain.scl();
-            }
+            segment.cold_rot |= cold && segment.chain.from() > segment.chain.base();
         }
         tracing::warn!(node = %self.owner.node, number, missing, "damaged log blocks found; their records are written again");
     }

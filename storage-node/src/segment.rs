@@ -54,6 +54,8 @@ pub(crate) struct Segment {
     pub(crate) asked: u8,
     /// A slice said there is more; ask again when it is stored.
     pub(crate) more_from: Option<u8>,
+    /// Log on disk only was found damaged: the chain is to be reopened as soon as no page job rests on it.
+    pub(crate) cold_rot: bool,
     /// Page store of a full segment.
     pub(crate) pages: Option<Pages>,
     /// R8: who was promised what.
@@ -87,6 +89,7 @@ impl Segment {
             asked_us: None,
             asked: 0,
             more_from: None,
+            cold_rot: false,
             pages: store,
             promise: None,
             released: None,

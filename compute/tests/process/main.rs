@@ -4,3 +4,4 @@ mod idle;
 mod running;
 mod settings;
 mod stop;
+mod streams;

@@ -325,6 +325,12 @@ impl RowRef {
         RowView { table: &self.table, key: &self.key, row: &self.row, lock: RowLock::Before }
     }
 
+    /// The clustered key's bytes: what tells the row from all others of its table.
+    #[must_use]
+    pub fn key(&self) -> &[u8] {
+        &self.key
+    }
+
     /// Memory held, in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {

@@ -95,15 +95,33 @@ pub(crate) use values::temporal::Unit;
 pub(crate) enum CastType {
     Signed,
     Unsigned,
-    Char { len: Option<u32>, charset: Option<String> },
-    Binary { len: Option<u32> },
-    Decimal { precision: u8, scale: u8 },
+    Char {
+        len: Option<u32>,
+        charset: Option<String>,
+    },
+    Binary {
+        len: Option<u32>,
+    },
+    Decimal {
+        precision: u8,
+        scale: u8,
+    },
     Float,
     Double,
     Date,
-    Time { fsp: u8 },
-    DateTime { fsp: u8 },
+    Time {
+        fsp: u8,
+    },
+    DateTime {
+        fsp: u8,
+    },
     Year,
+    /// The expression's own type: never written, what a set operation does with its columns.
+    Fit,
+    /// The same, 1406 for text that is longer: what a recursive common table expression does with its columns.
+    Within {
+        column: String,
+    },
 }
 
 /// Scope of `@@name`.
@@ -231,6 +249,28 @@ pub(crate) enum Expr {
     Aggregate(Box<Aggregate>),
     /// `(a, b, ...)`
     Row(Vec<Expr>),
+    /// `(SELECT ...)`: a value, or a row beside a row.
+    Subquery(Box<super::Query>),
+    Exists(Box<super::Query>),
+    InQuery {
+        expr: Box<Expr>,
+        query: Box<super::Query>,
+        not: bool,
+    },
+    /// `expr op ANY (query)`, or ALL.
+    Quantified {
+        op: BinaryOp,
+        all: bool,
+        expr: Box<Expr>,
+        query: Box<super::Query>,
+    },
+    /// `call OVER (window)`
+    Over {
+        call: Box<Expr>,
+        window: Box<super::WindowSpec>,
+    },
+    /// GROUPING(expr, ...)
+    Grouping(Vec<Expr>),
     /// VALUES(column) in ON DUPLICATE KEY UPDATE
     Values(ColumnName),
     /// DEFAULT(column)

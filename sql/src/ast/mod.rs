@@ -6,17 +6,21 @@
 pub(crate) mod account;
 pub(crate) mod ddl;
 pub(crate) mod expr;
+pub(crate) mod query;
 pub(crate) mod session;
+pub(crate) mod walk;
 
 pub(crate) use account::*;
 pub(crate) use ddl::*;
 pub(crate) use expr::*;
+pub(crate) use query::*;
 pub(crate) use session::*;
 
 /// One statement.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Statement {
-    Select(Box<Select>),
+    /// SELECT, UNION, VALUES, TABLE, WITH ... SELECT.
+    Select(Box<Query>),
     Insert(Box<Insert>),
     Update(Box<Update>),
     Delete(Box<Delete>),
@@ -58,66 +62,6 @@ pub(crate) enum HintKind {
     Ignore,
 }
 
-/// One item of a select list; `name` is what the column is called without an alias.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum SelectItem {
-    /// `*` or `table.*` or `schema.table.*`
-    Star {
-        schema: Option<String>,
-        table: Option<String>,
-    },
-    Expr {
-        expr: Expr,
-        name: String,
-        alias: Option<String>,
-    },
-}
-
-/// How rows read by a SELECT are locked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum LockClause {
-    Update,
-    Share,
-}
-
-/// What happens at a row that another transaction has locked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum LockWait {
-    #[default]
-    Wait,
-    NoWait,
-    SkipLocked,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Select {
-    pub(crate) distinct: bool,
-    /// SQL_CALC_FOUND_ROWS
-    pub(crate) calc_found_rows: bool,
-    pub(crate) items: Vec<SelectItem>,
-    /// `None` also for FROM DUAL.
-    pub(crate) from: Option<TableRef>,
-    pub(crate) filter: Option<Expr>,
-    pub(crate) group_by: Vec<Expr>,
-    pub(crate) having: Option<Expr>,
-    pub(crate) order_by: Vec<OrderItem>,
-    pub(crate) limit: Option<Limit>,
-    pub(crate) lock: Option<(LockClause, LockWait)>,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct OrderItem {
-    pub(crate) expr: Expr,
-    pub(crate) desc: bool,
-}
-
-/// `LIMIT offset, count`: literals or parameters.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Limit {
-    pub(crate) offset: Option<Expr>,
-    pub(crate) count: Expr,
-}
-
 /// `column = value`; `None` stands for DEFAULT.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Assignment {
@@ -135,7 +79,7 @@ pub(crate) struct Insert {
     /// One list per row; `None` stands for DEFAULT.
     pub(crate) rows: Vec<Vec<Option<Expr>>>,
     /// `INSERT ... SELECT`.
-    pub(crate) select: Option<Box<Select>>,
+    pub(crate) select: Option<Box<Query>>,
     /// `VALUES (...) AS alias (columns)`.
     pub(crate) row_alias: Option<(String, Vec<String>)>,
     pub(crate) on_duplicate: Vec<Assignment>,
@@ -144,7 +88,8 @@ pub(crate) struct Insert {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Update {
     pub(crate) ignore: bool,
-    pub(crate) table: TableRef,
+    /// One table, or a join whose rows name the rows to change.
+    pub(crate) tables: TableExpr,
     pub(crate) set: Vec<Assignment>,
     pub(crate) filter: Option<Expr>,
     pub(crate) order_by: Vec<OrderItem>,
@@ -154,7 +99,9 @@ pub(crate) struct Update {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Delete {
     pub(crate) ignore: bool,
-    pub(crate) table: TableRef,
+    /// The tables whose rows go; empty: the only one of `tables`.
+    pub(crate) targets: Vec<TableName>,
+    pub(crate) tables: TableExpr,
     pub(crate) filter: Option<Expr>,
     pub(crate) order_by: Vec<OrderItem>,
     pub(crate) limit: Option<Expr>,

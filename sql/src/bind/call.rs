@@ -18,6 +18,9 @@ pub(super) fn bind(b: &mut Binder<'_>, name: &str, args: &[Expr]) -> Result<Type
 impl Binder<'_> {
     pub(super) fn aggregate(&mut self, aggregate: &Aggregate) -> Result<Typed> {
         let Some(mut collected) = self.aggregates.take() else {
+            if self.parent.is_some() {
+                return Err(crate::error::unsupported("aggregates over columns of an outer query"));
+            }
             return Err(SqlError::new(1111, "Invalid use of group function"));
         };
         if let Some(at) = collected.iter().position(|a| a.source == *aggregate) {
@@ -26,9 +29,9 @@ impl Binder<'_> {
             return Ok(Typed::new(Node::Agg(at), ty));
         }
         // Inside the arguments `aggregates` is None, so a nested aggregate is 1111.
-        let (aliases, place) = (self.aliases.take(), self.place);
+        let (aliases, place, windows) = (self.aliases.take(), self.place, self.windows.take());
         let bound = self.aggregate_parts(aggregate);
-        (self.aliases, self.place) = (aliases, place);
+        (self.aliases, self.place, self.windows) = (aliases, place, windows);
         let bound = bound?;
         let (at, ty) = (collected.len(), bound.ty);
         collected.push(bound);
@@ -36,11 +39,21 @@ impl Binder<'_> {
         Ok(Typed::new(Node::Agg(at), ty))
     }
 
-    fn aggregate_parts(&mut self, aggregate: &Aggregate) -> Result<BoundAggregate> {
+    pub(super) fn aggregate_parts(&mut self, aggregate: &Aggregate) -> Result<BoundAggregate> {
         let args = aggregate.args.iter().map(|a| self.bind(a)).collect::<Result<Vec<_>>>()?;
         let mut order = Vec::with_capacity(aggregate.order_by.len());
         for item in &aggregate.order_by {
             order.push((self.bind(&item.expr)?, item.desc));
+        }
+        let (mut own, mut outer) = (args.is_empty(), false);
+        for arg in &args {
+            arg.walk(&mut |node| {
+                own |= matches!(node, Node::Column(_));
+                outer |= matches!(node, Node::Slot(_));
+            });
+        }
+        if outer && !own {
+            return Err(crate::error::unsupported("aggregates over columns of an outer query"));
         }
         let ty = self.aggregate_type(aggregate.kind, &args);
         Ok(BoundAggregate { source: aggregate.clone(), args, order, ty })

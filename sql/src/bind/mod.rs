@@ -8,25 +8,25 @@
 mod call;
 pub(crate) mod change;
 mod constant;
+pub(crate) mod from;
+mod grouping;
 pub(crate) mod literal;
+mod names;
 mod operator;
+pub(crate) mod query;
 pub(crate) mod select;
+pub(crate) mod subquery;
+pub(crate) mod window;
 
 use crate::ast::{self, Aggregate, ColumnName, Expr, SelectItem};
 use crate::error::{Result, SqlError, unknown_column, unsupported};
 use crate::expr::ty::derivation;
 use crate::expr::{Node, Ty, Typed};
 use crate::session::context::Context;
-use engine::TableDef;
-use std::sync::Arc;
+pub(crate) use from::{From as JoinFrom, Group as JoinGroup};
+pub(crate) use names::{Names, Scope};
+pub(crate) use subquery::{Parent, World};
 use values::{ColumnType, Value};
-
-/// The table whose columns are visible, and what it is called here.
-#[derive(Debug, Clone)]
-pub(crate) struct Scope {
-    pub(crate) table: Arc<TableDef>,
-    pub(crate) alias: Arc<str>,
-}
 
 /// An aggregate call, its arguments bound.
 #[derive(Debug, Clone)]
@@ -47,7 +47,7 @@ pub(crate) struct Aliases<'a> {
 
 /// Binds the expressions of one statement.
 pub(crate) struct Binder<'a> {
-    pub(crate) scope: Option<&'a Scope>,
+    pub(crate) names: &'a Names,
     pub(crate) context: &'a Context,
     /// Values of the parameters, when they are known: they give the types.
     pub(crate) params: &'a [Value],
@@ -58,14 +58,30 @@ pub(crate) struct Binder<'a> {
     pub(crate) aggregates: Option<Vec<BoundAggregate>>,
     /// VALUES(column) is allowed.
     pub(crate) inserted: bool,
+    /// What subqueries need; `None` where they are not supported.
+    pub(crate) world: Option<World<'a>>,
+    /// The query around this one, whose columns may be named too.
+    pub(crate) parent: Option<&'a Parent<'a>>,
+    /// Subqueries bound already: the same text means the same value.
+    pub(crate) known: Vec<(Expr, Typed)>,
+    /// Window functions met; `None` where they are not allowed (3593).
+    pub(crate) windows: Option<Vec<window::BoundWindow>>,
+    /// WINDOW clause.
+    pub(crate) named_windows: &'a [(String, ast::WindowSpec)],
     /// The name of the row alias of INSERT ... AS alias.
     pub(crate) row_alias: Option<&'a (String, Vec<String>)>,
 }
 
 impl<'a> Binder<'a> {
-    pub(crate) fn new(scope: Option<&'a Scope>, context: &'a Context, params: &'a [Value]) -> Binder<'a> {
+    /// For expressions without columns.
+    pub(crate) fn new(context: &'a Context, params: &'a [Value]) -> Binder<'a> {
+        static NOTHING: Names = Names { tables: Vec::new(), visible: Vec::new() };
+        Binder::over(&NOTHING, context, params)
+    }
+
+    pub(crate) fn over(names: &'a Names, context: &'a Context, params: &'a [Value]) -> Binder<'a> {
         Binder {
-            scope,
+            names,
             context,
             params,
             place: "field list",
@@ -73,7 +89,17 @@ impl<'a> Binder<'a> {
             aggregates: None,
             inserted: false,
             row_alias: None,
+            world: None,
+            parent: None,
+            known: Vec::new(),
+            windows: None,
+            named_windows: &[],
         }
+    }
+
+    /// With subqueries, inside the query of `parent`.
+    pub(crate) fn within(names: &'a Names, world: World<'a>, parent: Option<&'a Parent<'a>>) -> Binder<'a> {
+        Binder { world: Some(world), parent, ..Binder::over(names, world.context, world.params) }
     }
 
     /// Binds `expr` as part of the clause `place`.
@@ -101,6 +127,11 @@ impl<'a> Binder<'a> {
             Expr::SysVar { scope, name } => self.system_variable(*scope, name),
             Expr::Row(_) => Err(crate::error::operand_columns(1)),
             Expr::Aggregate(aggregate) => self.aggregate(aggregate),
+            Expr::Subquery(_) | Expr::Exists(_) | Expr::InQuery { .. } | Expr::Quantified { .. } => {
+                self.subquery(expr)
+            }
+            Expr::Over { call, window } => self.over_window(call, window),
+            Expr::Grouping(args) => self.grouping(args),
             Expr::Values(name) => self.inserted_value(name),
             Expr::Default(name) => self.default_of(name),
             _ => operator::bind(self, expr),
@@ -129,11 +160,8 @@ impl<'a> Binder<'a> {
         if let Some(bound) = self.row_alias_column(name) {
             return bound;
         }
-        if let Some(scope) = self.scope
-            && self.is_ours(name)
-            && let Some(position) = scope.table.column(&name.name)
-        {
-            return Ok(self.at(scope, position));
+        if let Some(number) = self.names.find(name, self.place)? {
+            return Ok(self.names.column(number));
         }
         if plain
             && self.aliases.is_some_and(|a| !a.first)
@@ -141,21 +169,12 @@ impl<'a> Binder<'a> {
         {
             return Ok(bound);
         }
+        if let Some(parent) = self.parent
+            && let Some(outer) = parent.column(name)?
+        {
+            return Ok(outer);
+        }
         Err(unknown_column(display(name), self.place))
-    }
-
-    /// Does the qualification of `name` fit the table in scope?
-    fn is_ours(&self, name: &ColumnName) -> bool {
-        let Some(scope) = self.scope else { return false };
-        let table = name.table.as_deref().is_none_or(|t| t == &*scope.alias);
-        let schema = name.schema.as_deref().is_none_or(|s| s == scope.table.schema_name);
-        table && schema
-    }
-
-    fn at(&self, scope: &Scope, position: usize) -> Typed {
-        let column = &scope.table.columns[position];
-        let ty = Ty::of(column.ty, column.nullable).with_derivation(derivation::IMPLICIT);
-        Typed::new(Node::Column(position), ty)
     }
 
     fn alias(&mut self, name: &str) -> Result<Option<Typed>> {
@@ -177,7 +196,7 @@ impl<'a> Binder<'a> {
     /// `alias.column` of INSERT ... VALUES ... AS alias.
     fn row_alias_column(&self, name: &ColumnName) -> Option<Result<Typed>> {
         let (alias, columns) = self.row_alias?;
-        let scope = self.scope?;
+        let scope = self.names.tables.first()?;
         if name.table.as_deref().is_some_and(|t| t != alias) || (name.table.is_none() && columns.is_empty()) {
             return None;
         }
@@ -194,7 +213,7 @@ impl<'a> Binder<'a> {
     fn inserted_value(&mut self, name: &ColumnName) -> Result<Typed> {
         let bound = self.column(name)?;
         let Node::Column(position) = bound.node else { return Err(unsupported("VALUES() of an expression")) };
-        if !self.inserted {
+        if !self.inserted || position >= self.names.tables[0].table.columns.len() {
             return Ok(Typed::constant(Value::Null, bound.ty.or_null(true)));
         }
         Ok(Typed::new(Node::Inserted(position), bound.ty.or_null(true)))
@@ -202,10 +221,11 @@ impl<'a> Binder<'a> {
 
     fn default_of(&mut self, name: &ColumnName) -> Result<Typed> {
         let bound = self.column(name)?;
-        let (Node::Column(position), Some(scope)) = (&bound.node, self.scope) else {
+        let Node::Column(number) = bound.node else {
             return Err(unsupported("DEFAULT() of an expression"));
         };
-        let column = &scope.table.columns[*position];
+        let (scope, position) = self.names.locate(number);
+        let column = &scope.table.columns[position];
         match &column.default {
             Some(engine::ColumnDefault::Literal(value)) => {
                 Ok(Typed::constant(value.clone(), bound.ty.or_null(true)))

@@ -131,11 +131,25 @@ fn binary(b: &mut Binder<'_>, op: BinaryOp, left: &Expr, right: &Expr) -> Result
         let ty = if bytes { l.ty } else { Ty::uint(21) };
         return Ok(Typed::new(Node::Bits { op, left: l, right: r }, ty.or_null(nullable)));
     }
+    Ok(arithmetic(b, op, *l, *r))
+}
+
+/// `l op r` for + - * / DIV %.
+pub(super) fn arithmetic(b: &Binder<'_>, op: BinaryOp, l: Typed, r: Typed) -> Typed {
     let (lt, rt) = (l.ty, r.ty);
-    let (l, r) = (Box::new(number_param(b, *l, &rt)), Box::new(number_param(b, *r, &lt)));
+    let (l, r) = (Box::new(number_param(b, l, &rt)), Box::new(number_param(b, r, &lt)));
     let ty = arithmetic_type(b, op, &l.ty, &r.ty);
-    let nullable = nullable || matches!(op, Div | IntDiv | Mod);
-    Ok(Typed::new(Node::Arith { op, left: l, right: r }, ty.or_null(nullable)))
+    let nullable =
+        lt.nullable || rt.nullable || matches!(op, BinaryOp::Div | BinaryOp::IntDiv | BinaryOp::Mod);
+    Typed::new(Node::Arith { op, left: l, right: r }, ty.or_null(nullable))
+}
+
+/// `l = r` of columns: USING and NATURAL.
+pub(super) fn equal(b: &Binder<'_>, l: Typed, r: Typed) -> Result<Typed> {
+    let (l, r) = constant::fitted_pair(l, r, b.context)?;
+    let rule = rule_of(&l.ty, &r.ty)?;
+    let ty = Ty::bool(l.ty.nullable || r.ty.nullable);
+    Ok(Typed::new(Node::Compare { op: BinaryOp::Eq, rule, left: Box::new(l), right: Box::new(r) }, ty))
 }
 
 /// A parameter sent as text beside an exact number is an exact number too, as MySQL has it: whole beside a whole one unless its text has
@@ -230,15 +244,22 @@ fn parts(expr: &Expr) -> &[Expr] {
     }
 }
 
+/// One side of a comparison, bound: a subquery beside a row is a row.
+fn side(b: &mut Binder<'_>, expr: &Expr, other: &Expr) -> Result<Vec<Typed>> {
+    match (expr, other) {
+        (Expr::Subquery(query), Expr::Row(_) | Expr::Subquery(_)) => b.scalar_row(query),
+        _ => parts(expr).iter().map(|e| b.bind(e)).collect(),
+    }
+}
+
 fn comparison(b: &mut Binder<'_>, op: BinaryOp, left: &Expr, right: &Expr) -> Result<Typed> {
-    let (ls, rs) = (parts(left), parts(right));
+    let (ls, rs) = (side(b, left, right)?, side(b, right, left)?);
     if ls.len() != rs.len() {
         return Err(operand_columns(ls.len()));
     }
     let mut pairs = Vec::with_capacity(ls.len());
     let mut nullable = false;
-    for (l, r) in ls.iter().zip(rs) {
-        let (l, r) = (b.bind(l)?, b.bind(r)?);
+    for (l, r) in ls.into_iter().zip(rs) {
         let (l, r) = constant::fitted_pair(l, r, b.context)?;
         nullable |= l.ty.nullable || r.ty.nullable;
         pairs.push((rule_of(&l.ty, &r.ty)?, l, r));

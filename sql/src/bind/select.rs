@@ -1,78 +1,128 @@
-//! SELECT: clauses bound in MySQL's order of visibility, then the access path.
+//! SELECT: clauses bound in MySQL's order of visibility, then the access paths.
 
-use super::{Aliases, Binder, Scope, display};
+use super::from::{self, From};
+use super::grouping::{Checked, full_group_by, not_rolled_up, rolled_up};
+use super::window::FIRST;
+use super::{Aliases, Binder, Names, Parent, World, display};
 use crate::api::VirtualTable;
-use crate::ast::{ColumnName, Expr, IndexHint, Literal, LockClause, LockWait as Wait, Select, SelectItem};
-use crate::error::{Result, SqlError, unknown_column};
+use crate::ast::{
+    ColumnName, Expr, IndexHint, Limit, Literal, LockClause, LockWait as Wait, Select, SelectItem, TableName,
+};
+use crate::error::{Result, SqlError, no_such_table, unknown_column};
 use crate::expr::{Node, Typed};
 use crate::plan::access::{Wanted, choose};
-use crate::plan::{Group, SelectPlan, Source, meta};
-use crate::session::context::Context;
-use engine::{LockMode, LockWait};
+use crate::plan::join::TableSource;
+use crate::plan::{Filter, Group, SelectPlan, Source, meta, order, subs_of};
+use engine::{LockMode, LockWait, TableDef};
 use std::sync::Arc;
-use values::{SqlMode, Value};
+use values::SqlMode;
 
-/// The table a statement reads, already looked up.
+/// A table, already looked up; `rows` of one whose rows are made when it is read.
 #[derive(Clone)]
 pub(crate) struct Resolved {
-    pub(crate) scope: Scope,
+    pub(crate) table: Arc<TableDef>,
     pub(crate) rows: Option<Arc<dyn VirtualTable>>,
 }
 
-pub(crate) fn bind(
+/// The tables that a statement names.
+#[derive(Default)]
+pub(crate) struct Catalog {
+    pub(crate) tables: Vec<(TableName, Result<Resolved>)>,
+}
+
+impl Catalog {
+    pub(crate) fn get(&self, name: &TableName) -> Result<&Resolved> {
+        match self.tables.iter().find(|(n, _)| n == name) {
+            Some((_, Ok(resolved))) => Ok(resolved),
+            Some((_, Err(error))) => Err(error.clone()),
+            None => Err(no_such_table(name.schema.as_deref().unwrap_or_default(), &name.name)),
+        }
+    }
+}
+
+pub(crate) fn bind(select: &Select, world: World<'_>, parent: Option<&Parent<'_>>) -> Result<SelectPlan> {
+    let from = select.from.as_ref().map(|f| from::bind(f, world, parent)).transpose()?;
+    let names = from.as_ref().map(|f| f.names.clone()).unwrap_or_default();
+    let bound = clauses(select, &names, from.as_ref(), world, parent)?;
+    let Bound { filter, mut plan } = bound;
+    plan.names = Arc::new(names);
+    attach(select, &mut plan, from, filter, world)?;
+    Ok(plan)
+}
+
+struct Bound {
+    filter: Option<Typed>,
+    plan: SelectPlan,
+}
+
+/// Everything but FROM.
+fn clauses(
     select: &Select,
-    resolved: Option<&Resolved>,
-    context: &Context,
-    params: &[Value],
-) -> Result<SelectPlan> {
-    let scope = resolved.map(|r| &r.scope);
-    let mut b = Binder::new(scope, context, params);
+    names: &Names,
+    from: Option<&From>,
+    world: World<'_>,
+    parent: Option<&Parent<'_>>,
+) -> Result<Bound> {
+    let context = world.context;
+    let expanded = expand(&select.items, names)?;
+    let mut b = Binder::within(names, world, parent);
+    b.named_windows = &select.windows;
     let filter = select.filter.as_ref().map(|f| b.bind_in("where clause", f)).transpose()?;
-    let expanded = expand(&select.items, scope)?;
     b.aggregates = Some(Vec::new());
+    b.windows = Some(Vec::new());
     let mut items = Vec::with_capacity(expanded.len());
     let mut columns = Vec::with_capacity(expanded.len());
     for item in &expanded {
         let SelectItem::Expr { expr, name, alias } = item else { unreachable!("stars are expanded") };
         let bound = b.bind_in("field list", expr)?;
-        columns.push(meta::of_item(&bound, alias.as_deref().unwrap_or(name), scope, context));
+        columns.push(meta::of_item(&bound, alias.as_deref().unwrap_or(name), names, context));
         items.push(bound);
     }
     let keys = group_keys(&mut b, select, &expanded, &items)?;
     b.aliases = Some(Aliases { items: &expanded, first: true });
+    let windows = b.windows.take();
     let having = select.having.as_ref().map(|h| b.bind_in("having clause", h)).transpose()?;
+    b.windows = windows;
     let order = order_by(&mut b, select, &items)?;
     b.aliases = None;
     let aggregates = b.aggregates.take().unwrap_or_default();
+    let windows = b.windows.take().unwrap_or_default();
     let grouped = !select.group_by.is_empty() || !aggregates.is_empty();
     if grouped && context.settings.sql_mode.has(SqlMode::ONLY_FULL_GROUP_BY) {
-        full_group_by(
-            scope,
-            &keys,
-            &items,
-            having.as_ref(),
-            &order,
-            filter.as_ref(),
-            select.group_by.is_empty(),
-        )?;
+        let on = from.iter().flat_map(|f| &f.root.conditions);
+        let conditions: Vec<&Typed> = filter.iter().chain(on).collect();
+        let implicit = select.group_by.is_empty();
+        let having = having.as_ref();
+        full_group_by(&Checked {
+            names,
+            keys: &keys,
+            items: &items,
+            having,
+            order: &order,
+            conditions: &conditions,
+            implicit,
+        })?;
     }
-    let group = grouped.then_some(Group { keys, aggregates });
-    let temporary = |g: &&Group| !g.keys.is_empty() && !meta::groups_by_index(g, &order, scope);
+    let inside = aggregates.iter().flat_map(|a| a.args.iter().chain(a.order.iter().map(|(e, _)| e)));
+    let subs = subs_of(keys.iter().chain(inside));
+    let group = grouped.then_some(Group { keys, aggregates, subs, rollup: select.rollup });
+    let temporary = |g: &&Group| !g.rollup && !g.keys.is_empty() && !meta::groups_by_index(g, &order, names);
     if let Some(group) = group.as_ref().filter(temporary) {
         for (column, item) in columns.iter_mut().zip(&items) {
-            meta::through_temporary(column, item, group, scope);
+            meta::through_temporary(column, item, group, names);
         }
     }
-    let (limit, offset) = limits(&mut b, select)?;
+    let (limit, offset) = limits(&mut b, select.limit.as_ref())?;
     let mut plan = SelectPlan {
-        source: Source::One { filter: None },
-        table: scope.map(|s| s.table.clone()),
-        alias: scope.map(|s| s.alias.clone()),
+        source: Source::One { filter: Filter::default() },
+        names: Arc::default(),
         items,
         columns: columns.into(),
         group,
-        having,
+        having: Filter::new(having),
+        windows,
         order,
+        subs: Vec::new(),
         distinct: select.distinct,
         limit,
         offset,
@@ -88,37 +138,151 @@ pub(crate) fn bind(
         },
         calc_found_rows: select.calc_found_rows,
     };
-    let hints = select.from.as_ref().map_or(&[][..], |t| &t.hints);
-    attach_source(&mut plan, resolved, filter, hints)?;
-    Ok(plan)
+    place_results(&mut plan)?;
+    if plan.group.as_ref().is_some_and(|g| g.rollup) || !plan.windows.is_empty() {
+        let again = plan.items.iter().zip(plan.columns.iter()).map(|(item, column)| {
+            let mut column = match &item.node {
+                Node::Column(_) => column.clone(),
+                _ => meta::of_value(&item.ty, &column.name, context),
+            };
+            if !plan.windows.is_empty() {
+                meta::sorted_aside(&mut column, item, true);
+            }
+            column
+        });
+        plan.columns = again.collect();
+    }
+    plan.subs = subs_of(plan.items.iter().chain(plan.order.iter().map(|(e, _)| e)));
+    Ok(Bound { filter, plan })
 }
 
-fn attach_source(
+/// Where rolled-up keys and windows find their values among a row's results.
+fn place_results(plan: &mut SelectPlan) -> Result<()> {
+    let (aggregates, keys) = match &plan.group {
+        Some(group) => (group.aggregates.clone(), group.keys.clone()),
+        None => (Vec::new(), Vec::new()),
+    };
+    let rollup = plan.group.as_ref().is_some_and(|g| g.rollup);
+    let having = plan.having.expr.take();
+    let mut having: Vec<Typed> = having.into_iter().collect();
+    let windows = plan.windows.iter_mut().flat_map(|w| {
+        let inside = match &mut w.kind {
+            super::window::WindowKind::Aggregate(a) => a.args.iter_mut().collect::<Vec<_>>(),
+            _ => Vec::new(),
+        };
+        w.args.iter_mut().chain(&mut w.partition).chain(w.order.iter_mut().map(|(e, _)| e)).chain(inside)
+    });
+    let order = plan.order.iter_mut().map(|(e, _)| e);
+    let all: Vec<&mut Typed> = plan.items.iter_mut().chain(order).chain(&mut having).chain(windows).collect();
+    let first = if rollup { aggregates.len() + 2 * keys.len() } else { aggregates.len() };
+    for expr in all {
+        if rollup {
+            rolled_up(expr, &keys, &aggregates)?;
+        } else {
+            not_rolled_up(expr);
+        }
+        expr.rewrite(&mut |node| {
+            if let Node::Agg(at) = &mut node.node
+                && *at >= FIRST
+            {
+                *at = *at - FIRST + first;
+            }
+            false
+        });
+    }
+    plan.having = Filter::new(having.pop());
+    Ok(())
+}
+
+fn attach(
+    select: &Select,
     plan: &mut SelectPlan,
-    resolved: Option<&Resolved>,
+    from: Option<From>,
+    filter: Option<Typed>,
+    world: World<'_>,
+) -> Result<()> {
+    let Some(from) = from else {
+        plan.source = Source::One { filter: Filter::new(filter) };
+        return Ok(());
+    };
+    let plain = [&filter, &plan.having.expr].into_iter().flatten().all(|e| !e.has_subquery())
+        && plan.subs.is_empty()
+        && plan.group.as_ref().is_none_or(|g| g.subs.is_empty());
+    if let ([TableSource::Stored(table)], true) = (&from.sources[..], plain) {
+        let hints = from.hints[0].as_slice();
+        return attach_table(plan, &table.clone(), filter, hints);
+    }
+    let wanted = order::Wanted {
+        needed: needed(plan, filter.as_ref()),
+        lock: plan.lock,
+        lock_of: &select.lock_of,
+        straight: select.straight || from.straight,
+    };
+    let conditions = filter.map_or_else(Vec::new, from::split);
+    let semi = conditions.iter().any(is_semi_join);
+    let plain = plan.group.is_none() && plan.windows.is_empty();
+    let order = if plain { plain_columns(&plan.order) } else { None };
+    let ordered = !plan.order.is_empty();
+    let (join, sorted) =
+        order::plan(from, conditions, wanted, order.as_deref(), plan.limit.is_some(), world)?;
+    if sorted {
+        plan.order.clear();
+    }
+    sorted_join(plan, &join, semi && ordered);
+    plan.source = Source::Join(Box::new(join));
+    Ok(())
+}
+
+/// IN and [NOT] EXISTS as conditions are joins to MySQL.
+fn is_semi_join(condition: &Typed) -> bool {
+    use crate::plan::SubKind;
+    let inner = match &condition.node {
+        Node::Not(inner) => match &inner.node {
+            Node::Sub(sub) => return matches!(sub.plan.kind, SubKind::Exists),
+            _ => return false,
+        },
+        node => node,
+    };
+    matches!(inner, Node::Sub(sub) if matches!(sub.plan.kind, SubKind::Exists | SubKind::In { .. }))
+}
+
+/// ORDER BY over a join is sorted aside unless the first table alone gives the order.
+fn sorted_join(plan: &mut SelectPlan, join: &crate::plan::join::JoinPlan, semi: bool) {
+    let several = join.steps.len() > 1 && !plan.order.is_empty();
+    if !(several || semi) || plan.group.is_some() || !plan.windows.is_empty() {
+        return;
+    }
+    let mut columns = Vec::new();
+    plan.order.iter().for_each(|(expr, _)| expr.columns(&mut columns));
+    if !semi && columns.iter().all(|&c| plan.names.table_of(c) == join.steps[0].table) {
+        return;
+    }
+    let mut metas = plan.columns.to_vec();
+    metas.iter_mut().zip(&plan.items).for_each(|(column, item)| meta::sorted_aside(column, item, false));
+    plan.columns = metas.into();
+}
+
+fn attach_table(
+    plan: &mut SelectPlan,
+    table: &Arc<TableDef>,
     filter: Option<Typed>,
     hints: &[IndexHint],
 ) -> Result<()> {
-    plan.source = match resolved {
-        None => Source::One { filter },
-        Some(Resolved { rows: Some(table), .. }) => Source::Virtual { table: table.clone(), filter },
-        Some(Resolved { scope, .. }) => {
-            let columns = needed(plan, filter.as_ref());
-            let order = if plan.group.is_none() { plain_columns(&plan.order) } else { None };
-            let wanted = Wanted {
-                filter,
-                columns,
-                order: order.as_deref().unwrap_or_default(),
-                limited: plan.limit.is_some(),
-                hints,
-            };
-            let access = choose(&scope.table, wanted)?;
-            if order.is_some() && access.sorted {
-                plan.order.clear();
-            }
-            Source::Table(access)
-        }
+    let columns = needed(plan, filter.as_ref());
+    let plain = plan.group.is_none() && plan.windows.is_empty();
+    let order = if plain { plain_columns(&plan.order) } else { None };
+    let wanted = Wanted {
+        filter,
+        columns,
+        order: order.as_deref().unwrap_or_default(),
+        limited: plan.limit.is_some(),
+        hints,
     };
+    let access = choose(table, wanted)?;
+    if order.is_some() && access.sorted {
+        plan.order.clear();
+    }
+    plan.source = Source::Table(access);
     Ok(())
 }
 
@@ -141,39 +305,54 @@ fn needed(plan: &SelectPlan, filter: Option<&Typed>) -> Vec<usize> {
         g.keys.iter().chain(inside)
     });
     let order = plan.order.iter().map(|(e, _)| e);
-    for expr in plan.items.iter().chain(filter).chain(&plan.having).chain(group).chain(order) {
-        expr.columns(&mut columns);
-    }
+    let windows = plan.windows.iter().flat_map(super::window::BoundWindow::exprs);
+    let all =
+        plan.items.iter().chain(filter).chain(&plan.having.expr).chain(group).chain(order).chain(windows);
+    all.for_each(|expr| expr.columns(&mut columns));
     columns.sort_unstable();
     columns
 }
 
 /// `*` and `table.*` as columns.
-fn expand(items: &[SelectItem], scope: Option<&Scope>) -> Result<Vec<SelectItem>> {
+fn expand(items: &[SelectItem], names: &Names) -> Result<Vec<SelectItem>> {
     let mut out = Vec::with_capacity(items.len());
     for item in items {
         let SelectItem::Star { schema, table } = item else {
             out.push(item.clone());
             continue;
         };
-        let Some(scope) = scope else { return Err(SqlError::new(1096, "No tables used")) };
-        let ours = table.as_deref().is_none_or(|t| t == &*scope.alias)
-            && schema.as_deref().is_none_or(|s| s == scope.table.schema_name);
-        if !ours {
-            let name = table.as_deref().unwrap_or_default();
-            return Err(SqlError::new(1051, format!("Unknown table '{name}'")));
+        if names.tables.is_empty() {
+            return Err(SqlError::new(1096, "No tables used"));
         }
-        for column in &scope.table.columns {
-            let name =
-                ColumnName { schema: None, table: Some(scope.alias.to_string()), name: column.name.clone() };
-            out.push(SelectItem::Expr { expr: Expr::Column(name), name: column.name.clone(), alias: None });
-        }
+        let mut push = |number: usize| {
+            let (scope, position) = names.locate(number);
+            let column = scope.table.columns[position].name.clone();
+            let schema = scope.table.schema_name.clone();
+            let name = ColumnName {
+                schema: (!schema.is_empty()).then_some(schema),
+                table: Some(scope.alias.to_string()),
+                name: column.clone(),
+            };
+            out.push(SelectItem::Expr { expr: Expr::Column(name), name: column, alias: None });
+        };
+        let Some(table) = table else {
+            names.visible.iter().for_each(|&n| push(n));
+            continue;
+        };
+        let found = names
+            .tables
+            .iter()
+            .find(|s| &*s.alias == table && schema.as_deref().is_none_or(|name| name == s.table.schema_name));
+        let Some(scope) = found else {
+            return Err(SqlError::new(1051, format!("Unknown table '{table}'")));
+        };
+        (scope.base..scope.base + scope.table.columns.len()).for_each(push);
     }
     Ok(out)
 }
 
 /// The select item that an integer literal in GROUP BY or ORDER BY names.
-fn position(expr: &Expr, count: usize, place: &str) -> Result<Option<usize>> {
+pub(super) fn position(expr: &Expr, count: usize, place: &str) -> Result<Option<usize>> {
     let Expr::Literal(Literal::Int(n)) = expr else { return Ok(None) };
     match usize::try_from(*n).ok().filter(|n| (1..=count).contains(n)) {
         Some(n) => Ok(Some(n - 1)),
@@ -232,105 +411,9 @@ fn order_by(b: &mut Binder<'_>, select: &Select, items: &[Typed]) -> Result<Vec<
     Ok(order)
 }
 
-fn limits(b: &mut Binder<'_>, select: &Select) -> Result<(Option<Typed>, Option<Typed>)> {
-    let Some(limit) = &select.limit else { return Ok((None, None)) };
+pub(super) fn limits(b: &mut Binder<'_>, limit: Option<&Limit>) -> Result<(Option<Typed>, Option<Typed>)> {
+    let Some(limit) = limit else { return Ok((None, None)) };
     let count = b.bind_in("limit clause", &limit.count)?;
     let offset = limit.offset.as_ref().map(|o| b.bind_in("limit clause", o)).transpose()?;
     Ok((Some(count), offset))
-}
-
-/// ONLY_FULL_GROUP_BY: every column outside of aggregates is a group key, or depends on them (they hold a unique key).
-fn full_group_by(
-    scope: Option<&Scope>,
-    keys: &[Typed],
-    items: &[Typed],
-    having: Option<&Typed>,
-    order: &[(Typed, bool)],
-    filter: Option<&Typed>,
-    implicit: bool,
-) -> Result<()> {
-    let Some(scope) = scope else { return Ok(()) };
-    let mut fixed: Vec<usize> = keys
-        .iter()
-        .filter_map(|k| match k.node {
-            Node::Column(c) => Some(c),
-            _ => None,
-        })
-        .collect();
-    constants(filter, &mut fixed);
-    let whole = scope.table.indexes.iter().any(|index| {
-        index.unique
-            && !index.parts.is_empty()
-            && index
-                .parts
-                .iter()
-                .all(|p| fixed.contains(&p.column) && !scope.table.columns[p.column].nullable)
-    });
-    if whole {
-        return Ok(());
-    }
-    let lists = [
-        ("SELECT list", items.iter().collect::<Vec<_>>()),
-        ("HAVING clause", having.into_iter().collect()),
-        ("ORDER BY clause", order.iter().map(|(e, _)| e).collect()),
-    ];
-    for (list, exprs) in lists {
-        for (i, expr) in exprs.into_iter().enumerate() {
-            if let Some(column) = loose_column(expr, keys, &fixed) {
-                let name = format!(
-                    "{}.{}.{}",
-                    scope.table.schema_name, scope.alias, scope.table.columns[column].name
-                );
-                return Err(not_grouped(i + 1, list, &name, implicit));
-            }
-        }
-    }
-    Ok(())
-}
-
-fn not_grouped(number: usize, list: &str, column: &str, implicit: bool) -> SqlError {
-    if implicit {
-        return SqlError::new(
-            1140,
-            format!(
-                "In aggregated query without GROUP BY, expression #{number} of {list} contains nonaggregated column '{column}'; this is incompatible with sql_mode=only_full_group_by"
-            ),
-        );
-    }
-    SqlError::new(
-        1055,
-        format!(
-            "Expression #{number} of {list} is not in GROUP BY clause and contains nonaggregated column '{column}' which is not functionally dependent on columns in GROUP BY clause; this is incompatible with sql_mode=only_full_group_by"
-        ),
-    )
-}
-
-/// Columns that WHERE makes constant.
-fn constants(filter: Option<&Typed>, out: &mut Vec<usize>) {
-    let Some(filter) = filter else { return };
-    match &filter.node {
-        Node::And(list) => list.iter().for_each(|term| constants(Some(term), out)),
-        Node::Compare { op: crate::ast::BinaryOp::Eq, left, right, .. } => match (&left.node, &right.node) {
-            (Node::Column(c), _) if right.is_constant() => out.push(*c),
-            (_, Node::Column(c)) if left.is_constant() => out.push(*c),
-            _ => {}
-        },
-        _ => {}
-    }
-}
-
-fn loose_column(expr: &Typed, keys: &[Typed], fixed: &[usize]) -> Option<usize> {
-    if keys.iter().any(|k| k.node == expr.node) {
-        return None;
-    }
-    match &expr.node {
-        Node::Column(c) => (!fixed.contains(c)).then_some(*c),
-        Node::Agg(_) => None,
-        Node::Func { function, .. } if function.name == "any_value" => None,
-        node => {
-            let mut found = None;
-            node.children(&mut |child| found = found.or_else(|| loose_column(child, keys, fixed)));
-            found
-        }
-    }
 }

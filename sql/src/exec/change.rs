@@ -5,7 +5,7 @@ use super::insert::apply_set;
 use super::select::holds;
 use super::{Run, sort_key};
 use crate::error::{Result, SqlError};
-use crate::expr::Eval;
+use crate::expr::{Eval, Typed};
 use crate::plan::ChangePlan;
 use engine::{EngineError, LockMode, RowRef};
 use values::{Level, Value};
@@ -22,7 +22,7 @@ const BATCH: usize = 1024;
 
 /// Runs `plan`.
 pub(crate) async fn run(plan: &ChangePlan, run: &mut Run<'_>) -> Result<Changed> {
-    let limit = limit(plan, run)?;
+    let limit = limit(plan.limit.as_ref(), run)?;
     let mut out = Changed::default();
     if limit == 0 {
         return Ok(out);
@@ -65,8 +65,9 @@ pub(crate) async fn run(plan: &ChangePlan, run: &mut Run<'_>) -> Result<Changed>
     }
 }
 
-fn limit(plan: &ChangePlan, run: &mut Run<'_>) -> Result<u64> {
-    let Some(limit) = &plan.limit else { return Ok(u64::MAX) };
+/// The value of a LIMIT.
+pub(super) fn limit(limit: Option<&Typed>, run: &mut Run<'_>) -> Result<u64> {
+    let Some(limit) = limit else { return Ok(u64::MAX) };
     match limit.eval(&mut run.constant())? {
         Value::Int(n) => u64::try_from(n).map_err(|_| SqlError::new(1210, "Incorrect arguments to EXECUTE")),
         Value::UInt(n) => Ok(n),
@@ -90,7 +91,7 @@ fn moves_keys(plan: &ChangePlan) -> bool {
 
 fn order_key(plan: &ChangePlan, view: &engine::RowView<'_>, run: &mut Run<'_>) -> Result<Vec<u8>> {
     let mut key = Vec::new();
-    let mut e = Eval::over(view, run.params, run.context);
+    let mut e = Eval::over(view, &run.params, run.context);
     for (expr, desc) in &plan.order {
         let value = expr.eval(&mut e)?;
         sort_key::append(&value, &expr.ty, *desc, &mut key);
@@ -122,7 +123,7 @@ async fn change(
         return Ok(());
     }
     let mut changes = Vec::with_capacity(plan.set.len());
-    apply_set(table, &plan.set, &mut values, &[], &mut changes, plan.ignore, run)?;
+    apply_set((table, 0), &plan.set, &mut values, &[], &mut changes, plan.ignore, run)?;
     if changes.is_empty() {
         return Ok(());
     }

@@ -45,32 +45,48 @@ impl Cursor {
             at: 0,
             started: false,
             lock,
-            batch_rows: few.filter(|n| *n < 64).map(|n| n.max(1) as usize),
+            batch_rows: None,
         };
-        cursor.batch.clear();
-        cursor.batch.set_columns(access.column_set.clone());
+        cursor.reopen(run, access, few).await?;
+        Ok(cursor)
+    }
+
+    /// Starts again, with the values that the access path's conditions have now.
+    pub(crate) async fn reopen(
+        &mut self,
+        run: &mut Run<'_>,
+        access: &Access,
+        few: Option<u64>,
+    ) -> Result<()> {
+        self.batch.clear();
+        self.batch.set_columns(access.column_set.clone());
+        self.ranges.clear();
+        self.scan = None;
+        self.at = 0;
+        self.started = false;
+        self.batch_rows = few.filter(|n| *n < 64).map(|n| n.max(1) as usize);
         if access.impossible {
-            return Ok(cursor);
+            return Ok(());
         }
         if access.unique_point {
             let mut key = std::mem::take(&mut run.scratch.key);
             key.clear();
             let usable = access.point_key(&mut run.constant(), &mut key)?;
             match usable {
-                Some(false) => return Ok(cursor),
+                Some(false) => return Ok(()),
                 Some(true) => {
-                    run.txn.get(&access.table, access.index, &key, lock, &mut cursor.batch).await?;
+                    run.txn.get(&access.table, access.index, &key, self.lock, &mut self.batch).await?;
                     run.scratch.key = key;
-                    return Ok(cursor);
+                    return Ok(());
                 }
                 None => {}
             }
         }
-        cursor.ranges = access.ranges(&mut run.constant())?;
+        self.ranges = access.ranges(&mut run.constant())?;
         if !access.backward {
-            cursor.ranges.reverse();
+            self.ranges.reverse();
         }
-        Ok(cursor)
+        Ok(())
     }
 
     /// Moves to the next row; false at the end.

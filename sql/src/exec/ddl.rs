@@ -386,7 +386,7 @@ fn default_of(
             Ok(Some(ColumnDefault::CurrentTimestamp { fsp: *fsp }))
         }
         Some(Written::Value(expr)) => {
-            let bound = crate::bind::Binder::new(None, context, &[]).bind(expr)?;
+            let bound = crate::bind::Binder::new(context, &[]).bind(expr)?;
             let value = bound.eval(&mut crate::expr::Eval::constant(&[], context))?;
             if value.is_null() {
                 return if column.nullable { Ok(None) } else { Err(invalid_default(name)) };

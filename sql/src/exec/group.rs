@@ -15,10 +15,20 @@ pub(crate) struct GroupRow {
     pub(crate) results: Vec<Value>,
 }
 
+/// A group in the making.
+struct Open {
+    /// The first row's columns that are kept.
+    row: Vec<Value>,
+    /// WITH ROLLUP: the keys' values, and how many of them count; an order of output.
+    keys: Vec<Value>,
+    level: usize,
+    accumulators: Vec<Accumulator>,
+}
+
 /// Groups in the making.
 pub(crate) struct Groups {
     by_key: HashMap<Vec<u8>, usize>,
-    groups: Vec<(Vec<Value>, Vec<Accumulator>)>,
+    groups: Vec<Open>,
     /// Columns of the first row that are kept.
     columns: Vec<usize>,
     width: usize,
@@ -35,22 +45,55 @@ impl Groups {
     pub(crate) fn add(&mut self, spec: &Group, row: &dyn Columns, run: &mut Run<'_>) -> Result<()> {
         let Run { context, params, memory, .. } = run;
         let mut e = Eval::over(row, params, context);
+        let mut values = Vec::new();
         self.key.clear();
+        let mut ends = Vec::new();
         for key in &spec.keys {
             let value = key.eval(&mut e)?;
             sort_key::append(&value, &key.ty, false, &mut self.key);
+            if spec.rollup {
+                values.push(value);
+                ends.push(self.key.len());
+            }
         }
-        let at = match self.by_key.get(&self.key) {
-            Some(at) => *at,
-            None => self.open(spec, row, memory)?,
-        };
-        for (accumulator, aggregate) in self.groups[at].1.iter_mut().zip(&spec.aggregates) {
-            accumulator.step(aggregate, &mut e, memory)?;
+        if !spec.rollup {
+            let at = match self.by_key.get(&self.key) {
+                Some(at) => *at,
+                None => self.open(spec, row, (Vec::new(), 0), memory)?,
+            };
+            return self.step(at, spec, &mut e, memory);
+        }
+        // Each row counts in its group and in every group that rolls it up: their keys are its key cut short, with a mark.
+        let whole = self.key.clone();
+        for level in (0..=spec.keys.len()).rev() {
+            let end = if level == 0 { 0 } else { ends[level - 1] };
+            self.key.clear();
+            self.key.extend_from_slice(&whole[..end]);
+            self.key.push(0xff);
+            self.key.push(level as u8);
+            let at = match self.by_key.get(&self.key) {
+                Some(at) => *at,
+                None => self.open(spec, row, (values.clone(), level), memory)?,
+            };
+            self.step(at, spec, &mut e, memory)?;
         }
         Ok(())
     }
 
-    fn open(&mut self, spec: &Group, row: &dyn Columns, memory: &mut Memory) -> Result<usize> {
+    fn step(&mut self, at: usize, spec: &Group, e: &mut Eval<'_>, memory: &mut Memory) -> Result<()> {
+        for (accumulator, aggregate) in self.groups[at].accumulators.iter_mut().zip(&spec.aggregates) {
+            accumulator.step(aggregate, e, memory)?;
+        }
+        Ok(())
+    }
+
+    fn open(
+        &mut self,
+        spec: &Group,
+        row: &dyn Columns,
+        (keys, level): (Vec<Value>, usize),
+        memory: &mut Memory,
+    ) -> Result<usize> {
         let mut kept = Vec::new();
         if !self.columns.is_empty() {
             kept.resize(self.width, Value::Null);
@@ -58,9 +101,12 @@ impl Groups {
                 kept[column] = row.column(column);
             }
         }
-        memory.take(row_bytes(&kept) + 2 * self.key.len() + 128 * (1 + spec.aggregates.len()))?;
+        memory.take(
+            row_bytes(&kept) + row_bytes(&keys) + 2 * self.key.len() + 128 * (1 + spec.aggregates.len()),
+        )?;
         let at = self.groups.len();
-        self.groups.push((kept, spec.aggregates.iter().map(Accumulator::new).collect()));
+        let accumulators = spec.aggregates.iter().map(Accumulator::new).collect();
+        self.groups.push(Open { row: kept, keys, level, accumulators });
         self.by_key.insert(self.key.clone(), at);
         Ok(at)
     }
@@ -68,17 +114,32 @@ impl Groups {
     /// The groups; without keys there is always one.
     pub(crate) fn finish(mut self, spec: &Group, run: &mut Run<'_>) -> Result<Vec<GroupRow>> {
         if self.groups.is_empty() && spec.keys.is_empty() {
-            let empty = vec![Value::Null; self.width];
-            self.groups.push((empty, spec.aggregates.iter().map(Accumulator::new).collect()));
+            let row = vec![Value::Null; self.width];
+            let accumulators = spec.aggregates.iter().map(Accumulator::new).collect();
+            self.groups.push(Open { row, keys: Vec::new(), level: 0, accumulators });
+        }
+        if spec.rollup {
+            // In the keys' order, each rolled-up row behind what it sums.
+            let mut order: Vec<(Vec<u8>, usize)> = self.by_key.into_iter().collect();
+            order.sort_unstable();
+            let mut by_place: Vec<Option<Open>> = self.groups.into_iter().map(Some).collect();
+            self.groups = order.into_iter().filter_map(|(_, at)| by_place[at].take()).collect();
         }
         let mut out = Vec::with_capacity(self.groups.len());
-        for (row, accumulators) in self.groups {
+        for Open { row, keys, level, accumulators } in self.groups {
             let mut e = run.constant();
-            let results = accumulators
+            let mut results = accumulators
                 .into_iter()
                 .zip(&spec.aggregates)
                 .map(|(accumulator, aggregate)| accumulator.finish(aggregate, &mut e))
                 .collect::<Result<Vec<_>>>()?;
+            if spec.rollup {
+                let count = keys.len();
+                results.extend(
+                    keys.into_iter().enumerate().map(|(i, k)| if i < level { k } else { Value::Null }),
+                );
+                results.extend((0..count).map(|i| Value::bool(i >= level)));
+            }
             out.push(GroupRow { row, results });
         }
         Ok(out)

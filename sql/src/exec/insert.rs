@@ -4,10 +4,10 @@
 //! 2. A duplicate leaves nothing of its row behind; what follows depends on the statement: error, skip (IGNORE), delete and retry
 //!    (REPLACE), update (ON DUPLICATE KEY UPDATE).
 
-use super::select::{Target, run as run_select};
+use super::sub::prepare;
 use super::{Run, store};
 use crate::error::{Result, SqlError};
-use crate::expr::{Columns, Eval};
+use crate::expr::{Columns, Eval, NoRow};
 use crate::plan::{InsertPlan, Set};
 use crate::session::context::Strictness;
 use engine::{ColumnSet, EngineError, LockMode, RowBatch, RowRef, TableDef};
@@ -29,10 +29,11 @@ pub(crate) struct Inserted {
 
 /// Runs `plan`.
 pub(crate) async fn run(plan: &InsertPlan, run: &mut Run<'_>) -> Result<Inserted> {
+    run.make_room(plan.sizes);
     let mut out = Inserted::default();
+    prepare(&plan.subs, &NoRow, &[], run).await?;
     if let Some(select) = &plan.select {
-        let mut rows = Vec::new();
-        run_select(select, run, &mut Target::Rows(&mut rows)).await?;
+        let rows = super::query::rows(select, run, usize::MAX).await?;
         for row in rows {
             out.records += 1;
             run.context.row_number = out.records;
@@ -77,7 +78,7 @@ fn complete(plan: &InsertPlan, given: Given<'_>, number: u64, run: &mut Run<'_>)
                 Some(expr) => {
                     // Columns of the row that were given before may be read; others have their defaults.
                     let seen = Partial { table, row: &row };
-                    expr.eval(&mut Eval::over(&seen, run.params, run.context))?
+                    expr.eval(&mut Eval::over(&seen, &run.params, run.context))?
                 }
             },
         };
@@ -250,7 +251,7 @@ async fn update_duplicate(
     out: &mut Inserted,
 ) -> Result<()> {
     let mut changes = Vec::with_capacity(plan.on_duplicate.len());
-    apply_set(&plan.table, &plan.on_duplicate, &mut values, inserted, &mut changes, plan.ignore, run)?;
+    apply_set((&plan.table, 0), &plan.on_duplicate, &mut values, inserted, &mut changes, plan.ignore, run)?;
     out.duplicates += 1;
     if let Some(id) = run.context.set_insert_id {
         out.insert_id = id;
@@ -263,9 +264,9 @@ async fn update_duplicate(
     Ok(())
 }
 
-/// Evaluates assignments left to right over `values` (each sees the ones before it); what differs from the old row goes to `changes`.
+/// Evaluates assignments left to right over `values` (each sees the ones before it), where the table's columns start at `base`; what differs from the old row goes to `changes`.
 pub(crate) fn apply_set(
-    table: &TableDef,
+    (table, base): (&TableDef, usize),
     set: &[Set],
     values: &mut Vec<Value>,
     inserted: &[Value],
@@ -281,19 +282,18 @@ pub(crate) fn apply_set(
             None => store::default_value(column, run, ignore)?,
             Some(expr) => {
                 let mut e =
-                    Eval { inserted, ..Eval::over(&*values as &dyn Columns, run.params, run.context) };
+                    Eval { inserted, ..Eval::over(&*values as &dyn Columns, &run.params, run.context) };
                 let value = expr.eval(&mut e)?;
                 store::convert(&value, column, run, ignore)?
             }
         };
         let new = if new.is_null() && !column.nullable { store::not_null(column, run, bend)? } else { new };
-        if !values::compare::same(&new, &values[*position], values::Collation::BINARY)
-            || new.is_null() != values[*position].is_null()
-        {
+        let old = &values[base + position];
+        if !values::compare::same(&new, old, values::Collation::BINARY) || new.is_null() != old.is_null() {
             changes.retain(|(c, _)| c != position);
             changes.push((*position, new.clone()));
         }
-        values[*position] = new;
+        values[base + position] = new;
     }
     if !changes.is_empty() {
         for (position, column) in table.columns.iter().enumerate() {

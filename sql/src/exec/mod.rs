@@ -6,17 +6,22 @@
 //! 4. Every 256 rows the executor yields, and looks at KILL and the deadline.
 
 pub(crate) mod change;
+pub(crate) mod change_join;
 mod choice;
 pub(crate) mod cursor;
 pub(crate) mod ddl;
 pub(crate) mod group;
 pub(crate) mod insert;
+pub(crate) mod join;
 pub(crate) mod memory;
 pub(crate) mod output;
+pub(crate) mod query;
 pub(crate) mod select;
 pub(crate) mod sort_key;
 pub(crate) mod store;
+pub(crate) mod sub;
 pub(crate) mod virtual_rows;
+pub(crate) mod window;
 
 use crate::error::Result;
 use crate::expr::Eval;
@@ -24,6 +29,8 @@ use crate::session::context::Context;
 use engine::{Engine, KillSwitch, Txn};
 use memory::Memory;
 use protocol::env::Env;
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -40,7 +47,12 @@ pub(crate) struct Run<'a> {
     pub(crate) txn: &'a mut Txn,
     pub(crate) kill: &'a KillSwitch,
     pub(crate) context: &'a mut Context,
-    pub(crate) params: &'a [Value],
+    /// The statement's parameters, and behind them the slots of its plan.
+    pub(crate) params: Cow<'a, [Value]>,
+    /// What is known of the plan's subqueries.
+    pub(crate) subs: Vec<sub::SubState>,
+    /// Rows of common table expressions.
+    pub(crate) ctes: HashMap<usize, query::Rows>,
     pub(crate) memory: Memory,
     pub(crate) scratch: &'a mut cursor::Scratch,
     /// Rows since the last look at KILL.
@@ -50,7 +62,21 @@ pub(crate) struct Run<'a> {
 impl Run<'_> {
     /// An evaluation without a row.
     pub(crate) fn constant(&mut self) -> Eval<'_> {
-        Eval::constant(self.params, self.context)
+        Eval::constant(&self.params, self.context)
+    }
+
+    /// Makes room for a plan's slots and subqueries.
+    pub(crate) fn make_room(&mut self, (slots, subs): (usize, usize)) {
+        if slots > 0 {
+            let length = self.params.len() + slots;
+            self.params.to_mut().resize(length, Value::Null);
+        }
+        self.subs.resize_with(subs, sub::SubState::default);
+    }
+
+    /// Fills a slot.
+    pub(crate) fn put(&mut self, slot: usize, value: Value) {
+        self.params.to_mut()[slot] = value;
     }
 
     /// Counts a row; every 256 it yields to other tasks and looks at KILL and the deadline.

@@ -8,8 +8,10 @@
 
 use super::cursor::Cursor;
 use super::group::{GroupRow, Groups};
+use super::join::Join;
 use super::memory::row_bytes;
 use super::output::{Format, Output, ValuesRow, ViewRow};
+use super::sub::prepare;
 use super::{Run, sort_key};
 use crate::error::Result;
 use crate::expr::{Columns, Eval, NoRow, Node, Typed};
@@ -18,48 +20,89 @@ use crate::plan::{SelectPlan, Source};
 use std::collections::HashSet;
 use values::Value;
 
-/// Where result rows go: the client, or INSERT ... SELECT.
+/// Where result rows go: the client, or memory.
 pub(crate) enum Target<'a, 'b> {
     Client(&'a mut Output<'b>),
-    Rows(&'a mut Vec<Vec<Value>>),
+    /// At most `max` are wanted.
+    Rows {
+        rows: &'a mut Vec<Vec<Value>>,
+        max: usize,
+    },
+}
+
+impl Target<'_, '_> {
+    fn is_full(&self) -> bool {
+        matches!(self, Target::Rows { rows, max } if rows.len() >= *max)
+    }
 }
 
 /// LIMIT's numbers.
 #[derive(Debug, Clone, Copy)]
-struct Window {
-    skip: u64,
-    take: u64,
+pub(crate) struct Window {
+    pub(crate) skip: u64,
+    pub(crate) take: u64,
 }
 
 /// Runs `plan`; returns the number of rows that there would be without LIMIT when the plan asks for it, else those sent.
 pub(crate) async fn run(plan: &SelectPlan, run: &mut Run<'_>, target: &mut Target<'_, '_>) -> Result<u64> {
-    let window = window(plan, run)?;
+    let window = window(plan.limit.as_ref(), plan.offset.as_ref(), target, run)?;
     if let Target::Client(output) = target {
         output.start(&plan.columns);
     }
     if window.take == 0 && !plan.calc_found_rows {
         return Ok(0);
     }
-    let collects = plan.group.is_some() || plan.distinct || !plan.order.is_empty();
-    let found = match &plan.source {
-        Source::Table(access) if collects => collect_table(plan, access, run, window, target).await?,
-        Source::Table(access) => stream_table(plan, access, run, window, target).await?,
+    let collects =
+        plan.group.is_some() || plan.distinct || !plan.order.is_empty() || !plan.windows.is_empty();
+    match &plan.source {
+        Source::Table(access) if !collects => stream_table(plan, access, run, window, target).await,
+        Source::Table(access) => {
+            let mut feed = Feed::new(plan, window);
+            let mut cursor = Cursor::open(run, access, plan.lock, None).await?;
+            while cursor.next(run, access).await? {
+                let view = cursor.row();
+                if holds(access.filter.as_ref(), &view, run)? {
+                    feed.take(&view, run, target).await?;
+                }
+            }
+            cursor.close(run);
+            feed.finish(run, target).await
+        }
         Source::One { filter } => {
-            let rows = if holds(filter.as_ref(), &NoRow, run)? { vec![Vec::new()] } else { Vec::new() };
-            collect_rows(plan, rows, None, run, window, target).await?
+            let mut feed = Feed::new(plan, window);
+            prepare(&filter.subs, &NoRow, &[], run).await?;
+            if holds(filter.expr.as_ref(), &NoRow, run)? {
+                feed.take(&NoRow, run, target).await?;
+            }
+            feed.finish(run, target).await
         }
-        Source::Virtual { table, filter } => {
-            let rows = table.rows().await;
-            collect_rows(plan, rows, filter.as_ref(), run, window, target).await?
+        Source::Join(join) => {
+            let mut feed = Feed::new(plan, window);
+            let few =
+                (!collects && plan.having.expr.is_none()).then(|| window.skip.saturating_add(window.take));
+            let mut join = Join::new(join, few);
+            while !feed.done && join.next(run).await? {
+                feed.take(&join.row(), run, target).await?;
+            }
+            join.close(run);
+            feed.finish(run, target).await
         }
-    };
-    Ok(found)
+    }
 }
 
-fn window(plan: &SelectPlan, run: &mut Run<'_>) -> Result<Window> {
-    let everything = run.context.settings.sql_select_limit;
+/// LIMIT and OFFSET; sql_select_limit is for clients.
+pub(crate) fn window(
+    limit: Option<&Typed>,
+    offset: Option<&Typed>,
+    target: &Target<'_, '_>,
+    run: &mut Run<'_>,
+) -> Result<Window> {
+    let everything = match target {
+        Target::Client(_) => run.context.settings.sql_select_limit,
+        Target::Rows { .. } => u64::MAX,
+    };
     let mut e = run.constant();
-    let mut number = |expr: &Option<Typed>, default: u64| match expr {
+    let mut number = |expr: Option<&Typed>, default: u64| match expr {
         None => Ok(default),
         Some(expr) => match expr.eval(&mut e)? {
             Value::Int(n) => u64::try_from(n).map_err(|_| bad_limit()),
@@ -73,7 +116,7 @@ fn window(plan: &SelectPlan, run: &mut Run<'_>) -> Result<Window> {
             }
         },
     };
-    Ok(Window { skip: number(&plan.offset, 0)?, take: number(&plan.limit, everything)? })
+    Ok(Window { skip: number(offset, 0)?, take: number(limit, everything)? })
 }
 
 fn bad_limit() -> crate::error::SqlError {
@@ -83,7 +126,7 @@ fn bad_limit() -> crate::error::SqlError {
 pub(crate) fn holds(filter: Option<&Typed>, row: &dyn Columns, run: &mut Run<'_>) -> Result<bool> {
     match filter {
         None => Ok(true),
-        Some(filter) => filter.holds(&mut Eval::over(row, run.params, run.context)),
+        Some(filter) => filter.holds(&mut Eval::over(row, &run.params, run.context)),
     }
 }
 
@@ -95,8 +138,8 @@ async fn stream_table(
     window: Window,
     target: &mut Target<'_, '_>,
 ) -> Result<u64> {
-    let few =
-        (access.filter.is_none() && plan.having.is_none()).then(|| window.skip.saturating_add(window.take));
+    let few = (access.filter.is_none() && plan.having.expr.is_none())
+        .then(|| window.skip.saturating_add(window.take));
     let mut cursor = Cursor::open(run, access, plan.lock, few).await?;
     let format = Format::of(run);
     let plain = plan.items.iter().all(|i| matches!(i.node, Node::Column(_)));
@@ -105,7 +148,7 @@ async fn stream_table(
     while cursor.next(run, access).await? {
         let full = {
             let view = cursor.row();
-            if !holds(access.filter.as_ref(), &view, run)? || !holds(plan.having.as_ref(), &view, run)? {
+            if !holds(access.filter.as_ref(), &view, run)? || !holds(plan.having.expr.as_ref(), &view, run)? {
                 continue;
             }
             found += 1;
@@ -119,7 +162,7 @@ async fn stream_table(
                     Target::Client(output) => {
                         output.row(&ViewRow { view, items: &plan.items, computed: &computed, format })
                     }
-                    Target::Rows(rows) => {
+                    Target::Rows { rows, .. } => {
                         let row = project(&plan.items, &view, &[], run)?;
                         run.memory.take(row_bytes(&row))?;
                         rows.push(row);
@@ -131,7 +174,8 @@ async fn stream_table(
         if let (true, Target::Client(output)) = (full, &mut *target) {
             output.flush(run).await?;
         }
-        if found >= window.skip.saturating_add(window.take) && !plan.calc_found_rows {
+        let enough = found >= window.skip.saturating_add(window.take) && !plan.calc_found_rows;
+        if enough || target.is_full() {
             break;
         }
     }
@@ -141,7 +185,7 @@ async fn stream_table(
 
 /// The items that are no plain columns.
 fn compute(items: &[Typed], row: &dyn Columns, out: &mut [Value], run: &mut Run<'_>) -> Result<()> {
-    let mut e = Eval::over(row, run.params, run.context);
+    let mut e = Eval::over(row, &run.params, run.context);
     for (item, value) in items.iter().zip(out) {
         if !matches!(item.node, Node::Column(_)) {
             *value = item.eval(&mut e)?;
@@ -151,7 +195,7 @@ fn compute(items: &[Typed], row: &dyn Columns, out: &mut [Value], run: &mut Run<
 }
 
 fn project(items: &[Typed], row: &dyn Columns, groups: &[Value], run: &mut Run<'_>) -> Result<Vec<Value>> {
-    let mut e = Eval { groups, ..Eval::over(row, run.params, run.context) };
+    let mut e = Eval { groups, ..Eval::over(row, &run.params, run.context) };
     items.iter().map(|item| item.eval(&mut e)).collect()
 }
 
@@ -188,7 +232,7 @@ impl<'p> Collector<'p> {
         }
         self.found += 1;
         let mut key = Vec::new();
-        let mut e = Eval { groups, ..Eval::over(row, run.params, run.context) };
+        let mut e = Eval { groups, ..Eval::over(row, &run.params, run.context) };
         for (expr, desc) in &self.plan.order {
             let value = expr.eval(&mut e)?;
             sort_key::append(&value, &expr.ty, *desc, &mut key);
@@ -224,103 +268,157 @@ impl<'p> Collector<'p> {
                         output.flush(run).await?;
                     }
                 }
-                Target::Rows(rows) => rows.push(values),
+                Target::Rows { rows, max } => {
+                    if rows.len() >= *max {
+                        break;
+                    }
+                    rows.push(values);
+                }
             }
         }
         Ok(self.found)
     }
 }
 
-async fn collect_table(
-    plan: &SelectPlan,
-    access: &Access,
-    run: &mut Run<'_>,
+/// A SELECT's rows on their way from the source to the target.
+struct Feed<'p> {
+    plan: &'p SelectPlan,
     window: Window,
-    target: &mut Target<'_, '_>,
-) -> Result<u64> {
-    let mut cursor = Cursor::open(run, access, plan.lock, None).await?;
-    let mut collector = Collector::new(plan, window);
-    let mut groups =
-        plan.group.as_ref().map(|_| Groups::new(outer_columns(plan), access.table.columns.len()));
-    while cursor.next(run, access).await? {
-        let view = cursor.row();
-        if !holds(access.filter.as_ref(), &view, run)? {
-            continue;
+    /// Rows go out as they come.
+    streams: bool,
+    collector: Collector<'p>,
+    groups: Option<Groups>,
+    /// Rows kept for window functions.
+    kept: Vec<GroupRow>,
+    columns: Vec<usize>,
+    computed: Vec<Value>,
+    found: u64,
+    /// LIMIT is reached.
+    done: bool,
+}
+
+impl<'p> Feed<'p> {
+    fn new(plan: &'p SelectPlan, window: Window) -> Feed<'p> {
+        let gathers = plan.group.is_some() || !plan.windows.is_empty();
+        let columns = if gathers { outer_columns(plan) } else { Vec::new() };
+        let width = plan.names.width();
+        Feed {
+            plan,
+            window,
+            streams: !gathers && !plan.distinct && plan.order.is_empty(),
+            collector: Collector::new(plan, window),
+            groups: plan.group.as_ref().map(|_| Groups::new(columns.clone(), width)),
+            kept: Vec::new(),
+            columns,
+            computed: Vec::new(),
+            found: 0,
+            done: false,
         }
-        match (&mut groups, &plan.group) {
-            (Some(groups), Some(spec)) => groups.add(spec, &view, run)?,
-            _ => {
-                if holds(plan.having.as_ref(), &view, run)? {
-                    collector.add(&view, &[], run)?;
+    }
+
+    /// Takes a row that fulfils WHERE.
+    async fn take(
+        &mut self,
+        row: &dyn Columns,
+        run: &mut Run<'_>,
+        target: &mut Target<'_, '_>,
+    ) -> Result<()> {
+        let plan = self.plan;
+        if let (Some(groups), Some(spec)) = (&mut self.groups, &plan.group) {
+            prepare(&spec.subs, row, &[], run).await?;
+            return groups.add(spec, row, run);
+        }
+        if !having(plan, row, &[], run).await? {
+            return Ok(());
+        }
+        if !plan.windows.is_empty() {
+            let mut kept = vec![Value::Null; plan.names.width()];
+            self.columns.iter().for_each(|&c| kept[c] = row.column(c));
+            run.memory.take(row_bytes(&kept) + 64)?;
+            self.kept.push(GroupRow { row: kept, results: Vec::new() });
+            return Ok(());
+        }
+        if !self.streams {
+            prepare(&plan.subs, row, &[], run).await?;
+            return self.collector.add(row, &[], run);
+        }
+        self.found += 1;
+        let Window { skip, take } = self.window;
+        let here = self.found > skip && self.found - skip <= take;
+        self.done = self.found >= skip.saturating_add(take) && !plan.calc_found_rows;
+        if here {
+            prepare(&plan.subs, row, &[], run).await?;
+            self.send(row, run, target).await?;
+        }
+        self.done |= target.is_full();
+        Ok(())
+    }
+
+    async fn send(
+        &mut self,
+        row: &dyn Columns,
+        run: &mut Run<'_>,
+        target: &mut Target<'_, '_>,
+    ) -> Result<()> {
+        self.computed.clear();
+        let mut e = Eval::over(row, &run.params, run.context);
+        for item in &self.plan.items {
+            let value = item.eval(&mut e)?;
+            self.computed.push(value);
+        }
+        match target {
+            Target::Client(output) => {
+                let format = Format::of(run);
+                if output.row(&ValuesRow { values: &self.computed, format }) {
+                    output.flush(run).await?;
+                }
+            }
+            Target::Rows { rows, .. } => {
+                run.memory.take(row_bytes(&self.computed))?;
+                rows.push(std::mem::take(&mut self.computed));
+            }
+        }
+        Ok(())
+    }
+
+    /// There are no more rows; the number found.
+    async fn finish(mut self, run: &mut Run<'_>, target: &mut Target<'_, '_>) -> Result<u64> {
+        if self.streams {
+            return Ok(self.found);
+        }
+        let plan = self.plan;
+        if let (Some(groups), Some(spec)) = (self.groups.take(), &plan.group) {
+            for group in groups.finish(spec, run)? {
+                run.tick().await?;
+                if having(plan, &group.row, &group.results, run).await? {
+                    self.kept.push(group);
                 }
             }
         }
+        if !plan.windows.is_empty() {
+            super::window::compute(&plan.windows, &mut self.kept, run).await?;
+        }
+        for GroupRow { row, results } in &self.kept {
+            run.tick().await?;
+            prepare(&plan.subs, row, results, run).await?;
+            self.collector.add(row, results, run)?;
+        }
+        self.collector.send(run, self.window, target).await
     }
-    cursor.close(run);
-    if let (Some(groups), Some(spec)) = (groups, &plan.group) {
-        let rows = groups.finish(spec, run)?;
-        collect_groups(plan, rows, &mut collector, run).await?;
-    }
-    collector.send(run, window, target).await
 }
 
-/// Rows that are in memory already: no table, a virtual one.
-async fn collect_rows(
-    plan: &SelectPlan,
-    rows: Vec<Vec<Value>>,
-    filter: Option<&Typed>,
-    run: &mut Run<'_>,
-    window: Window,
-    target: &mut Target<'_, '_>,
-) -> Result<u64> {
-    let mut collector = Collector::new(plan, window);
-    let width = plan.table.as_ref().map_or(0, |t| t.columns.len());
-    let mut groups = plan.group.as_ref().map(|_| Groups::new(outer_columns(plan), width));
-    for row in &rows {
-        run.tick().await?;
-        if !holds(filter, row, run)? {
-            continue;
-        }
-        match (&mut groups, &plan.group) {
-            (Some(groups), Some(spec)) => groups.add(spec, row, run)?,
-            _ => {
-                if holds(plan.having.as_ref(), row, run)? {
-                    collector.add(row, &[], run)?;
-                }
-            }
-        }
-    }
-    if let (Some(groups), Some(spec)) = (groups, &plan.group) {
-        let rows = groups.finish(spec, run)?;
-        collect_groups(plan, rows, &mut collector, run).await?;
-    }
-    collector.send(run, window, target).await
-}
-
-async fn collect_groups(
-    plan: &SelectPlan,
-    rows: Vec<GroupRow>,
-    collector: &mut Collector<'_>,
-    run: &mut Run<'_>,
-) -> Result<()> {
-    for GroupRow { row, results } in &rows {
-        run.tick().await?;
-        if let Some(having) = &plan.having {
-            let mut e = Eval { groups: results, ..Eval::over(row, run.params, run.context) };
-            if !having.holds(&mut e)? {
-                continue;
-            }
-        }
-        collector.add(row, results, run)?;
-    }
-    Ok(())
+async fn having(plan: &SelectPlan, row: &dyn Columns, groups: &[Value], run: &mut Run<'_>) -> Result<bool> {
+    let Some(expr) = &plan.having.expr else { return Ok(true) };
+    prepare(&plan.having.subs, row, groups, run).await?;
+    expr.holds(&mut Eval { groups, ..Eval::over(row, &run.params, run.context) })
 }
 
 /// Columns that the expressions behind the grouping read.
 fn outer_columns(plan: &SelectPlan) -> Vec<usize> {
     let mut columns = Vec::new();
     let order = plan.order.iter().map(|(e, _)| e);
-    for expr in plan.items.iter().chain(&plan.having).chain(order) {
+    let windows = plan.windows.iter().flat_map(crate::bind::window::BoundWindow::exprs);
+    for expr in plan.items.iter().chain(&plan.having.expr).chain(order).chain(windows) {
         expr.columns(&mut columns);
     }
     columns

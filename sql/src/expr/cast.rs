@@ -37,6 +37,7 @@ pub(crate) fn cast_type(expr: &Typed, to: &CastType, connection: Collation) -> T
         CastType::Time { fsp } => Ty::temporal(TypeKind::Time, *fsp),
         CastType::DateTime { fsp } => Ty::temporal(TypeKind::DateTime, *fsp),
         CastType::Year => Ty::of(ColumnType::integer(TypeKind::Year, true), true),
+        CastType::Fit | CastType::Within { .. } => expr.ty,
     };
     // Numbers are NULL only for NULL; text and temporals may fail to be.
     let number =
@@ -45,7 +46,32 @@ pub(crate) fn cast_type(expr: &Typed, to: &CastType, connection: Collation) -> T
     ty.or_null(expr.ty.nullable || !number)
 }
 
+/// A column of one part of a set operation as the whole's type.
+fn fit(expr: &Typed, ty: &Ty, e: &mut Eval<'_>) -> Result<Value> {
+    Ok(match crate::function::control::coerced(expr, ty, e)? {
+        Value::Decimal(d) => match d.to_column(65, ty.col.scale) {
+            Ok((fitted, _)) => Value::Decimal(fitted),
+            Err(_) => Value::Decimal(d),
+        },
+        other => other,
+    })
+}
+
 pub(crate) fn cast(expr: &Typed, to: &CastType, ty: &Ty, e: &mut Eval<'_>) -> Result<Value> {
+    match to {
+        CastType::Fit => return fit(expr, ty, e),
+        CastType::Within { column } => {
+            let value = fit(expr, ty, e)?;
+            let long =
+                value.as_bytes().is_some_and(|b| values::collation::char_length(b) > ty.width as usize);
+            if long && e.context.settings.sql_mode.strict() {
+                let message = format!("Data too long for column '{column}' at row 1");
+                return Err(crate::error::SqlError::new(1406, message));
+            }
+            return Ok(value);
+        }
+        _ => {}
+    }
     let value = expr.eval(e)?;
     if value.is_null() {
         return Ok(value);

@@ -117,6 +117,8 @@ impl Typed {
             Node::Const(value) => value.clone(),
             Node::Param(i) => e.params.get(usize::from(*i)).cloned().unwrap_or_default(),
             Node::Column(i) => e.row.column(*i),
+            Node::Slot(i) => e.params.get(*i).cloned().unwrap_or_default(),
+            Node::Sub(sub) => e.params.get(sub.plan.slot + sub.offset).cloned().unwrap_or_default(),
             Node::Inserted(i) => e.inserted.get(*i).cloned().unwrap_or_default(),
             Node::Agg(i) => e.groups[*i].clone(),
             Node::UserVar(name) => e.context.user_variables.get(name).cloned().unwrap_or_default(),

@@ -16,8 +16,10 @@ pub(crate) mod ty;
 
 use crate::ast::{BinaryOp, CastType, IsTest, Unit};
 use crate::function::Function;
+use crate::plan::SubPlan;
 use compare::Rule;
 pub(crate) use eval::{Columns, Eval, NoRow};
+use std::sync::Arc;
 pub(crate) use ty::Ty;
 use values::{Collation, Value};
 
@@ -55,6 +57,20 @@ impl Typed {
         self.node.children(&mut |child| child.walk(see));
     }
 
+    /// Replaces nodes, parents first: what `change` turns into something else is not entered.
+    pub(crate) fn rewrite(&mut self, change: &mut dyn FnMut(&mut Typed) -> bool) {
+        if !change(self) {
+            self.node.children_mut(&mut |child| child.rewrite(change));
+        }
+    }
+
+    /// Does it hold a subquery?
+    pub(crate) fn has_subquery(&self) -> bool {
+        let mut found = false;
+        self.walk(&mut |node| found |= matches!(node, Node::Sub(_)));
+        found
+    }
+
     /// The positions of the columns it reads.
     pub(crate) fn columns(&self, out: &mut Vec<usize>) {
         self.walk(&mut |node| {
@@ -72,6 +88,10 @@ impl Typed {
 pub(crate) enum Node {
     Const(Value),
     Param(u16),
+    /// A value that was computed before this expression: a column of a query further out, or of a table joined before.
+    Slot(usize),
+    /// A subquery, computed before this expression.
+    Sub(Box<SubNode>),
     /// A column of the source row.
     Column(usize),
     /// VALUES(column): the row that could not be inserted.
@@ -173,12 +193,75 @@ pub(crate) enum Node {
     },
 }
 
+/// A subquery in an expression.
+#[derive(Debug, Clone)]
+pub(crate) struct SubNode {
+    pub(crate) plan: Arc<SubPlan>,
+    /// Which of its columns.
+    pub(crate) offset: usize,
+    /// What it reads of the row around it; goes to the plan's `needs_slots`.
+    pub(crate) needs: Vec<Typed>,
+    /// The left side of IN, ANY, ALL.
+    pub(crate) left: Vec<Typed>,
+}
+
+impl PartialEq for SubNode {
+    fn eq(&self, other: &SubNode) -> bool {
+        Arc::ptr_eq(&self.plan, &other.plan) && self.offset == other.offset
+    }
+}
+
 impl Node {
+    /// Calls `change` with each direct child.
+    pub(crate) fn children_mut(&mut self, change: &mut dyn FnMut(&mut Typed)) {
+        use Node::*;
+        match self {
+            Const(_) | Param(_) | Slot(_) | Column(_) | Inserted(_) | Agg(_) | UserVar(_) | SysVar { .. } => {
+            }
+            Sub(sub) => sub.needs.iter_mut().chain(&mut sub.left).for_each(change),
+            SetVar(_, e) | Neg(e) | Not(e) | BitNot(e) | Same(e) => change(e),
+            Is { expr, .. } | Cast { expr, .. } | Extract { expr, .. } => change(expr),
+            Arith { left, right, .. }
+            | Bits { left, right, .. }
+            | Compare { left, right, .. }
+            | Xor(left, right) => {
+                change(left);
+                change(right);
+            }
+            CompareRows { pairs, .. } => pairs.iter_mut().for_each(|(_, l, r)| {
+                change(l);
+                change(r);
+            }),
+            And(list) | Or(list) | Func { args: list, .. } => list.iter_mut().for_each(change),
+            Between { expr, low, high, .. } => [expr, low, high].into_iter().for_each(|e| change(e)),
+            In { expr, list, .. } => {
+                change(expr);
+                list.iter_mut().for_each(|(_, e)| change(e));
+            }
+            InRows { left, rows, .. } => {
+                left.iter_mut().for_each(&mut *change);
+                rows.iter_mut().flatten().for_each(|(_, e)| change(e));
+            }
+            Like { expr, pattern, .. } => [expr, pattern].into_iter().for_each(|e| change(e)),
+            Case { operand, whens, otherwise } => {
+                operand.iter_mut().chain(otherwise).for_each(|e| change(e));
+                whens.iter_mut().for_each(|(_, when, then)| {
+                    change(when);
+                    change(then);
+                });
+            }
+            AddInterval { expr, amount, .. } => [expr, amount].into_iter().for_each(|e| change(e)),
+            TimestampDiff { from, to, .. } => [from, to].into_iter().for_each(|e| change(e)),
+        }
+    }
+
     /// Calls `see` with each direct child.
     pub(crate) fn children(&self, see: &mut dyn FnMut(&Typed)) {
         use Node::*;
         match self {
-            Const(_) | Param(_) | Column(_) | Inserted(_) | Agg(_) | UserVar(_) | SysVar { .. } => {}
+            Const(_) | Param(_) | Slot(_) | Column(_) | Inserted(_) | Agg(_) | UserVar(_) | SysVar { .. } => {
+            }
+            Sub(sub) => sub.needs.iter().chain(&sub.left).for_each(see),
             SetVar(_, e) | Neg(e) | Not(e) | BitNot(e) | Same(e) => see(e),
             Is { expr, .. } | Cast { expr, .. } | Extract { expr, .. } => see(expr),
             Arith { left, right, .. }

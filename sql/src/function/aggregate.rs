@@ -18,12 +18,14 @@ use values::convert::number::{to_decimal, to_double, to_integer};
 use values::{Decimal, Level, Value};
 
 /// One aggregate of one group.
+#[derive(Clone)]
 pub(crate) struct Accumulator {
     state: State,
     /// Keys seen, for DISTINCT.
     seen: Option<HashSet<Vec<u8>>>,
 }
 
+#[derive(Clone)]
 enum State {
     Count(i64),
     /// SUM and AVG.
@@ -49,6 +51,7 @@ enum State {
     Any(Option<Value>),
 }
 
+#[derive(Clone)]
 enum Total {
     Int(i128),
     Decimal(Decimal),

@@ -1,8 +1,8 @@
 //! INSERT, REPLACE, UPDATE, DELETE, TRUNCATE.
 
 use super::Parser;
-use crate::ast::{Assignment, Ddl, Delete, Expr, Insert, Update};
-use crate::error::{Result, unsupported};
+use crate::ast::{Assignment, Ddl, Delete, Expr, Insert, TableExpr, TableName, Update};
+use crate::error::{Result, SqlError, unsupported};
 use crate::lex::Op;
 
 impl Parser<'_> {
@@ -49,17 +49,17 @@ impl Parser<'_> {
 
     /// `[(columns)] VALUES (...), (...)` or `[(columns)] SELECT ...`
     fn insert_source(&mut self, out: &mut Insert) -> Result<()> {
-        if self.is_op(Op::LParen) && !self.is_kw_at(1, "SELECT") {
+        if self.is_op(Op::LParen) && !self.query_in_parens() {
             out.columns = Some(self.parens(|p| {
                 if p.is_op(Op::RParen) { Ok(Vec::new()) } else { p.list(Parser::insert_column) }
             })?);
         }
-        if self.is_kw("SELECT") {
-            out.select = Some(Box::new(self.select()?));
+        let values_rows = self.is_kw("VALUES") && self.is_kw_at(1, "ROW");
+        if !values_rows
+            && (self.is_op(Op::LParen) || ["SELECT", "WITH", "TABLE"].iter().any(|k| self.is_kw(k)))
+        {
+            out.select = Some(Box::new(self.inner_query()?));
             return Ok(());
-        }
-        if self.is_op(Op::LParen) || self.is_kw("WITH") || self.is_kw("TABLE") {
-            return Err(unsupported("INSERT ... SELECT in this form"));
         }
         if !self.eat_kw("VALUES") && !self.eat_kw("VALUE") {
             return Err(self.unexpected());
@@ -69,6 +69,15 @@ impl Parser<'_> {
             p.parens(|p| if p.is_op(Op::RParen) { Ok(Vec::new()) } else { p.list(Parser::value_or_default) })
         })?;
         Ok(())
+    }
+
+    /// Does the parenthesis here hold a query, not a list of columns?
+    fn query_in_parens(&self) -> bool {
+        let mut n = 0;
+        while self.peek_at(n).kind == crate::lex::Kind::Op(Op::LParen) {
+            n += 1;
+        }
+        ["SELECT", "WITH", "TABLE", "VALUES"].iter().any(|k| self.is_kw_at(n, k))
     }
 
     /// A column name, perhaps qualified; only the last part says anything in an INSERT.
@@ -109,16 +118,13 @@ impl Parser<'_> {
             return Err(unsupported("LOW_PRIORITY"));
         }
         let ignore = self.eat_kw("IGNORE");
-        let table = self.table_ref()?;
-        if self.is_op(Op::Comma) || self.at_join() {
-            return Err(unsupported("multi-table UPDATE"));
-        }
+        let tables = self.table_references()?;
         self.expect_kw("SET")?;
         let set = self.list(Parser::assignment)?;
         let filter = self.where_clause()?;
-        let order_by = self.order_by()?;
-        let limit = self.row_count()?;
-        Ok(Update { ignore, table, set, filter, order_by, limit })
+        let several = !matches!(tables, TableExpr::Table(_));
+        let (order_by, limit) = self.change_tail(several, "UPDATE")?;
+        Ok(Update { ignore, tables, set, filter, order_by, limit })
     }
 
     fn row_count(&mut self) -> Result<Option<Expr>> {
@@ -133,17 +139,63 @@ impl Parser<'_> {
             }
         }
         let ignore = self.eat_kw("IGNORE");
+        let mut targets = Vec::new();
         if !self.eat_kw("FROM") {
-            return Err(if self.at_ident() { unsupported("multi-table DELETE") } else { self.unexpected() });
+            targets = self.list(Parser::delete_target)?;
+            self.expect_kw("FROM")?;
+        } else if self.names_targets() {
+            targets = self.list(Parser::delete_target)?;
+            self.expect_kw("USING")?;
         }
-        let table = self.table_ref()?;
-        if self.is_op(Op::Comma) || self.is_kw("USING") || self.at_join() || self.is_op(Op::Dot) {
-            return Err(unsupported("multi-table DELETE"));
-        }
+        let tables =
+            if targets.is_empty() { TableExpr::Table(self.table_ref()?) } else { self.table_references()? };
         let filter = self.where_clause()?;
-        let order_by = self.order_by()?;
-        let limit = self.row_count()?;
-        Ok(Delete { ignore, table, filter, order_by, limit })
+        let (order_by, limit) = self.change_tail(!targets.is_empty(), "DELETE")?;
+        Ok(Delete { ignore, targets, tables, filter, order_by, limit })
+    }
+
+    /// ORDER BY and LIMIT: of one table only.
+    fn change_tail(
+        &mut self,
+        several: bool,
+        verb: &str,
+    ) -> Result<(Vec<crate::ast::OrderItem>, Option<Expr>)> {
+        if several && verb == "DELETE" {
+            return Ok((Vec::new(), None));
+        }
+        let (order, limit) = (self.order_by()?, self.row_count()?);
+        if several && (!order.is_empty() || limit.is_some()) {
+            let clause = if order.is_empty() { "LIMIT" } else { "ORDER BY" };
+            return Err(SqlError::new(1221, format!("Incorrect usage of {verb} and {clause}")));
+        }
+        Ok((order, limit))
+    }
+
+    /// `table` or `table.*`
+    fn delete_target(&mut self) -> Result<TableName> {
+        let first = self.ident()?;
+        let mut name = TableName { schema: None, name: first };
+        while self.eat_op(Op::Dot) {
+            if self.eat_op(Op::Star) {
+                break;
+            }
+            name = TableName { schema: Some(name.name), name: self.ident_after_dot()? };
+        }
+        Ok(name)
+    }
+
+    /// Behind DELETE FROM: is it `tables USING joined tables`?
+    fn names_targets(&self) -> bool {
+        use crate::lex::Kind;
+        let mut n = 0;
+        loop {
+            match self.peek_at(n).kind {
+                Kind::Word if self.is_kw_at(n, "USING") => return true,
+                Kind::Word if self.is_kw_at(n, "WHERE") || self.is_kw_at(n, "USE") => return false,
+                Kind::Word | Kind::Quoted | Kind::Op(Op::Dot | Op::Comma | Op::Star) => n += 1,
+                _ => return false,
+            }
+        }
     }
 
     pub(super) fn truncate(&mut self) -> Result<Ddl> {

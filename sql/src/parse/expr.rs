@@ -114,12 +114,24 @@ impl Parser<'_> {
             }
             let Some(op) = self.comparison() else { return Ok(left) };
             self.lean()?;
-            if self.is_kw("ALL") || self.is_kw("ANY") || self.is_kw("SOME") {
-                return Err(unsupported("subqueries"));
+            if let Some(word) = self.quantifier() {
+                self.expect_op(Op::LParen)?;
+                let query = Box::new(self.inner_query()?);
+                self.expect_op(Op::RParen)?;
+                left = Expr::Quantified { op, all: word == "ALL", expr: Box::new(left), query };
+                continue;
             }
             let right = self.predicate()?;
             left = Expr::Binary(op, Box::new(left), Box::new(right));
         }
+    }
+
+    /// ANY, SOME or ALL before a subquery, eaten.
+    fn quantifier(&mut self) -> Option<&'static str> {
+        if self.peek_at(1).kind != Kind::Op(Op::LParen) {
+            return None;
+        }
+        self.eat_any(&["ALL", "ANY", "SOME"])
     }
 
     fn comparison(&mut self) -> Option<BinaryOp> {
@@ -152,10 +164,14 @@ impl Parser<'_> {
         let expr = Box::new(left);
         match word {
             "IN" => {
-                let list = self.parens(|p| {
-                    p.refuse_subquery()?;
-                    p.list(Parser::expr)
-                })?;
+                self.expect_op(Op::LParen)?;
+                if self.at_query() {
+                    let query = Box::new(self.inner_query()?);
+                    self.expect_op(Op::RParen)?;
+                    return Ok(Expr::InQuery { expr, query, not });
+                }
+                let list = self.list(Parser::expr)?;
+                self.expect_op(Op::RParen)?;
                 Ok(Expr::In { expr, list, not })
             }
             "BETWEEN" => {

@@ -43,6 +43,17 @@ fn is_reserved_function(upper: &[u8]) -> bool {
                 | b"ROW"
                 | b"MATCH"
                 | b"GROUPING"
+                | b"ROW_NUMBER"
+                | b"RANK"
+                | b"DENSE_RANK"
+                | b"PERCENT_RANK"
+                | b"CUME_DIST"
+                | b"NTILE"
+                | b"LAG"
+                | b"LEAD"
+                | b"FIRST_VALUE"
+                | b"LAST_VALUE"
+                | b"NTH_VALUE"
         )
 }
 
@@ -81,10 +92,7 @@ impl Parser<'_> {
         }
         self.bump(); // (
         let call = self.nested(|p| p.call_arguments(upper, name))?;
-        if self.is_kw("OVER") {
-            return Err(unsupported("window functions"));
-        }
-        Ok(Some(call))
+        self.over(call).map(Some)
     }
 
     /// Everything behind `name(`, the closing parenthesis included.
@@ -143,7 +151,7 @@ impl Parser<'_> {
             b"DEFAULT" => Expr::Default(self.column_name()?),
             b"ROW" => Expr::Row(self.list(Parser::expr)?),
             b"MATCH" => return Err(unsupported("FULLTEXT search")),
-            b"GROUPING" => return Err(unsupported("GROUPING")),
+            b"GROUPING" => Expr::Grouping(self.list(Parser::expr)?),
             b"WEIGHT_STRING" => self.weight_string(name)?,
             b"GET_FORMAT" => self.get_format(name)?,
             _ => {

@@ -13,8 +13,10 @@ pub(crate) mod column;
 mod create;
 mod dml;
 mod expr;
+mod from;
 mod func;
 mod primary;
+mod query;
 mod refuse;
 mod select;
 mod session;
@@ -22,9 +24,10 @@ mod show;
 #[cfg(test)]
 mod tests;
 mod variable;
+mod window;
 
 use crate::ast::{Ddl, Expr, SessionStatement, Statement, TableName};
-use crate::error::{Result, SqlError, syntax, unsupported};
+use crate::error::{Result, SqlError, syntax};
 use crate::lex::{Kind, LexMode, Op, Token, reserved::is_reserved, tokenize, unquote};
 
 /// How deep expressions may nest.
@@ -48,8 +51,18 @@ pub(crate) struct Parsed {
 pub(crate) fn parse(text: &[u8], from: usize, mode: LexMode) -> Result<Option<Parsed>> {
     let mut tokens = Vec::with_capacity(32);
     let next = tokenize(text, from, mode, &mut tokens);
-    let mut parser =
-        Parser { text, tokens, pos: 0, mode, depth: 0, spine: 0, params: 0, deprecated: Vec::new() };
+    let mut parser = Parser {
+        text,
+        tokens,
+        pos: 0,
+        mode,
+        depth: 0,
+        spine: 0,
+        queries: 0,
+        tables: 0,
+        params: 0,
+        deprecated: Vec::new(),
+    };
     if parser.peek().kind == Kind::End {
         return Ok(None);
     }
@@ -74,6 +87,10 @@ pub(crate) struct Parser<'a> {
     mode: LexMode,
     depth: u32,
     spine: u32,
+    /// Queries around the current token.
+    queries: u32,
+    /// Tables of the FROM that is being read.
+    tables: u32,
     params: u16,
     deprecated: Vec<(u16, &'static str)>,
 }
@@ -314,7 +331,7 @@ impl<'a> Parser<'a> {
     fn statement(&mut self) -> Result<Statement> {
         let first = self.peek();
         if first.kind == Kind::Op(Op::LParen) {
-            return self.parenthesised_select();
+            return Ok(Statement::Select(Box::new(self.query()?)));
         }
         if first.kind != Kind::Word {
             return Err(self.unexpected());
@@ -322,7 +339,7 @@ impl<'a> Parser<'a> {
         let mut word = self.slice(first).to_vec();
         word.make_ascii_uppercase();
         Ok(match word.as_slice() {
-            b"SELECT" => Statement::Select(Box::new(self.select()?)),
+            b"SELECT" | b"WITH" | b"TABLE" | b"VALUES" => Statement::Select(Box::new(self.query()?)),
             b"INSERT" | b"REPLACE" => Statement::Insert(Box::new(self.insert()?)),
             b"UPDATE" => Statement::Update(Box::new(self.update()?)),
             b"DELETE" => Statement::Delete(Box::new(self.delete()?)),
@@ -348,32 +365,6 @@ impl<'a> Parser<'a> {
                 None => return Err(self.refuse(&word)),
             },
         })
-    }
-
-    /// `(SELECT ...)` alone is a SELECT; with anything around it a union.
-    fn parenthesised_select(&mut self) -> Result<Statement> {
-        let mut open = 0;
-        while self.is_op(Op::LParen) {
-            open += 1;
-            if open > MAX_DEPTH {
-                return Err(too_deep());
-            }
-            self.bump();
-        }
-        if !self.is_kw("SELECT") {
-            return Err(self.unexpected());
-        }
-        let select = self.select()?;
-        for _ in 0..open {
-            self.expect_op(Op::RParen)?;
-        }
-        if self.peek().kind != Kind::End {
-            self.refuse_set_operation()?;
-            if self.is_kw("ORDER") || self.is_kw("LIMIT") {
-                return Err(unsupported("ORDER BY or LIMIT after a parenthesised SELECT"));
-            }
-        }
-        Ok(Statement::Select(Box::new(select)))
     }
 }
 

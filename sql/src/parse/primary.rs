@@ -91,7 +91,11 @@ impl Parser<'_> {
 
     fn parenthesised(&mut self) -> Result<Expr> {
         self.bump();
-        self.refuse_subquery()?;
+        if self.at_query() {
+            let query = Box::new(self.inner_query()?);
+            self.expect_op(Op::RParen)?;
+            return Ok(Expr::Subquery(query));
+        }
         let mut items = self.list(Parser::expr)?;
         self.expect_op(Op::RParen)?;
         if items.len() == 1 {
@@ -204,7 +208,10 @@ impl Parser<'_> {
             b"TRUE" => return Ok(self.constant(Literal::Bool(true))),
             b"FALSE" => return Ok(self.constant(Literal::Bool(false))),
             b"CASE" => return self.case(),
-            b"EXISTS" => return Err(unsupported("subqueries")),
+            b"EXISTS" => {
+                self.bump();
+                return Ok(Expr::Exists(Box::new(self.parens(Parser::inner_query)?)));
+            }
             b"DATE" if quoted_next => return self.temporal(Literal::Date),
             b"TIME" if quoted_next => return self.temporal(Literal::Time),
             b"TIMESTAMP" if quoted_next => return self.temporal(Literal::Timestamp),

@@ -1,34 +1,16 @@
-//! SELECT over one table, and the clauses it shares with UPDATE and DELETE.
+//! One SELECT, and the clauses it shares with UPDATE and DELETE.
 
 use super::Parser;
-use crate::ast::{
-    Expr, HintKind, IndexHint, Limit, LockClause, LockWait, OrderItem, Select, SelectItem, TableRef,
-};
+use crate::ast::{Expr, Limit, LockClause, LockWait, OrderItem, Select, SelectItem};
 use crate::error::{Result, unsupported};
 use crate::lex::{Kind, Op};
 
 impl Parser<'_> {
-    pub(super) fn select(&mut self) -> Result<Select> {
+    /// A SELECT up to its ORDER BY, and the variables of an INTO before FROM.
+    pub(super) fn select(&mut self) -> Result<(Select, Vec<String>)> {
         self.expect_kw("SELECT")?;
-        let (mut distinct, mut calc_found_rows) = (false, false);
-        loop {
-            match self.eat_any(&["ALL", "DISTINCTROW", "DISTINCT", "SQL_CALC_FOUND_ROWS", "SQL_NO_CACHE"]) {
-                Some("DISTINCT" | "DISTINCTROW") => distinct = true,
-                Some("SQL_CALC_FOUND_ROWS") => {
-                    self.deprecate(
-                        "SQL_CALC_FOUND_ROWS is deprecated and will be removed in a future release. Consider using two separate queries instead.",
-                    );
-                    calc_found_rows = true;
-                }
-                Some(_) => {} // ALL is the default; there is no query cache
-                None => break,
-            }
-        }
-        const HINTS: &[&str] =
-            &["HIGH_PRIORITY", "STRAIGHT_JOIN", "SQL_SMALL_RESULT", "SQL_BIG_RESULT", "SQL_BUFFER_RESULT"];
-        if let Some(hint) = HINTS.iter().find(|h| self.is_kw(h)) {
-            return Err(unsupported(format_args!("SELECT {hint}")));
-        }
+        let mut out = Select::default();
+        self.select_options(&mut out)?;
         let mut items = vec![if self.eat_op(Op::Star) {
             SelectItem::Star { schema: None, table: None }
         } else {
@@ -37,38 +19,72 @@ impl Parser<'_> {
         while self.eat_op(Op::Comma) {
             items.push(self.select_item()?); // a bare star may only come first
         }
-        self.refuse_into()?;
-        let from = if self.eat_kw("FROM") { self.table_source()? } else { None };
-        let filter = self.where_clause()?;
-        let mut group_by = Vec::new();
+        out.items = items;
+        let into = self.variables_of_into()?;
+        if self.eat_kw("FROM") && !self.eat_kw("DUAL") {
+            out.from = Some(self.table_references()?);
+        }
+        out.filter = self.where_clause()?;
         if self.eat_kw("GROUP") {
             self.expect_kw("BY")?;
-            if self.is_kw("ROLLUP") || self.is_kw("CUBE") {
-                return Err(unsupported("ROLLUP"));
-            }
-            group_by = self.list(Parser::expr)?;
-            if self.are_kws(&["WITH", "ROLLUP"]) {
-                return Err(unsupported("WITH ROLLUP"));
-            }
+            self.group_by(&mut out)?;
         }
-        let having = if self.eat_kw("HAVING") { Some(self.expr()?) } else { None };
-        if self.is_kw("WINDOW") {
-            return Err(unsupported("window functions"));
+        out.having = if self.eat_kw("HAVING") { Some(self.expr()?) } else { None };
+        if self.eat_kw("WINDOW") {
+            out.windows = self.list(|p| {
+                let name = p.ident()?;
+                p.expect_kw("AS")?;
+                Ok((name, p.parens(Parser::window_spec)?))
+            })?;
         }
         if self.is_kw("QUALIFY") {
             return Err(unsupported("QUALIFY"));
         }
-        let order_by = self.order_by()?;
-        let limit = self.limit()?;
-        self.refuse_into()?;
-        let lock = self.lock_clause()?;
-        self.refuse_into()?;
-        self.refuse_set_operation()?;
-        Ok(Select { distinct, calc_found_rows, items, from, filter, group_by, having, order_by, limit, lock })
+        Ok((out, into))
     }
 
-    fn refuse_into(&self) -> Result<()> {
-        if self.is_kw("INTO") { Err(unsupported("SELECT ... INTO")) } else { Ok(()) }
+    fn group_by(&mut self, out: &mut Select) -> Result<()> {
+        if self.is_kw("CUBE") {
+            return Err(unsupported("CUBE"));
+        }
+        if self.eat_kw("ROLLUP") {
+            out.group_by = self.parens(|p| p.list(Parser::expr))?;
+            out.rollup = true;
+            return Ok(());
+        }
+        out.group_by = self.list(Parser::expr)?;
+        out.rollup = self.eat_kws(&["WITH", "ROLLUP"]);
+        Ok(())
+    }
+
+    /// The words between SELECT and its list.
+    fn select_options(&mut self, out: &mut Select) -> Result<()> {
+        const WORDS: &[&str] = &[
+            "ALL",
+            "DISTINCTROW",
+            "DISTINCT",
+            "SQL_CALC_FOUND_ROWS",
+            "SQL_NO_CACHE",
+            "HIGH_PRIORITY",
+            "STRAIGHT_JOIN",
+            "SQL_SMALL_RESULT",
+            "SQL_BIG_RESULT",
+            "SQL_BUFFER_RESULT",
+        ];
+        loop {
+            match self.eat_any(WORDS) {
+                Some("DISTINCT" | "DISTINCTROW") => out.distinct = true,
+                Some("STRAIGHT_JOIN") => out.straight = true,
+                Some("SQL_CALC_FOUND_ROWS") => {
+                    self.deprecate(
+                        "SQL_CALC_FOUND_ROWS is deprecated and will be removed in a future release. Consider using two separate queries instead.",
+                    );
+                    out.calc_found_rows = true;
+                }
+                Some(_) => {} // the default, a cache that is not there, hints that change no result
+                None => return Ok(()),
+            }
+        }
     }
 
     fn select_item(&mut self) -> Result<SelectItem> {
@@ -138,63 +154,6 @@ impl Parser<'_> {
         Ok(None)
     }
 
-    fn table_source(&mut self) -> Result<Option<TableRef>> {
-        if self.eat_kw("DUAL") {
-            return Ok(None);
-        }
-        let table = self.table_ref()?;
-        self.refuse_join()?;
-        Ok(Some(table))
-    }
-
-    /// `table [AS alias] [hints]`
-    pub(super) fn table_ref(&mut self) -> Result<TableRef> {
-        if self.is_op(Op::LParen) {
-            return Err(unsupported(if self.is_kw_at(1, "SELECT") { "derived tables" } else { "JOIN" }));
-        }
-        if self.is_kw("LATERAL") || self.is_kw("JSON_TABLE") {
-            return Err(unsupported("derived tables"));
-        }
-        if self.is_op(Op::LBrace) {
-            return Err(unsupported("JOIN"));
-        }
-        let table = self.table_name()?;
-        if self.is_kw("PARTITION") {
-            return Err(unsupported("PARTITION"));
-        }
-        let alias = if self.eat_kw("AS") || self.at_ident() { Some(self.ident()?) } else { None };
-        if self.is_kw("TABLESAMPLE") {
-            return Err(unsupported("TABLESAMPLE"));
-        }
-        let mut hints = Vec::new();
-        while let Some(word) = self.eat_any(&["USE", "FORCE", "IGNORE"]) {
-            hints.push(self.index_hint(word)?);
-            self.eat_op(Op::Comma);
-        }
-        Ok(TableRef { table, alias, hints })
-    }
-
-    fn index_hint(&mut self, word: &str) -> Result<IndexHint> {
-        if !self.eat_kw("INDEX") && !self.eat_kw("KEY") {
-            return Err(self.unexpected());
-        }
-        if self.is_kw("FOR") {
-            return Err(unsupported("index hints with FOR"));
-        }
-        let kind = match word {
-            "USE" => HintKind::Use,
-            "FORCE" => HintKind::Force,
-            _ => HintKind::Ignore,
-        };
-        let indexes = self.parens(|p| {
-            if kind == HintKind::Use && p.is_op(Op::RParen) {
-                return Ok(Vec::new());
-            }
-            p.list(|p| if p.eat_kw("PRIMARY") { Ok("PRIMARY".to_owned()) } else { p.ident() })
-        })?;
-        Ok(IndexHint { kind, indexes })
-    }
-
     pub(super) fn where_clause(&mut self) -> Result<Option<Expr>> {
         if self.eat_kw("WHERE") { self.expr().map(Some) } else { Ok(None) }
     }
@@ -217,7 +176,7 @@ impl Parser<'_> {
     }
 
     /// `LIMIT n`, `LIMIT offset, n`, `LIMIT n OFFSET offset`.
-    fn limit(&mut self) -> Result<Option<Limit>> {
+    pub(super) fn limit(&mut self) -> Result<Option<Limit>> {
         if !self.eat_kw("LIMIT") {
             return Ok(None);
         }
@@ -237,12 +196,13 @@ impl Parser<'_> {
         }
     }
 
-    fn lock_clause(&mut self) -> Result<Option<(LockClause, LockWait)>> {
+    pub(super) fn lock_clause(&mut self, select: &mut Select) -> Result<()> {
         if self.eat_kws(&["LOCK", "IN", "SHARE", "MODE"]) {
-            return Ok(Some((LockClause::Share, LockWait::Wait)));
+            select.lock = Some((LockClause::Share, LockWait::Wait));
+            return Ok(());
         }
         if !self.eat_kw("FOR") {
-            return Ok(None);
+            return Ok(());
         }
         let clause = match self.eat_any(&["UPDATE", "SHARE"]) {
             Some("UPDATE") => LockClause::Update,
@@ -250,10 +210,7 @@ impl Parser<'_> {
             None => return Err(self.unexpected()),
         };
         if self.eat_kw("OF") {
-            self.ident()?; // there is only one table
-            if self.eat_op(Op::Comma) {
-                return Err(unsupported("FOR UPDATE OF several tables"));
-            }
+            select.lock_of = self.list(Parser::ident)?;
         }
         let wait = if self.eat_kw("NOWAIT") {
             LockWait::NoWait
@@ -265,7 +222,8 @@ impl Parser<'_> {
         if self.is_kw("FOR") {
             return Err(unsupported("several locking clauses"));
         }
-        Ok(Some((clause, wait)))
+        select.lock = Some((clause, wait));
+        Ok(())
     }
 }
 

@@ -144,7 +144,7 @@ impl Parser<'_> {
     /// EXPLAIN statement, or DESCRIBE table [column | 'pattern'].
     pub(super) fn explain(&mut self) -> Result<Statement> {
         self.bump();
-        let explainable = ["SELECT", "INSERT", "REPLACE", "UPDATE", "DELETE"];
+        let explainable = ["SELECT", "INSERT", "REPLACE", "UPDATE", "DELETE", "WITH", "TABLE"];
         if explainable.iter().any(|k| self.is_kw(k)) || self.is_op(Op::LParen) {
             return Ok(Statement::Explain(Box::new(self.statement()?)));
         }
@@ -156,12 +156,7 @@ impl Parser<'_> {
             }
             return Ok(Statement::Explain(Box::new(self.statement()?)));
         }
-        for (word, construct) in [
-            ("ANALYZE", "EXPLAIN ANALYZE"),
-            ("FOR", "EXPLAIN FOR"),
-            ("WITH", "common table expressions"),
-            ("TABLE", "TABLE statement"),
-        ] {
+        for (word, construct) in [("ANALYZE", "EXPLAIN ANALYZE"), ("FOR", "EXPLAIN FOR")] {
             if self.is_kw(word) {
                 return Err(unsupported(construct));
             }

@@ -20,7 +20,8 @@ fn statement(sql: &str) -> Result<Statement, SqlError> {
 fn expression(expr: &str, mode: LexMode) -> Result<Expr, SqlError> {
     let sql = format!("SELECT {expr}");
     let parsed = parse(sql.as_bytes(), 0, mode)?;
-    let Some(Statement::Select(select)) = parsed.map(|p| p.statement) else { panic!("a select: {sql}") };
+    let Some(Statement::Select(query)) = parsed.map(|p| p.statement) else { panic!("a select: {sql}") };
+    let crate::ast::Body::Select(select) = query.body else { panic!("a select: {sql}") };
     match &select.items[..] {
         [SelectItem::Expr { expr, .. }] => Ok(expr.clone()),
         other => panic!("one item: {other:?}"),

@@ -3,7 +3,7 @@
 use super::Group;
 use crate::api::{ColumnMeta, flag};
 use crate::ast::AggKind;
-use crate::bind::Scope;
+use crate::bind::{Names, Scope};
 use crate::expr::ty::Class;
 use crate::expr::{Node, Ty, Typed};
 use crate::session::context::Context;
@@ -42,15 +42,114 @@ pub(crate) fn type_code(ty: &ColumnType) -> u8 {
 }
 
 /// Metadata of an item of a select list called `name`.
-pub(crate) fn of_item(item: &Typed, name: &str, scope: Option<&Scope>, context: &Context) -> ColumnMeta {
+pub(crate) fn of_item(item: &Typed, name: &str, names: &Names, context: &Context) -> ColumnMeta {
     let mut meta = of_type(&item.ty, name, context);
-    match (&item.node, scope) {
-        (Node::Column(position), Some(scope)) => of_column(&mut meta, scope, *position),
+    match &item.node {
+        Node::Column(number) => {
+            let (scope, position) = names.locate(*number);
+            match &scope.made {
+                Some(made) => {
+                    meta = ColumnMeta { name: meta.name, ..made.columns[position].clone() };
+                    if scope.nullable {
+                        meta.flags &= !flag::NOT_NULL;
+                    }
+                }
+                None => of_column(&mut meta, scope, position),
+            }
+        }
         // System variables are utf8mb3 inside: what fits 65,535 of its bytes is no long text.
-        (Node::SysVar { .. }, _) if item.ty.is_text() => meta.decimals = NOT_FIXED,
+        Node::SysVar { .. } if item.ty.is_text() => meta.decimals = NOT_FIXED,
         _ => of_computed(&mut meta, &item.ty),
     }
     meta
+}
+
+/// Metadata of a column `name` of the derived table `alias`, whose query calls it as `inner` says. A simple one is merged into the query
+/// around it, by MySQL, so its columns keep their keys.
+pub(crate) fn of_derived(
+    ty: &Ty,
+    name: &str,
+    alias: &str,
+    inner: &ColumnMeta,
+    (merged, narrow): (bool, bool),
+    context: &Context,
+) -> ColumnMeta {
+    let mut meta = of_type(ty, name, context);
+    of_computed(&mut meta, ty);
+    let number = matches!(ty.class(), Class::Int | Class::Decimal | Class::Real);
+    if number {
+        meta.flags &= !flag::BINARY;
+    }
+    meta.flags |= inner.flags & (flag::BLOB | flag::ZEROFILL);
+    meta.type_code = if inner.type_code == 6 { type_code(&ty.col) } else { inner.type_code };
+    // A temporary table keeps short numbers in four bytes.
+    if narrow
+        && inner.org_name.is_empty()
+        && inner.org_table.is_empty()
+        && ty.class() == Class::Int
+        && meta.type_code == 8
+        && ty.width <= 9
+    {
+        meta.type_code = 3;
+    }
+    if !inner.org_table.is_empty() {
+        let dropped = if merged { 0 } else { KEYS };
+        meta.flags = inner.flags & !dropped;
+        if !ty.nullable {
+            meta.flags |= flag::NOT_NULL;
+        }
+    }
+    if meta.decimals == NOT_FIXED && ty.is_text() {
+        meta.decimals = 0;
+    }
+    meta.schema = inner.schema.clone();
+    meta.org_table = inner.org_table.clone();
+    meta.table = Arc::from(alias);
+    meta.org_name = Arc::from(name);
+    meta
+}
+
+/// The same column under another alias of its table.
+pub(crate) fn called(column: &ColumnMeta, alias: &Arc<str>) -> ColumnMeta {
+    ColumnMeta { table: alias.clone(), ..column.clone() }
+}
+
+/// Metadata of an item that MySQL computes from what the rest of the query left.
+pub(crate) fn of_value(ty: &Ty, name: &str, context: &Context) -> ColumnMeta {
+    let mut meta = of_type(ty, name, context);
+    of_computed(&mut meta, ty);
+    meta
+}
+
+/// Metadata of a column of a set operation.
+pub(crate) fn of_united(ty: &Ty, name: &str, context: &Context) -> ColumnMeta {
+    let mut meta = of_value(ty, name, context);
+    if matches!(ty.class(), Class::Int | Class::Decimal | Class::Real) {
+        meta.flags &= !flag::BINARY;
+    }
+    if meta.decimals == NOT_FIXED && ty.is_text() {
+        meta.decimals = 0;
+    }
+    meta.org_name = meta.name.clone();
+    meta
+}
+
+const KEYS: u16 =
+    flag::PRI_KEY | flag::UNIQUE_KEY | flag::MULTIPLE_KEY | flag::PART_KEY | flag::AUTO_INCREMENT;
+
+/// A result that passes a temporary table (ORDER BY over a join, window functions): keys are lost, values are called by their names.
+pub(crate) fn sorted_aside(meta: &mut ColumnMeta, item: &Typed, window: bool) {
+    meta.flags &= !KEYS;
+    if matches!(item.node, Node::Column(_)) {
+        return;
+    }
+    if matches!(item.ty.class(), Class::Int | Class::Decimal | Class::Real) {
+        meta.flags &= !flag::BINARY;
+    }
+    if window && item.ty.class() == Class::Int {
+        meta.type_code = 8;
+    }
+    meta.org_name = meta.name.clone();
 }
 
 /// What only computed items have: long text under the number of a longer type, hexadecimal literals as numbers.
@@ -78,9 +177,7 @@ fn of_computed(meta: &mut ColumnMeta, ty: &Ty) {
 
 /// MySQL groups in a temporary table unless an index delivers the groups in order; what comes out of it are that table's columns:
 /// they have lost their keys, numbers are not BINARY, and an expression is called by its alias.
-pub(crate) fn through_temporary(meta: &mut ColumnMeta, item: &Typed, group: &Group, scope: Option<&Scope>) {
-    const KEYS: u16 =
-        flag::PRI_KEY | flag::UNIQUE_KEY | flag::MULTIPLE_KEY | flag::PART_KEY | flag::AUTO_INCREMENT;
+pub(crate) fn through_temporary(meta: &mut ColumnMeta, item: &Typed, group: &Group, names: &Names) {
     meta.flags &= !KEYS;
     let number = matches!(item.ty.class(), Class::Int | Class::Decimal | Class::Real);
     if number {
@@ -88,10 +185,13 @@ pub(crate) fn through_temporary(meta: &mut ColumnMeta, item: &Typed, group: &Gro
     }
     match &item.node {
         Node::Column(_) => {}
-        Node::Agg(at) => {
+        Node::Agg(at) if *at < group.aggregates.len() => {
             let aggregate = &group.aggregates[*at];
             let of_column = match aggregate.args.first().map(|a| &a.node) {
-                Some(Node::Column(column)) => scope.map(|s| &s.table.columns[*column]),
+                Some(Node::Column(number)) => {
+                    let (scope, position) = names.locate(*number);
+                    Some(&scope.table.columns[position])
+                }
                 _ => None,
             };
             let copies = matches!(aggregate.source.kind, AggKind::Min | AggKind::Max);
@@ -104,7 +204,7 @@ pub(crate) fn through_temporary(meta: &mut ColumnMeta, item: &Typed, group: &Gro
 }
 
 /// Do the groups come in an index's order, and the result in the groups'?
-pub(crate) fn groups_by_index(group: &Group, order: &[(Typed, bool)], scope: Option<&Scope>) -> bool {
+pub(crate) fn groups_by_index(group: &Group, order: &[(Typed, bool)], names: &Names) -> bool {
     let columns: Option<Vec<usize>> = group
         .keys
         .iter()
@@ -113,7 +213,7 @@ pub(crate) fn groups_by_index(group: &Group, order: &[(Typed, bool)], scope: Opt
             _ => None,
         })
         .collect();
-    let (Some(columns), Some(scope)) = (columns, scope) else { return false };
+    let (Some(columns), [scope]) = (columns, &names.tables[..]) else { return false };
     let led = scope.table.indexes.iter().any(|index| {
         index.parts.len() >= columns.len()
             && index.parts.iter().zip(&columns).all(|(part, column)| part.column == *column)

@@ -2,15 +2,22 @@
 
 pub(crate) mod access;
 pub(crate) mod condition;
+mod cost;
 pub(crate) mod explain;
 pub(crate) mod interval;
+pub(crate) mod join;
 pub(crate) mod meta;
+pub(crate) mod order;
 
-use crate::api::{ColumnMeta, VirtualTable};
-use crate::bind::BoundAggregate;
-use crate::expr::Typed;
+use crate::api::ColumnMeta;
+use crate::ast::{BinaryOp, SetOp};
+use crate::bind::window::BoundWindow;
+use crate::bind::{BoundAggregate, Names};
+use crate::expr::compare::Rule;
+use crate::expr::{Node, SubNode, Ty, Typed};
 use access::Access;
 use engine::{LockMode, LockWait, TableDef};
+use join::JoinPlan;
 use std::sync::Arc;
 
 /// Where a SELECT's rows come from.
@@ -18,14 +25,52 @@ use std::sync::Arc;
 pub(crate) enum Source {
     /// No table: one row.
     One {
-        filter: Option<Typed>,
+        filter: Filter,
     },
+    /// One stored table, and no subqueries: rows go straight from the index to the client.
     Table(Access),
-    /// A table of the schema `sextant`.
-    Virtual {
-        table: Arc<dyn VirtualTable>,
-        filter: Option<Typed>,
-    },
+    Join(Box<JoinPlan>),
+}
+
+/// A condition with the subqueries that must be computed before it is.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Filter {
+    pub(crate) expr: Option<Typed>,
+    pub(crate) subs: Subs,
+}
+
+/// Subqueries in the order in which they are to be computed.
+pub(crate) type Subs = Vec<SubNode>;
+
+/// The subqueries of these expressions, inner ones first, each once.
+pub(crate) fn subs_of<'a>(exprs: impl IntoIterator<Item = &'a Typed>) -> Subs {
+    fn collect(expr: &Typed, out: &mut Subs) {
+        expr.node.children(&mut |child| collect(child, out));
+        if let Node::Sub(sub) = &expr.node
+            && !out.iter().any(|s| s.plan.number == sub.plan.number)
+        {
+            out.push((**sub).clone());
+        }
+    }
+    let mut out = Subs::new();
+    exprs.into_iter().for_each(|expr| collect(expr, &mut out));
+    out
+}
+
+impl Filter {
+    pub(crate) fn new(expr: Option<Typed>) -> Filter {
+        let subs = subs_of(&expr);
+        Filter { expr, subs }
+    }
+
+    /// All of these conditions.
+    pub(crate) fn all(mut list: Vec<Typed>) -> Filter {
+        Filter::new(match list.len() {
+            0 => None,
+            1 => list.pop(),
+            _ => Some(Typed::new(Node::And(list), crate::expr::Ty::bool(true))),
+        })
+    }
 }
 
 /// GROUP BY and the aggregates. `keys` empty: one group, also over no rows.
@@ -33,27 +78,129 @@ pub(crate) enum Source {
 pub(crate) struct Group {
     pub(crate) keys: Vec<Typed>,
     pub(crate) aggregates: Vec<BoundAggregate>,
+    pub(crate) subs: Subs,
+    /// WITH ROLLUP: behind the aggregates' results come the keys, NULL where rolled up, then one 1 per rolled-up key.
+    pub(crate) rollup: bool,
 }
 
 /// A bound SELECT.
 #[derive(Clone)]
 pub(crate) struct SelectPlan {
     pub(crate) source: Source,
-    /// The table in scope, for EXPLAIN and metadata.
-    pub(crate) table: Option<Arc<TableDef>>,
-    pub(crate) alias: Option<Arc<str>>,
+    /// The tables in scope, for EXPLAIN and metadata.
+    pub(crate) names: Arc<Names>,
     pub(crate) items: Vec<Typed>,
     pub(crate) columns: Arc<[ColumnMeta]>,
     pub(crate) group: Option<Group>,
-    pub(crate) having: Option<Typed>,
+    pub(crate) having: Filter,
+    /// Window functions: their results stand behind those of the aggregates.
+    pub(crate) windows: Vec<BoundWindow>,
     /// Empty when the source delivers the order.
     pub(crate) order: Vec<(Typed, bool)>,
+    /// Subqueries of the select list and of ORDER BY.
+    pub(crate) subs: Subs,
     pub(crate) distinct: bool,
     pub(crate) limit: Option<Typed>,
     pub(crate) offset: Option<Typed>,
     pub(crate) lock: LockMode,
     pub(crate) wait: LockWait,
     pub(crate) calc_found_rows: bool,
+}
+
+/// A bound query expression.
+#[derive(Clone)]
+pub(crate) struct QueryPlan {
+    pub(crate) body: BodyPlan,
+    pub(crate) columns: Arc<[ColumnMeta]>,
+    pub(crate) tys: Vec<Ty>,
+    /// Common table expressions defined here: made anew by each execution.
+    pub(crate) ctes: Vec<usize>,
+    /// Slots and subqueries of the whole statement; set on its own query only.
+    pub(crate) sizes: (usize, usize),
+}
+
+#[derive(Clone)]
+pub(crate) enum BodyPlan {
+    Select(Box<SelectPlan>),
+    Values {
+        rows: Vec<Vec<Typed>>,
+        subs: Subs,
+        tail: Tail,
+    },
+    Set {
+        op: SetOp,
+        all: bool,
+        left: Box<QueryPlan>,
+        right: Box<QueryPlan>,
+        tail: Tail,
+    },
+    Nested {
+        query: Box<QueryPlan>,
+        tail: Tail,
+    },
+    /// The rows of a query, as other types.
+    Convert {
+        query: Box<QueryPlan>,
+        items: Vec<Typed>,
+    },
+}
+
+/// ORDER BY and LIMIT of a whole: expressions over its columns.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Tail {
+    pub(crate) order: Vec<(Typed, bool)>,
+    pub(crate) limit: Option<Typed>,
+    pub(crate) offset: Option<Typed>,
+}
+
+/// What a subquery's rows are asked.
+#[derive(Debug, Clone)]
+pub(crate) enum SubKind {
+    /// Its one row; 1242 for more.
+    Scalar,
+    Exists,
+    /// Is the left side among the rows?
+    In {
+        rules: Vec<Rule>,
+    },
+    Quantified {
+        op: BinaryOp,
+        all: bool,
+        rule: Rule,
+    },
+}
+
+/// A subquery of an expression.
+#[derive(Debug)]
+pub(crate) struct SubPlan {
+    /// Its place in the execution's list.
+    pub(crate) number: usize,
+    /// Where its value goes; a row subquery fills `width` slots.
+    pub(crate) slot: usize,
+    pub(crate) width: usize,
+    pub(crate) kind: SubKind,
+    pub(crate) query: QueryPlan,
+    /// Slots it reads: while they stay, its rows stay.
+    pub(crate) reads: Vec<usize>,
+    /// Slots that the query around it fills, from [`crate::expr::SubNode::needs`].
+    pub(crate) needs_slots: Vec<usize>,
+}
+
+impl std::fmt::Debug for QueryPlan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("QueryPlan").field("columns", &self.columns.len()).finish_non_exhaustive()
+    }
+}
+
+/// A common table expression.
+#[derive(Debug)]
+pub(crate) struct CtePlan {
+    pub(crate) id: usize,
+    pub(crate) query: QueryPlan,
+    /// The recursive parts, run over the rows of the round before until there are none.
+    pub(crate) recursive: Vec<QueryPlan>,
+    /// UNION DISTINCT: a row met before is dropped.
+    pub(crate) distinct: bool,
 }
 
 /// `column = value` of an UPDATE or ON DUPLICATE KEY UPDATE; `None`: DEFAULT.
@@ -72,7 +219,10 @@ pub(crate) struct InsertPlan {
     /// Target columns, by position in the table.
     pub(crate) columns: Vec<usize>,
     pub(crate) rows: Vec<Vec<Option<Typed>>>,
-    pub(crate) select: Option<Box<SelectPlan>>,
+    pub(crate) select: Option<Box<QueryPlan>>,
+    /// Slots and subqueries of the statement.
+    pub(crate) sizes: (usize, usize),
+    pub(crate) subs: Subs,
     pub(crate) on_duplicate: Vec<Set>,
 }
 
@@ -92,7 +242,39 @@ pub(crate) struct ChangePlan {
 /// Any bound statement that reads or writes rows.
 #[derive(Clone)]
 pub(crate) enum Plan {
-    Select(Box<SelectPlan>),
+    /// With the user variables of INTO.
+    Query(Box<QueryPlan>, Vec<String>),
     Insert(Box<InsertPlan>),
     Change(Box<ChangePlan>),
+    /// UPDATE and DELETE whose rows come from a join or depend on subqueries.
+    ChangeJoin(Box<ChangeJoinPlan>),
+}
+
+/// What a change over several tables does to one of them.
+#[derive(Clone)]
+pub(crate) struct Target {
+    /// Its position in the FROM.
+    pub(crate) table: usize,
+    /// Its columns among those of the join.
+    pub(crate) base: usize,
+    pub(crate) def: Arc<TableDef>,
+    /// Empty for DELETE; the expressions read the join's columns.
+    pub(crate) set: Vec<Set>,
+    pub(crate) subs: Subs,
+}
+
+/// A bound UPDATE or DELETE over a join.
+#[derive(Clone)]
+pub(crate) struct ChangeJoinPlan {
+    pub(crate) join: JoinPlan,
+    pub(crate) names: Arc<Names>,
+    pub(crate) targets: Vec<Target>,
+    /// Columns that the expressions and assignments read.
+    pub(crate) columns: Vec<usize>,
+    pub(crate) delete: bool,
+    pub(crate) ignore: bool,
+    pub(crate) order: Vec<(Typed, bool)>,
+    pub(crate) subs: Subs,
+    pub(crate) limit: Option<Typed>,
+    pub(crate) sizes: (usize, usize),
 }

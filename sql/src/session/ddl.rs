@@ -148,7 +148,7 @@ impl Session {
 
     /// A stored table that DDL may change.
     async fn writable(&self, name: &TableName) -> Result<Arc<TableDef>> {
-        self.resolve_target(name, None).await.map(|r| r.scope.table)
+        self.resolve_target(name).await.map(|r| r.table)
     }
 
     async fn drop_tables(&mut self, tables: &[TableName], if_exists: bool) -> Result<()> {

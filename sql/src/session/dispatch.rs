@@ -2,17 +2,23 @@
 
 use super::Session;
 use super::context::Strictness;
+use crate::account::privilege::Privileges;
 use crate::api::{ResultSink, status};
-use crate::ast::{Insert, SessionStatement, Statement};
-use crate::bind::{self, Binder};
+use crate::ast::{Expr, Query, SessionStatement, Statement};
+use crate::bind::select::{Catalog, Resolved};
+use crate::bind::subquery::Shared;
+use crate::bind::{self, Binder, World};
 use crate::error::{Result, SqlError};
 use crate::exec::memory::Memory;
 use crate::exec::output::{CLIENT_GONE, Output, ValuesRow};
-use crate::exec::{Run, change, insert, select};
+use crate::exec::select::Target;
+use crate::exec::{Run, change, change_join, insert, query};
 use crate::expr::Eval;
-use crate::plan::{ChangePlan, InsertPlan, Plan, SelectPlan};
+use crate::plan::{BodyPlan, InsertPlan, Plan, QueryPlan, SelectPlan, Source};
 use crate::show::ShowTable;
 use engine::LockWait;
+use std::borrow::Cow;
+use std::collections::HashMap;
 use values::Value;
 
 /// How often a statement is planned again because its table changed under it.
@@ -52,8 +58,7 @@ impl Session {
             }
             Statement::Do(list) => {
                 for expr in list {
-                    let bound = Binder::new(None, &self.context, params).bind_in("field list", expr)?;
-                    bound.eval(&mut Eval::constant(params, &mut self.context))?;
+                    self.value(expr, params).await?;
                 }
                 self.send_ok(0, more, sink)
             }
@@ -136,69 +141,99 @@ impl Session {
 
     /// EXPLAIN of a plan: its ranges are computed and estimated.
     pub(super) async fn explain(&mut self, plan: &Plan, params: &[Value]) -> Result<ShowTable> {
-        let access = match plan {
-            Plan::Select(select) => match &select.source {
-                crate::plan::Source::Table(access) => Some(access),
-                _ => None,
-            },
-            Plan::Change(change) => Some(&change.access),
-            Plan::Insert(_) => None,
-        };
-        let mut rows = 1;
-        if let Some(access) = access {
+        let mut lines = crate::plan::explain::lines(plan);
+        for line in &mut lines {
+            let Some(access) = line.access.filter(|a| !a.impossible) else { continue };
             let engine = self.server.engine.clone();
-            rows = engine.row_estimate(&access.table);
-            if !access.parts.is_empty() && !access.impossible {
+            let mut rows = engine.row_estimate(&access.table);
+            if !access.parts.is_empty() && !line.fed {
                 let ranges = access.ranges(&mut Eval::constant(params, &mut self.context))?;
                 rows = 0;
                 for range in ranges {
                     let range = engine::KeyRange { lower: range.lower, upper: range.upper };
                     rows += engine.estimate_range(&access.table, access.index, &range).await?;
                 }
+            } else if !access.parts.is_empty() {
+                rows = line.rows as u64;
             }
+            line.rows = rows as f64;
         }
-        Ok(crate::plan::explain::explain(plan, rows))
+        Ok(crate::plan::explain::table(&lines))
     }
 
     /// Binds a statement over rows.
     pub(super) async fn plan(&self, statement: &Statement, params: &[Value]) -> Result<Plan> {
-        Ok(match statement {
-            Statement::Select(select) => {
-                let resolved = match &select.from {
-                    Some(table) => Some(self.resolve_ref(table).await?),
-                    None => None,
-                };
-                Plan::Select(Box::new(bind::select::bind(select, resolved.as_ref(), &self.context, params)?))
+        let catalog = self.catalog(statement).await?;
+        let target = match statement {
+            Statement::Insert(insert) => Some(self.resolve_target(&insert.table).await?),
+            _ => None,
+        };
+        let plan = self.bind_statement(statement, &catalog, target.as_ref(), params)?;
+        if let Plan::ChangeJoin(change) = &plan {
+            let wanted = if change.delete { Privileges::DELETE } else { Privileges::UPDATE };
+            for target in &change.targets {
+                self.may(wanted, &target.def.schema_name, &target.def.name)?;
             }
-            Statement::Insert(insert) => Plan::Insert(Box::new(self.plan_insert(insert, params).await?)),
-            Statement::Update(update) => {
-                let table = &update.table;
-                let resolved = self.resolve_target(&table.table, table.alias.as_deref()).await?;
-                Plan::Change(Box::new(bind::change::update(update, &resolved, &self.context, params)?))
+        }
+        Ok(plan)
+    }
+
+    fn bind_statement(
+        &self,
+        statement: &Statement,
+        catalog: &Catalog,
+        target: Option<&Resolved>,
+        params: &[Value],
+    ) -> Result<Plan> {
+        let shared = Shared::default();
+        let (context, engine) = (&self.context, &self.server.engine);
+        let world = World { context, params, catalog, engine, shared: &shared, ctes: None };
+        Ok(match (statement, target) {
+            (Statement::Select(query), _) => {
+                let mut plan = bind::query::bind(query, world, None)?;
+                plan.sizes = shared.sizes();
+                if !query.into.is_empty() && query.into.len() != plan.tys.len() {
+                    return Err(SqlError::new(
+                        1222,
+                        "The used SELECT statements have a different number of columns",
+                    ));
+                }
+                Plan::Query(Box::new(plan), query.into.clone())
             }
-            Statement::Delete(delete) => {
-                let table = &delete.table;
-                let resolved = self.resolve_target(&table.table, table.alias.as_deref()).await?;
-                Plan::Change(Box::new(bind::change::delete(delete, &resolved, &self.context, params)?))
+            (Statement::Insert(insert), Some(target)) => {
+                Plan::Insert(Box::new(bind::change::insert(insert, target, world)?))
             }
-            Statement::Explain(_) => return Err(crate::error::unsupported("EXPLAIN of EXPLAIN")),
+            (Statement::Update(update), _) => bind::change::update(update, world)?,
+            (Statement::Delete(delete), _) => bind::change::delete(delete, world)?,
+            (Statement::Explain(_), _) => return Err(crate::error::unsupported("EXPLAIN of EXPLAIN")),
             _ => return Err(crate::error::unsupported("EXPLAIN of this statement")),
         })
     }
 
-    async fn plan_insert(&self, insert: &Insert, params: &[Value]) -> Result<InsertPlan> {
-        let resolved = self.resolve_target(&insert.table, None).await?;
-        let select = match &insert.select {
-            None => None,
-            Some(select) => {
-                let source = match &select.from {
-                    Some(table) => Some(self.resolve_ref(table).await?),
-                    None => None,
-                };
-                Some(bind::select::bind(select, source.as_ref(), &self.context, params)?)
-            }
-        };
-        bind::change::insert(insert, &resolved, select, &self.context, params)
+    /// The value of an expression without columns.
+    pub(super) async fn value(&mut self, expr: &Expr, params: &[Value]) -> Result<Value> {
+        if !expr.has_subquery() {
+            let bound = Binder::new(&self.context, params).bind_in("field list", expr)?;
+            return bound.eval(&mut Eval::constant(params, &mut self.context));
+        }
+        let query = Query::of_exprs(std::slice::from_ref(expr));
+        let plan = self.plan(&Statement::Select(Box::new(query)), params).await?;
+        let Plan::Query(query, _) = &plan else { unreachable!("planned from a query") };
+        let mut rows = self.collect(query, params).await?;
+        self.finish_statement().await?;
+        Ok(rows.pop().and_then(|mut row| row.pop()).unwrap_or_default())
+    }
+
+    /// A query's rows in memory; a failed one undoes itself.
+    pub(super) async fn collect(&mut self, query: &QueryPlan, params: &[Value]) -> Result<Vec<Vec<Value>>> {
+        let mut run = self.start_run(params, LockWait::Wait);
+        run.make_room(query.sizes);
+        let rows = crate::exec::query::rows(query, &mut run, usize::MAX).await;
+        drop(run);
+        if rows.is_err() {
+            self.abandon_statement().await?;
+        }
+        rows
     }
 
     async fn rows_statement(
@@ -229,9 +264,10 @@ impl Session {
     ) -> Result<()> {
         self.tracker.runs(plan);
         let outcome = match plan {
-            Plan::Select(select) => self.run_select(select, params, more, sink).await,
+            Plan::Query(query, into) if into.is_empty() => self.run_query(query, params, more, sink).await,
+            Plan::Query(query, into) => self.run_into(query, into, params, more, sink).await,
             Plan::Insert(insert) => self.run_insert(insert, params, more, sink).await,
-            Plan::Change(change) => self.run_change(change, params, more, sink).await,
+            Plan::Change(_) | Plan::ChangeJoin(_) => self.run_change(plan, params, more, sink).await,
         };
         let Err(error) = outcome else { return Ok(()) };
         self.context.strictness = Strictness::Lenient;
@@ -256,40 +292,76 @@ impl Session {
             txn,
             kill: kill.switch(),
             context,
-            params,
+            params: Cow::Borrowed(params),
+            subs: Vec::new(),
+            ctes: HashMap::new(),
             memory: Memory::new(server.memory.clone()),
             scratch,
             ticks: 0,
         }
     }
 
-    async fn run_select(
+    async fn run_query(
         &mut self,
-        plan: &SelectPlan,
+        plan: &QueryPlan,
         params: &[Value],
         more: bool,
         sink: &mut dyn ResultSink,
     ) -> Result<()> {
         let mut output = Output::new(sink);
-        let mut run = self.start_run(params, plan.wait);
-        let found = select::run(plan, &mut run, &mut select::Target::Client(&mut output)).await?;
+        let select = match &plan.body {
+            BodyPlan::Select(select) => Some(select),
+            _ => None,
+        };
+        let mut run = self.start_run(params, select.map_or(LockWait::Wait, |s| s.wait));
+        run.make_room(plan.sizes);
+        let found = query::run(plan, &mut run, &mut Target::Client(&mut output)).await?;
         drop(run);
         self.finish_statement().await?;
         let sent = output.rows;
-        self.context.found_rows = if plan.calc_found_rows { found } else { sent };
+        self.context.found_rows = if select.is_some_and(|s| s.calc_found_rows) { found } else { sent };
         self.context.row_count = -1;
         if let Some(id) = self.context.set_insert_id {
             self.context.last_insert_id = id;
         }
         let mut done = self.done(0, 0, String::new(), more);
-        if let crate::plan::Source::Table(access) = &plan.source
-            && access.parts.is_empty()
-            && access.index == 0
-        {
+        if select.is_some_and(|s| reads_without_index(s)) {
             done.status |= status::NO_INDEX_USED;
         }
         sink.end(&done);
         Ok(())
+    }
+
+    /// SELECT ... INTO @a, @b: at most one row.
+    async fn run_into(
+        &mut self,
+        plan: &QueryPlan,
+        into: &[String],
+        params: &[Value],
+        more: bool,
+        sink: &mut dyn ResultSink,
+    ) -> Result<()> {
+        let mut run = self.start_run(params, LockWait::Wait);
+        run.make_room(plan.sizes);
+        let mut rows = query::rows(plan, &mut run, 2).await?;
+        drop(run);
+        self.finish_statement().await?;
+        if rows.len() > 1 {
+            return Err(SqlError::new(1172, "Result consisted of more than one row"));
+        }
+        let affected = rows.len() as u64;
+        match rows.pop() {
+            Some(row) => {
+                for (name, value) in into.iter().zip(row) {
+                    self.context.user_variables.insert(name.to_lowercase(), value);
+                }
+            }
+            None => {
+                let text = "No data - zero rows fetched, selected, or processed";
+                self.context.warn(values::Level::Warning, 1329, text.into());
+            }
+        }
+        self.send_ok(affected, more, sink)
     }
 
     fn strictness(&self, ignore: bool) -> Strictness {
@@ -341,20 +413,29 @@ impl Session {
 
     async fn run_change(
         &mut self,
-        plan: &ChangePlan,
+        plan: &Plan,
         params: &[Value],
         more: bool,
         sink: &mut dyn ResultSink,
     ) -> Result<()> {
-        self.context.strictness = self.strictness(plan.ignore);
+        let (ignore, delete) = match plan {
+            Plan::Change(p) => (p.ignore, p.delete),
+            Plan::ChangeJoin(p) => (p.ignore, p.delete),
+            _ => unreachable!("called for changes only"),
+        };
+        self.context.strictness = self.strictness(ignore);
         let mut run = self.start_run(params, LockWait::Wait);
-        let changed = change::run(plan, &mut run).await?;
+        let changed = match plan {
+            Plan::Change(plan) => change::run(plan, &mut run).await?,
+            Plan::ChangeJoin(plan) => change_join::run(plan, &mut run).await?,
+            _ => unreachable!("called for changes only"),
+        };
         drop(run);
         self.context.strictness = Strictness::Lenient;
         self.finish_statement().await?;
         let affected =
-            if self.context.found_rows_flag && !plan.delete { changed.matched } else { changed.changed };
-        let info = if plan.delete {
+            if self.context.found_rows_flag && !delete { changed.matched } else { changed.changed };
+        let info = if delete {
             String::new()
         } else {
             let warnings = self.warnings();
@@ -423,6 +504,19 @@ impl Session {
         }
         self.closing |= release;
         Ok(())
+    }
+}
+
+/// SERVER_QUERY_NO_INDEX_USED: some table is read as a whole.
+fn reads_without_index(select: &SelectPlan) -> bool {
+    let whole = |a: &crate::plan::access::Access| a.parts.is_empty() && a.index == 0;
+    match &select.source {
+        Source::Table(access) => whole(access),
+        Source::Join(join) => join.steps.iter().any(|step| match &step.how {
+            crate::plan::join::How::Cursor(access) => whole(access),
+            crate::plan::join::How::Buffer(buffer) => buffer.access.as_ref().is_none_or(whole),
+        }),
+        Source::One { .. } => false,
     }
 }
 

@@ -45,7 +45,7 @@ impl KillHandle {
 impl Session {
     /// KILL [QUERY | CONNECTION] id: one's own connections, or anybody's for an administrator. Killing oneself is an error too, as in MySQL.
     pub(super) async fn kill_connection(&mut self, query: bool, id: &Expr) -> Result<()> {
-        let bound = Binder::new(None, &self.context, &[]).bind_in("field list", id)?;
+        let bound = Binder::new(&self.context, &[]).bind_in("field list", id)?;
         let id = bound.integer(&mut Eval::constant(&[], &mut self.context))?;
         let id = id.and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
         let unknown = || SqlError::new(1094, format!("Unknown thread id: {id}"));

@@ -98,7 +98,7 @@ impl Session {
     async fn result_columns(&mut self, statement: &Statement) -> Result<Vec<ColumnMeta>> {
         if has_plan(statement) {
             return Ok(match self.plan(statement, &[]).await? {
-                Plan::Select(select) => select.columns.to_vec(),
+                Plan::Query(query, into) if into.is_empty() => query.columns.to_vec(),
                 _ => Vec::new(),
             });
         }

@@ -4,12 +4,12 @@ use super::Session;
 use crate::account::privilege::Privileges;
 use crate::account::system;
 use crate::api::ColumnMeta;
-use crate::ast::{TableName, TableRef};
-use crate::bind::Scope;
-use crate::bind::select::Resolved;
+use crate::ast::walk::Met;
+use crate::ast::{Delete, Statement, TableExpr, TableName, Update};
+use crate::bind::select::{Catalog, Resolved};
+use crate::bind::{Names, Scope};
 use crate::error::{Result, SqlError, no_such_table, unknown_database, unsupported};
 use crate::exec::virtual_rows::{self, SCHEMA};
-use crate::expr::{Node, Ty, Typed};
 use crate::plan::meta;
 use engine::TableDef;
 use std::sync::Arc;
@@ -68,37 +68,90 @@ impl Session {
         Err(no_such_table(&schema, &name.name))
     }
 
-    /// A table by its name, with its alias.
-    pub(crate) async fn resolve(&self, name: &TableName, alias: Option<&str>) -> Result<Resolved> {
+    /// A table by its name.
+    pub(crate) async fn resolve(&self, name: &TableName) -> Result<Resolved> {
         let schema = self.schema_of(name)?;
-        let alias: Arc<str> = Arc::from(alias.unwrap_or(&name.name));
         if &*schema == SCHEMA {
             let tables = self.server.host.virtual_tables();
             let rows =
                 virtual_rows::find(&tables, &name.name).ok_or_else(|| no_such_table(&schema, &name.name))?;
             let table = Arc::new(virtual_rows::definition(&*rows));
-            return Ok(Resolved { scope: Scope { table, alias }, rows: Some(rows) });
+            return Ok(Resolved { table, rows: Some(rows) });
         }
         if schema.eq_ignore_ascii_case(system::SCHEMA)
             && let Some(rows) = system::table(self.server.engine.dictionary(), &name.name)
         {
             let columns = rows.columns().iter().map(|(name, ty, nullable)| (*name, *ty, *nullable));
             let table = Arc::new(virtual_rows::detached(system::SCHEMA, rows.name(), columns));
-            return Ok(Resolved { scope: Scope { table, alias }, rows: Some(rows) });
+            return Ok(Resolved { table, rows: Some(rows) });
         }
-        let table = self.table(name).await?;
-        Ok(Resolved { scope: Scope { table, alias }, rows: None })
+        Ok(Resolved { table: self.table(name).await?, rows: None })
     }
 
-    pub(crate) async fn resolve_ref(&self, table: &TableRef) -> Result<Resolved> {
-        let name = &table.table;
-        self.may(Privileges::SELECT, &self.schema_of(name)?, &name.name)?;
-        self.resolve(&table.table, table.alias.as_deref()).await
+    /// Every table that a statement names, looked up before it is bound. A name that may be a common table expression's need not exist.
+    pub(crate) async fn catalog(&self, statement: &Statement) -> Result<Catalog> {
+        let (mut names, mut ctes): (Vec<TableName>, Vec<String>) = (Vec::new(), Vec::new());
+        let mut see = |met: Met<'_>| match met {
+            Met::Table(name) if !names.contains(name) => names.push(name.clone()),
+            Met::Table(_) => {}
+            Met::Cte(name) => ctes.push(name.to_owned()),
+        };
+        match statement {
+            Statement::Select(query) => query.tables(&mut see),
+            Statement::Insert(insert) => {
+                insert.select.iter().for_each(|q| q.tables(&mut see));
+                insert.rows.iter().flatten().flatten().for_each(|e| e.tables(&mut see));
+                insert.on_duplicate.iter().filter_map(|a| a.value.as_ref()).for_each(|e| e.tables(&mut see));
+            }
+            Statement::Update(update) => {
+                update.tables.tables(&mut see);
+                update.set.iter().filter_map(|a| a.value.as_ref()).for_each(|e| e.tables(&mut see));
+                update
+                    .filter
+                    .iter()
+                    .chain(update.order_by.iter().map(|o| &o.expr))
+                    .for_each(|e| e.tables(&mut see));
+            }
+            Statement::Delete(delete) => {
+                delete.tables.tables(&mut see);
+                delete
+                    .filter
+                    .iter()
+                    .chain(delete.order_by.iter().map(|o| &o.expr))
+                    .for_each(|e| e.tables(&mut see));
+            }
+            _ => {}
+        }
+        // What one table's change asks for has been checked already.
+        let written = match statement {
+            Statement::Update(Update { tables: TableExpr::Table(table), .. })
+            | Statement::Delete(Delete { tables: TableExpr::Table(table), .. }) => Some(table.table.clone()),
+            _ => None,
+        };
+        let mut out = Catalog::default();
+        for name in names {
+            let may_be_cte = name.schema.is_none() && ctes.contains(&name.name);
+            // An unknown table, or one that may not be read, is an error only where it is read.
+            let allowed = match &written {
+                Some(written) if *written == name => Ok(()),
+                _ => {
+                    self.schema_of(&name).and_then(|schema| self.may(Privileges::SELECT, &schema, &name.name))
+                }
+            };
+            let resolved = match allowed {
+                Ok(()) => self.resolve(&name).await,
+                Err(error) => Err(error),
+            };
+            if !may_be_cte || resolved.is_ok() {
+                out.tables.push((name, resolved));
+            }
+        }
+        Ok(out)
     }
 
-    /// A table that can be written. 1044-like for the virtual ones.
-    pub(crate) async fn resolve_target(&self, name: &TableName, alias: Option<&str>) -> Result<Resolved> {
-        let resolved = self.resolve(name, alias).await?;
+    /// A table that can be written. 1288 for the virtual ones.
+    pub(crate) async fn resolve_target(&self, name: &TableName) -> Result<Resolved> {
+        let resolved = self.resolve(name).await?;
         if resolved.rows.is_some() {
             return Err(SqlError::new(
                 1288,
@@ -110,19 +163,13 @@ impl Session {
 
     pub(super) async fn columns_of(&self, table: &str, pattern: &[u8]) -> Result<Vec<ColumnMeta>> {
         let name = TableName { schema: None, name: table.to_owned() };
-        let resolved = self.resolve(&name, None).await?;
+        let resolved = self.resolve(&name).await?;
         let wild = values::like::Pattern::new(pattern, Some('\\'), values::Collation::DEFAULT);
-        let scope = &resolved.scope;
-        Ok(scope
-            .table
-            .columns
-            .iter()
-            .enumerate()
+        let names = Names::one(Scope::of(resolved.table.clone(), Arc::from(table)));
+        let columns = resolved.table.columns.iter().enumerate();
+        Ok(columns
             .filter(|(_, c)| pattern.is_empty() || wild.matches(c.name.as_bytes()))
-            .map(|(i, c)| {
-                let item = Typed::new(Node::Column(i), Ty::of(c.ty, c.nullable));
-                meta::of_item(&item, &c.name, Some(scope), &self.context)
-            })
+            .map(|(i, c)| meta::of_item(&names.column(i), &c.name, &names, &self.context))
             .collect())
     }
 }

@@ -1,10 +1,8 @@
 //! SET.
 
 use super::Session;
-use crate::ast::{Expr, Isolation, SetItem, VarScope};
-use crate::bind::Binder;
+use crate::ast::{Isolation, SetItem, VarScope};
 use crate::error::{Result, SqlError, unknown_charset, unknown_collation, unknown_variable};
-use crate::expr::Eval;
 use crate::variable::{Charset, Kind, Scope, Settings, VARIABLES, Values, find, set};
 use values::{Collation, Level, Value};
 
@@ -30,21 +28,16 @@ impl Session {
         Ok(())
     }
 
-    fn value(&mut self, expr: &Expr, params: &[Value]) -> Result<Value> {
-        let bound = Binder::new(None, &self.context, params).bind_in("field list", expr)?;
-        bound.eval(&mut Eval::constant(params, &mut self.context))
-    }
-
     async fn apply(&mut self, item: &SetItem, params: &[Value]) -> Result<()> {
         match item {
             SetItem::User { name, value } => {
-                let value = self.value(value, params)?;
+                let value = self.value(value, params).await?;
                 self.context.user_variables.insert(name.to_lowercase(), value);
                 self.tracker.changed();
             }
             SetItem::System { scope, name, value } => {
                 let value = match value {
-                    Some(expr) => Some(self.value(expr, params)?),
+                    Some(expr) => Some(self.value(expr, params).await?),
                     None => None,
                 };
                 self.system(*scope, name, value).await?;

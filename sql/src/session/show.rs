@@ -81,7 +81,7 @@ impl Session {
 
     /// A stored or virtual table's definition.
     async fn any_table(&self, name: &TableName) -> Result<Arc<TableDef>> {
-        self.resolve(name, None).await.map(|r| r.scope.table)
+        self.resolve(name).await.map(|r| r.table)
     }
 
     async fn show_tables(

@@ -12,6 +12,7 @@ use values::{ColumnType, TypeKind, Value};
 
 mod access;
 mod ddl;
+mod joins;
 mod limits;
 mod privileges;
 mod rows;

@@ -10,7 +10,7 @@
 
 use super::Session;
 use crate::ast::Isolation;
-use crate::plan::{Plan, Source};
+use crate::plan::{BodyPlan, Plan, QueryPlan, Source};
 
 /// How much of the transaction is reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -73,14 +73,28 @@ impl Tracker {
     /// A statement over rows runs.
     pub(crate) fn runs(&mut self, plan: &Plan) {
         match plan {
-            Plan::Select(select) => {
-                self.sent_rows = true;
-                if matches!(select.source, Source::Table(_)) {
+            Plan::Query(query, into) => {
+                self.sent_rows |= into.is_empty();
+                self.reads(query);
+            }
+            _ => self.wrote = true,
+        }
+    }
+
+    fn reads(&mut self, query: &QueryPlan) {
+        match &query.body {
+            BodyPlan::Select(select) => {
+                if !matches!(select.source, Source::One { .. }) {
                     self.read = true;
                     self.undetermined |= select.limit.is_some();
                 }
             }
-            _ => self.wrote = true,
+            BodyPlan::Set { left, right, .. } => {
+                self.reads(left);
+                self.reads(right);
+            }
+            BodyPlan::Nested { query, .. } | BodyPlan::Convert { query, .. } => self.reads(query),
+            BodyPlan::Values { .. } => {}
         }
     }
 

@@ -7,7 +7,7 @@ pub(crate) mod text;
 
 use crate::api::ColumnMeta;
 use crate::ast::{Expr, ShowFilter};
-use crate::bind::{Binder, Scope};
+use crate::bind::{Binder, Names, Scope};
 use crate::error::Result;
 use crate::expr::{Eval, Ty};
 use crate::plan::meta;
@@ -94,8 +94,8 @@ impl ShowTable {
     }
 
     fn keep_where(&mut self, expr: &Expr, context: &mut Context) -> Result<()> {
-        let scope = self.scope();
-        let bound = Binder::new(Some(&scope), context, &[]).bind_in("where clause", expr)?;
+        let names = Names::one(self.scope());
+        let bound = Binder::over(&names, context, &[]).bind_in("where clause", expr)?;
         let mut kept = Vec::with_capacity(self.rows.len());
         for row in self.rows.drain(..) {
             if bound.holds(&mut Eval::over(&row, &[], context))? {
@@ -110,7 +110,7 @@ impl ShowTable {
     fn scope(&self) -> Scope {
         let columns = self.columns.iter().map(|(name, ty, nullable)| (name.as_str(), *ty, *nullable));
         let table = Arc::new(crate::exec::virtual_rows::detached("", "", columns));
-        Scope { table, alias: Arc::from("") }
+        Scope::of(table, Arc::from(""))
     }
 }
 

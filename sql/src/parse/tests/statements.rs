@@ -52,13 +52,9 @@ fn nesting_has_a_limit_and_long_conjunctions_have_none() {
 #[test]
 fn what_is_not_there_is_refused_by_name() {
     for (sql, construct) in [
-        ("WITH a AS (SELECT 1) SELECT * FROM a", "common table expressions"),
-        ("SELECT 1 UNION SELECT 2", "UNION"),
-        ("SELECT * FROM a JOIN b", "JOIN"),
-        ("SELECT * FROM a, b", "JOIN"),
-        ("SELECT (SELECT 1)", "subqueries"),
-        ("SELECT * FROM t WHERE a IN (SELECT 1)", "subqueries"),
-        ("SELECT a FROM t GROUP BY a WITH ROLLUP", "WITH ROLLUP"),
+        ("SELECT 1 INTO OUTFILE 'x'", "SELECT ... INTO OUTFILE"),
+        ("SELECT * FROM JSON_TABLE('1', '$' COLUMNS(a INT PATH '$')) x", "JSON_TABLE"),
+        ("WITH a AS (SELECT 1) DELETE FROM t", "WITH before UPDATE or DELETE"),
         ("CALL p()", "CALL"),
         ("LOAD DATA INFILE 'x' INTO TABLE t", "LOAD DATA"),
         ("LOCK TABLES t READ", "LOCK TABLES"),
@@ -105,4 +101,41 @@ proptest::proptest! {
         let _ = parse(text.as_bytes(), 0, LexMode::default());
         let _ = parse(format!("SELECT {text}").as_bytes(), 0, LexMode::default());
     }
+}
+
+#[test]
+fn queries_nest_and_combine() {
+    for sql in [
+        "SELECT 1 UNION ALL SELECT 2 ORDER BY 1 LIMIT 1",
+        "(SELECT 1) UNION (SELECT 2 LIMIT 1) EXCEPT SELECT 3",
+        "((SELECT 1) UNION (SELECT 2)) ORDER BY 1",
+        "SELECT ((SELECT 1) + 1), ((SELECT 2)), (((SELECT 3) UNION (SELECT 4) LIMIT 1))",
+        "SELECT * FROM ((SELECT 1) UNION (SELECT 2)) x, (a JOIN ((b)) ON a.x = b.x)",
+        "SELECT * FROM a LEFT JOIN b JOIN c ON b.x = c.x ON a.x = b.x NATURAL JOIN d",
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5) SELECT * FROM n",
+        "SELECT a, SUM(b) OVER (PARTITION BY c ORDER BY d ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) FROM t WINDOW w AS ()",
+        "SELECT 1 IN (SELECT 1), 1 = ANY (SELECT 1), EXISTS (SELECT 1), (1, 2) NOT IN (SELECT 1, 2)",
+        "VALUES ROW(1, 2), ROW(3, 4) ORDER BY 1",
+        "TABLE t",
+        "SELECT 1 INTO @a",
+        "INSERT INTO t (a) (SELECT 1)",
+        "INSERT INTO t WITH x AS (SELECT 1) SELECT * FROM x",
+        "DELETE a, b FROM a JOIN b ON a.x = b.x",
+        "DELETE FROM a USING a JOIN b WHERE a.x = b.x",
+        "UPDATE a JOIN b USING (x) SET a.y = b.y",
+    ] {
+        if let Err(error) = statement(sql) {
+            panic!("{sql}: {error}");
+        }
+    }
+    for sql in [
+        "SELECT * FROM a LEFT JOIN b",
+        "SELECT * FROM (SELECT 1)",
+        "SELECT 1 UNION",
+        "SELECT (SELECT 1 INTO @a)",
+    ] {
+        assert!(statement(sql).is_err(), "{sql}");
+    }
+    let deep = format!("SELECT {}1{}", "(SELECT ".repeat(60), ")".repeat(60));
+    assert!([1436, 1473].contains(&statement(&deep).expect_err("too deep").code));
 }

@@ -1,0 +1,132 @@
+//! The columns that names may mean: those of the tables of one FROM, numbered through.
+//!
+//! ```text
+//!   FROM a JOIN b USING (k) ...     a: columns 0..3    b: columns 3..5      visible: a.k, a.x, a.y, b.z     (b.k is hidden behind a.k)
+//! ```
+//! 1. A column's number is its table's `base` plus its position in the table; executors know only numbers.
+//! 2. An unqualified name means the visible column of that name: none is 1054, two are 1052.
+
+use crate::api::ColumnMeta;
+use crate::ast::ColumnName;
+use crate::error::{Result, SqlError};
+use crate::expr::ty::derivation;
+use crate::expr::{Node, Ty, Typed};
+use engine::TableDef;
+use std::sync::Arc;
+
+/// A table of a FROM, and what it is called there.
+#[derive(Debug, Clone)]
+pub(crate) struct Scope {
+    pub(crate) table: Arc<TableDef>,
+    pub(crate) alias: Arc<str>,
+    /// The number of its first column.
+    pub(crate) base: usize,
+    /// An outer join may put NULLs in place of its rows.
+    pub(crate) nullable: bool,
+    /// Types and metadata of the columns of a derived table.
+    pub(crate) made: Option<Made>,
+}
+
+/// What a derived table's columns are.
+#[derive(Debug, Clone)]
+pub(crate) struct Made {
+    pub(crate) tys: Arc<[Ty]>,
+    pub(crate) columns: Arc<[ColumnMeta]>,
+}
+
+impl Scope {
+    /// A table alone.
+    pub(crate) fn of(table: Arc<TableDef>, alias: Arc<str>) -> Scope {
+        Scope { table, alias, base: 0, nullable: false, made: None }
+    }
+
+    fn is_called(&self, name: &ColumnName) -> bool {
+        name.table.as_deref().is_none_or(|t| t == &*self.alias)
+            && name.schema.as_deref().is_none_or(|s| s == self.table.schema_name)
+    }
+
+    /// Its column `position` as an expression.
+    pub(crate) fn column(&self, position: usize) -> Typed {
+        let column = &self.table.columns[position];
+        let ty = match &self.made {
+            Some(made) => made.tys[position],
+            None => Ty::of(column.ty, column.nullable),
+        };
+        let ty = ty.or_null(ty.nullable || self.nullable).with_derivation(derivation::IMPLICIT);
+        Typed::new(Node::Column(self.base + position), ty)
+    }
+}
+
+/// All tables of a FROM.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Names {
+    pub(crate) tables: Vec<Scope>,
+    /// What `*` means, in order.
+    pub(crate) visible: Vec<usize>,
+}
+
+impl Names {
+    /// One table.
+    pub(crate) fn one(scope: Scope) -> Names {
+        let visible = (0..scope.table.columns.len()).collect();
+        Names { tables: vec![scope], visible }
+    }
+
+    /// The number of columns.
+    pub(crate) fn width(&self) -> usize {
+        self.tables.last().map_or(0, |t| t.base + t.table.columns.len())
+    }
+
+    /// The table that holds column `number`, and its position there.
+    pub(crate) fn locate(&self, number: usize) -> (&Scope, usize) {
+        let at = self.tables.partition_point(|t| t.base <= number) - 1;
+        (&self.tables[at], number - self.tables[at].base)
+    }
+
+    /// The position of that table.
+    pub(crate) fn table_of(&self, number: usize) -> usize {
+        self.tables.partition_point(|t| t.base <= number) - 1
+    }
+
+    pub(crate) fn column(&self, number: usize) -> Typed {
+        let (scope, position) = self.locate(number);
+        scope.column(position)
+    }
+
+    pub(crate) fn name_of(&self, number: usize) -> &str {
+        let (scope, position) = self.locate(number);
+        &scope.table.columns[position].name
+    }
+
+    /// The number of the column that `name` means; 1052 if it may mean two.
+    pub(crate) fn find(&self, name: &ColumnName, place: &str) -> Result<Option<usize>> {
+        let mut found = None;
+        let ambiguous = || {
+            let shown = super::display(name);
+            Err(SqlError::new(1052, format!("Column '{shown}' in {place} is ambiguous")))
+        };
+        if name.table.is_some() {
+            for scope in self.tables.iter().filter(|s| s.is_called(name)) {
+                if let Some(position) = scope.table.column(&name.name) {
+                    if found.is_some() {
+                        return ambiguous();
+                    }
+                    found = Some(scope.base + position);
+                }
+            }
+            return Ok(found);
+        }
+        if let [only] = &self.tables[..] {
+            return Ok(only.table.column(&name.name));
+        }
+        for &number in &self.visible {
+            if self.name_of(number).eq_ignore_ascii_case(&name.name) {
+                if found.is_some() {
+                    return ambiguous();
+                }
+                found = Some(number);
+            }
+        }
+        Ok(found)
+    }
+}

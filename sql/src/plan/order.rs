@@ -415,8 +415,10 @@ fn hash_key(condition: &Typed, fed: &[usize]) -> Option<HashKey> {
 pub(crate) fn key_type(a: &Ty, b: &Ty, rule: Rule) -> Option<Ty> {
     use Class::*;
     let year = |t: &Ty| t.col.kind == TypeKind::Year;
+    // Their values are numbers and words at once.
+    let coded = |t: &Ty| matches!(t.col.kind, TypeKind::Bit | TypeKind::Enum | TypeKind::Set);
     Some(match (a.class(), b.class()) {
-        _ if a.hex || b.hex || year(a) != year(b) => return None,
+        _ if a.hex || b.hex || year(a) != year(b) || coded(a) || coded(b) => return None,
         (Int, Int) => Ty::int(21),
         (Int | Decimal, Int | Decimal) => Ty::decimal(65, 30, false),
         (Int | Decimal | Real, Int | Decimal | Real) => Ty::double(),

@@ -6,7 +6,7 @@
 use super::Session;
 use crate::account::privilege::Privileges;
 use crate::account::{self, Record};
-use crate::ast::{Ddl, Delete, Insert, RoleChoice, Statement, TableExpr, TableName, Update, UserName};
+use crate::ast::{Ddl, Insert, RoleChoice, Statement, TableExpr, TableName, UserName};
 use crate::error::{Result, SqlError};
 use crate::exec::virtual_rows::SCHEMA;
 use std::sync::atomic::Ordering;
@@ -145,13 +145,19 @@ impl Session {
         let reads = |reads: bool| if reads { Privileges::SELECT } else { Privileges::NONE };
         let (wanted, table) = match statement {
             Statement::Insert(insert) => (inserting(insert), &insert.table),
-            Statement::Update(Update { tables: TableExpr::Table(table), filter, .. }) => {
-                (Privileges::UPDATE.with(reads(filter.is_some())), &table.table)
-            }
-            Statement::Delete(Delete { tables: TableExpr::Table(table), filter, .. }) => {
-                (Privileges::DELETE.with(reads(filter.is_some())), &table.table)
-            }
-            // Over a join: the tables that are changed are known when it is bound.
+            Statement::Update(update) => match &update.tables {
+                TableExpr::Table(table) => {
+                    (Privileges::UPDATE.with(reads(update.filter.is_some())), &table.table)
+                }
+                // Over a join: the tables that are changed are known when it is bound.
+                _ => return Ok(()),
+            },
+            Statement::Delete(delete) => match &delete.tables {
+                TableExpr::Table(table) => {
+                    (Privileges::DELETE.with(reads(delete.filter.is_some())), &table.table)
+                }
+                _ => return Ok(()),
+            },
             _ => return Ok(()),
         };
         self.may(wanted, &self.schema_of(table)?, &table.name)

@@ -5,7 +5,7 @@ use crate::account::privilege::Privileges;
 use crate::account::system;
 use crate::api::ColumnMeta;
 use crate::ast::walk::Met;
-use crate::ast::{Delete, Statement, TableExpr, TableName, Update};
+use crate::ast::{Statement, TableExpr, TableName};
 use crate::bind::select::{Catalog, Resolved};
 use crate::bind::{Names, Scope};
 use crate::error::{Result, SqlError, no_such_table, unknown_database, unsupported};
@@ -123,9 +123,13 @@ impl Session {
             _ => {}
         }
         // What one table's change asks for has been checked already.
-        let written = match statement {
-            Statement::Update(Update { tables: TableExpr::Table(table), .. })
-            | Statement::Delete(Delete { tables: TableExpr::Table(table), .. }) => Some(table.table.clone()),
+        let tables = match statement {
+            Statement::Update(update) => Some(&update.tables),
+            Statement::Delete(delete) => Some(&delete.tables),
+            _ => None,
+        };
+        let written = match tables {
+            Some(TableExpr::Table(table)) => Some(table.table.clone()),
             _ => None,
         };
         let mut out = Catalog::default();

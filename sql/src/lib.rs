@@ -19,6 +19,7 @@ pub mod error;
 mod exec;
 mod expr;
 mod function;
+mod information;
 mod lex;
 mod parse;
 mod plan;

@@ -109,10 +109,11 @@ impl Expr {
         }
     }
 
-    /// Does it hold a subquery?
+    /// Does it hold a subquery (or SLEEP, which waits like one)?
     pub(crate) fn has_subquery(&self) -> bool {
         match self {
             Expr::Subquery(_) | Expr::Exists(_) | Expr::InQuery { .. } | Expr::Quantified { .. } => true,
+            Expr::Func { name, .. } if name.eq_ignore_ascii_case("sleep") => true,
             other => {
                 let mut found = false;
                 other.children(&mut |child| found |= child.has_subquery());

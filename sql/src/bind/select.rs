@@ -50,6 +50,16 @@ pub(crate) fn bind(select: &Select, world: World<'_>, parent: Option<&Parent<'_>
     Ok(plan)
 }
 
+/// The columns of information_schema, which are those of views, are called as they were defined, however they are written.
+fn defined_name<'a>(item: &Typed, names: &'a Names) -> Option<&'a str> {
+    match item.node {
+        Node::Column(number) if names.locate(number).0.table.schema_name == crate::information::SCHEMA => {
+            Some(names.name_of(number))
+        }
+        _ => None,
+    }
+}
+
 struct Bound {
     filter: Option<Typed>,
     plan: SelectPlan,
@@ -75,7 +85,8 @@ fn clauses(
     for item in &expanded {
         let SelectItem::Expr { expr, name, alias } = item else { unreachable!("stars are expanded") };
         let bound = b.bind_in("field list", expr)?;
-        columns.push(meta::of_item(&bound, alias.as_deref().unwrap_or(name), names, context));
+        let name = alias.as_deref().unwrap_or_else(|| defined_name(&bound, names).unwrap_or(name));
+        columns.push(meta::of_item(&bound, name, names, context));
         items.push(bound);
     }
     let keys = group_keys(&mut b, select, &expanded, &items)?;

@@ -205,6 +205,15 @@ impl Binder<'_> {
         Ok(Box::new(SubNode { plan: Arc::new(plan), offset: 0, needs, left }))
     }
 
+    /// SLEEP(seconds): waits before the expression, as a subquery is run before it.
+    pub(super) fn sleep(&mut self, args: &[Expr]) -> Result<Typed> {
+        let [seconds] = args else { return Err(crate::error::wrong_param_count("sleep")) };
+        let left = vec![self.bind(seconds)?];
+        let inner = Inner { plan: crate::plan::QueryPlan::nothing(), reads: Vec::new(), needs: Vec::new() };
+        let node = self.node(inner, SubKind::Sleep, left, 1)?;
+        Ok(Typed::new(Node::Sub(node), Ty::int(21).not_null()))
+    }
+
     fn left_side(&mut self, expr: &Expr) -> Result<Vec<Typed>> {
         match expr {
             Expr::Row(list) => list.iter().map(|e| self.bind(e)).collect(),

@@ -75,7 +75,9 @@ impl Cursor {
             match usable {
                 Some(false) => return Ok(()),
                 Some(true) => {
-                    run.txn.get(&access.table, access.index, &key, self.lock, &mut self.batch).await?;
+                    let found =
+                        run.txn.get(&access.table, access.index, &key, self.lock, &mut self.batch).await?;
+                    run.examined += u64::from(found);
                     run.scratch.key = key;
                     return Ok(());
                 }
@@ -103,7 +105,9 @@ impl Cursor {
             self.batch.clear();
             self.at = 0;
             let scan = self.scan.as_mut().expect("invariant: set above");
-            if scan.next(run.txn, &mut self.batch).await? == 0 {
+            let found = scan.next(run.txn, &mut self.batch).await?;
+            run.examined += found as u64;
+            if found == 0 {
                 self.scan = None;
             }
         }

@@ -559,3 +559,13 @@ pub(crate) fn default_text(value: &Value, column: &ColumnDef, context: &Context)
         other => context.text_of(other, &ty).as_str().to_owned(),
     }
 }
+
+/// The same where no session is at hand: TIMESTAMPs in UTC.
+pub(crate) fn default_text_utc(value: &Value, column: &ColumnDef) -> String {
+    let text = |value: &Value| values::convert::text::to_text(value, column.ty.scale).as_str().to_owned();
+    match value {
+        Value::Bytes(b) => String::from_utf8_lossy(b.as_bytes()).into_owned(),
+        Value::Timestamp(t) => text(&Value::DateTime(t.to_datetime(values::Zone::System))),
+        other => text(other),
+    }
+}

@@ -31,7 +31,9 @@ pub(crate) struct Inserted {
 pub(crate) async fn run(plan: &InsertPlan, run: &mut Run<'_>) -> Result<Inserted> {
     run.make_room(plan.sizes);
     let mut out = Inserted::default();
-    prepare(&plan.subs, &NoRow, &[], run).await?;
+    if !plan.subs.is_empty() {
+        Box::pin(prepare(&plan.subs, &NoRow, &[], run)).await?;
+    }
     if let Some(select) = &plan.select {
         let rows = super::query::rows(select, run, usize::MAX).await?;
         for row in rows {

@@ -55,6 +55,8 @@ pub(crate) struct Run<'a> {
     pub(crate) ctes: HashMap<usize, query::Rows>,
     pub(crate) memory: Memory,
     pub(crate) scratch: &'a mut cursor::Scratch,
+    /// Rows that the engine gave to cursors.
+    pub(crate) examined: u64,
     /// Rows since the last look at KILL.
     pub(crate) ticks: u32,
 }

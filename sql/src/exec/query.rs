@@ -43,6 +43,14 @@ pub(crate) async fn run(plan: &QueryPlan, run: &mut Run<'_>, target: &mut Target
     }
     match &plan.body {
         BodyPlan::Select(select) => select::run(select, run, target).await,
+        _ => Box::pin(run_combined(plan, run, target)).await,
+    }
+}
+
+/// A query that is no single SELECT.
+async fn run_combined(plan: &QueryPlan, run: &mut Run<'_>, target: &mut Target<'_, '_>) -> Result<u64> {
+    match &plan.body {
+        BodyPlan::Select(select) => select::run(select, run, target).await,
         BodyPlan::Set { op: SetOp::Union, all: true, left, right, tail } if is_nothing(tail) => {
             let first = nested(left, run, target).await?;
             Ok(first + nested(right, run, target).await?)

@@ -56,6 +56,20 @@ pub(crate) async fn run(plan: &SelectPlan, run: &mut Run<'_>, target: &mut Targe
         plan.group.is_some() || plan.distinct || !plan.order.is_empty() || !plan.windows.is_empty();
     match &plan.source {
         Source::Table(access) if !collects => stream_table(plan, access, run, window, target).await,
+        // Boxed: the future of a session is as large as the largest of its statements' futures.
+        _ => Box::pin(run_gathering(plan, run, window, collects, target)).await,
+    }
+}
+
+/// A SELECT whose rows are gathered, joined or made up.
+async fn run_gathering(
+    plan: &SelectPlan,
+    run: &mut Run<'_>,
+    window: Window,
+    collects: bool,
+    target: &mut Target<'_, '_>,
+) -> Result<u64> {
+    match &plan.source {
         Source::Table(access) => {
             let mut feed = Feed::new(plan, window);
             let mut cursor = Cursor::open(run, access, plan.lock, None).await?;

@@ -82,6 +82,11 @@ async fn one(sub: &SubNode, row: &dyn Columns, groups: &[Value], run: &mut Run<'
             let truth = contains(sub, &left, rules, run)?;
             run.put(plan.slot, truth.map_or(Value::Null, Value::bool));
         }
+        SubKind::Sleep => {
+            let left = left_values(&sub.left, row, groups, run)?;
+            sleep(&left[0], run).await?;
+            run.put(plan.slot, Value::Int(0));
+        }
         SubKind::Quantified { op, all, rule } => {
             refill(sub, key, run).await?;
             let left = left_values(&sub.left, row, groups, run)?;
@@ -103,6 +108,34 @@ async fn one(sub: &SubNode, row: &dyn Columns, groups: &[Value], run: &mut Run<'
         }
     }
     Ok(())
+}
+
+/// How often a sleeper looks at KILL, in microseconds.
+const SLEEP_STEP_US: u64 = 50_000;
+
+/// 1210 for NULL and negative numbers in strict mode, as MySQL; KILL and the deadline end it.
+async fn sleep(seconds: &Value, run: &mut Run<'_>) -> Result<()> {
+    let mut warnings = Vec::new();
+    let wanted = values::convert::number::to_double(seconds, &run.context.convert, &mut warnings);
+    let seconds = match wanted {
+        Some(seconds) if seconds >= 0.0 => seconds,
+        _ if run.context.settings.sql_mode.strict() => {
+            return Err(SqlError::new(1210, "Incorrect arguments to sleep."));
+        }
+        _ => {
+            run.context.warn(values::Level::Warning, 1210, "Incorrect arguments to sleep.".into());
+            return Ok(());
+        }
+    };
+    let end = run.env.now_us().saturating_add((seconds * 1e6) as u64);
+    loop {
+        let now = run.env.now_us();
+        run.kill.check(now)?;
+        if now >= end {
+            return Ok(());
+        }
+        run.env.sleep(SLEEP_STEP_US.min(end - now)).await;
+    }
 }
 
 fn left_values(left: &[Typed], row: &dyn Columns, groups: &[Value], run: &mut Run<'_>) -> Result<Vec<Value>> {

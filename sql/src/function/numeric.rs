@@ -326,8 +326,19 @@ fn rand(args: &[Typed], _: &Ty, e: &mut Eval<'_>) -> Result<Value> {
         return Ok(Value::Double((e.context.next_random() >> 11) as f64 / (1_u64 << 53) as f64));
     };
     const MAX: u64 = 0x3FFF_FFFF;
-    let seed = seed.integer(e)?.unwrap_or(0) as u32;
-    let first = u64::from(seed.wrapping_mul(0x10001).wrapping_add(55_555_555)) % MAX;
-    let second = u64::from(seed.wrapping_mul(0x1000_0001)) % MAX;
-    Ok(Value::Double(((first * 3 + second) % MAX) as f64 / MAX as f64))
+    // A constant seeds its call once a statement; another argument seeds every row.
+    let place = args.as_ptr() as usize;
+    let state = e.context.seeded.get(&place).copied().filter(|_| seed.is_constant());
+    let (first, second) = match state {
+        Some(state) => state,
+        None => {
+            let seed = seed.integer(e)?.unwrap_or(0) as u32;
+            let first = u64::from(seed.wrapping_mul(0x10001).wrapping_add(55_555_555)) % MAX;
+            (first, u64::from(seed.wrapping_mul(0x1000_0001)) % MAX)
+        }
+    };
+    let first = (first * 3 + second) % MAX;
+    let second = (first + second + 33) % MAX;
+    e.context.seeded.insert(place, (first, second));
+    Ok(Value::Double(first as f64 / MAX as f64))
 }

@@ -168,6 +168,16 @@ pub(crate) enum SubKind {
         all: bool,
         rule: Rule,
     },
+    /// SLEEP(left): no query, but a wait.
+    Sleep,
+}
+
+impl QueryPlan {
+    /// A query without rows.
+    pub(crate) fn nothing() -> QueryPlan {
+        let body = BodyPlan::Values { rows: Vec::new(), subs: Vec::new(), tail: Tail::default() };
+        QueryPlan { body, columns: Arc::from([]), tys: Vec::new(), ctes: Vec::new(), sizes: (0, 0) }
+    }
 }
 
 /// A subquery of an expression.

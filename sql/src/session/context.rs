@@ -72,6 +72,8 @@ pub(crate) struct Context {
     pub(crate) now_us: i64,
     /// State of RAND().
     pub(crate) random: u64,
+    /// States of the RAND(constant)s of the statement, by the place of their argument.
+    pub(crate) seeded: HashMap<usize, (u64, u64)>,
     pub(crate) strictness: Strictness,
     /// Row of the statement that is being written, from 1.
     pub(crate) row_number: u64,

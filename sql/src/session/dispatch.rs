@@ -16,7 +16,7 @@ use crate::exec::{Run, change, change_join, insert, query};
 use crate::expr::Eval;
 use crate::plan::{BodyPlan, InsertPlan, Plan, QueryPlan, SelectPlan, Source};
 use crate::show::ShowTable;
-use engine::LockWait;
+use engine::{LockMode, LockWait};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use values::Value;
@@ -74,6 +74,7 @@ impl Session {
             self.context.warn(values::Level::Warning, code, text.to_owned());
         }
         self.context.set_insert_id = None;
+        self.context.seeded.clear();
         self.context.row_number = 0;
         self.context.strictness = Strictness::Lenient;
         self.read_globals();
@@ -297,6 +298,7 @@ impl Session {
             ctes: HashMap::new(),
             memory: Memory::new(server.memory.clone()),
             scratch,
+            examined: 0,
             ticks: 0,
         }
     }
@@ -316,7 +318,9 @@ impl Session {
         let mut run = self.start_run(params, select.map_or(LockWait::Wait, |s| s.wait));
         run.make_room(plan.sizes);
         let found = query::run(plan, &mut run, &mut Target::Client(&mut output)).await?;
+        let examined = run.examined;
         drop(run);
+        self.rows_examined += examined;
         self.finish_statement().await?;
         let sent = output.rows;
         self.context.found_rows = if select.is_some_and(|s| s.calc_found_rows) { found } else { sent };
@@ -381,6 +385,12 @@ impl Session {
     ) -> Result<()> {
         self.context.strictness = self.strictness(plan.ignore);
         let mut run = self.start_run(params, LockWait::Wait);
+        if run.txn.is_read_only() {
+            return Err(engine::EngineError::ReadOnly.into());
+        }
+        if plan.replace || !plan.on_duplicate.is_empty() {
+            run.txn.set_duplicate_lock(LockMode::Exclusive);
+        }
         let inserted = insert::run(plan, &mut run).await?;
         drop(run);
         self.context.strictness = Strictness::Lenient;
@@ -425,9 +435,13 @@ impl Session {
         };
         self.context.strictness = self.strictness(ignore);
         let mut run = self.start_run(params, LockWait::Wait);
+        // Before the first row is locked.
+        if run.txn.is_read_only() {
+            return Err(engine::EngineError::ReadOnly.into());
+        }
         let changed = match plan {
             Plan::Change(plan) => change::run(plan, &mut run).await?,
-            Plan::ChangeJoin(plan) => change_join::run(plan, &mut run).await?,
+            Plan::ChangeJoin(plan) => Box::pin(change_join::run(plan, &mut run)).await?,
             _ => unreachable!("called for changes only"),
         };
         drop(run);

@@ -106,6 +106,7 @@ impl Server {
             roles_chosen: false,
             sets: 0,
             globals_seen: 0,
+            rows_examined: 0,
             deprecated: Vec::new(),
             scratch: crate::exec::cursor::Scratch::default(),
             multi_statements: info.multi_statements,
@@ -160,6 +161,7 @@ fn new_context(server: &Server, info: &ConnectInfo) -> Context {
         found_rows: 0,
         now_us: 0,
         random: info.id,
+        seeded: HashMap::new(),
         strictness: Strictness::Lenient,
         row_number: 0,
         convert: values::convert::Context::DEFAULT,
@@ -189,6 +191,8 @@ pub struct Session {
     roles_chosen: bool,
     /// SET statements so far.
     sets: u64,
+    /// Rows that this session's queries were given by the engine.
+    rows_examined: u64,
     /// Warnings of the parser for the statement about to run.
     deprecated: Vec<(u16, &'static str)>,
     scratch: crate::exec::cursor::Scratch,
@@ -348,6 +352,11 @@ impl Session {
             flags |= status::NO_BACKSLASH_ESCAPES;
         }
         flags
+    }
+
+    /// Rows that the engine gave to this session's queries since it started: what EXPLAIN's `rows` estimates.
+    pub fn rows_examined(&self) -> u64 {
+        self.rows_examined
     }
 
     /// Conditions of the last statement.

@@ -10,6 +10,7 @@ use crate::bind::select::{Catalog, Resolved};
 use crate::bind::{Names, Scope};
 use crate::error::{Result, SqlError, no_such_table, unknown_database, unsupported};
 use crate::exec::virtual_rows::{self, SCHEMA};
+use crate::information;
 use crate::plan::meta;
 use engine::TableDef;
 use std::sync::Arc;
@@ -78,6 +79,9 @@ impl Session {
             let table = Arc::new(virtual_rows::definition(&*rows));
             return Ok(Resolved { table, rows: Some(rows) });
         }
+        if schema.eq_ignore_ascii_case(information::SCHEMA) {
+            return self.information(&name.name).await;
+        }
         if schema.eq_ignore_ascii_case(system::SCHEMA)
             && let Some(rows) = system::table(self.server.engine.dictionary(), &name.name)
         {
@@ -86,6 +90,17 @@ impl Session {
             return Ok(Resolved { table, rows: Some(rows) });
         }
         Ok(Resolved { table: self.table(name).await?, rows: None })
+    }
+
+    /// A table of information_schema, over the schemas that the account may use.
+    async fn information(&self, name: &str) -> Result<Resolved> {
+        let schemas = self.server.engine.dictionary().schemas().await?;
+        let seen = schemas.iter().map(|s| s.name.clone()).filter(|s| self.may_use(s).is_ok()).collect();
+        let rows = information::table(&self.server.engine, name, seen)
+            .ok_or_else(|| unsupported(format_args!("information_schema.{}", name.to_uppercase())))?;
+        let columns = rows.columns().iter().map(|(name, ty, nullable)| (*name, *ty, *nullable));
+        let table = Arc::new(virtual_rows::detached(information::SCHEMA, rows.name(), columns));
+        Ok(Resolved { table, rows: Some(rows) })
     }
 
     /// Every table that a statement names, looked up before it is bound. A name that may be a common table expression's need not exist.
@@ -138,6 +153,9 @@ impl Session {
             // An unknown table, or one that may not be read, is an error only where it is read.
             let allowed = match &written {
                 Some(written) if *written == name => Ok(()),
+                _ if name.schema.as_deref().is_some_and(|s| s.eq_ignore_ascii_case(information::SCHEMA)) => {
+                    Ok(())
+                }
                 _ => {
                     self.schema_of(&name).and_then(|schema| self.may(Privileges::SELECT, &schema, &name.name))
                 }

@@ -119,6 +119,10 @@ fn be_odd(column: &mut ColumnMeta, schema: &str, view: &str, odd: &Odd, context:
     column.type_code = type_code;
     column.flags = flags;
     column.decimals = 0;
+    // What MySQL computes for these views can be NULL only where a conversion may fail: in strict mode.
+    if !context.settings.sql_mode.strict() && matches!(&*column.name, "Field" | "Extra" | "Key_name") {
+        column.flags |= crate::api::flag::NOT_NULL;
+    }
     let text = matches!(type_code, 252..=254);
     let per_char = context.settings.results.map_or(4, crate::variable::Charset::bytes_per_char);
     column.length = if text && length != u32::MAX { length / 4 * per_char } else { length };

@@ -48,7 +48,7 @@ fn refusals_are_mysqls() {
         ("CREATE TABLE t(a INT PRIMARY KEY, b INT, PRIMARY KEY(b))", 1068),
         ("CREATE TABLE t(a VARCHAR(16384))", 1074),
         ("CREATE TABLE t(a VARCHAR(10) CHARACTER SET latin1)", 1235),
-        ("CREATE TABLE t(a VARCHAR(10) COLLATE utf8mb4_general_ci)", 1273),
+        ("CREATE TABLE t(a VARCHAR(10) COLLATE utf8mb4_no_such_ci)", 1273),
         ("CREATE TABLE t(a INT, FOREIGN KEY (a) REFERENCES u(a))", 1235),
         ("CREATE TABLE t(a JSON)", 1235),
         ("CREATE TABLE t(a INT) ENGINE=MyISAM", 1235),
@@ -63,4 +63,38 @@ fn refusals_are_mysqls() {
         let answer = rig.one(&mut s, statement);
         assert!(answer.starts_with(&format!("ERROR {code} ")), "{statement}: {answer}");
     }
+}
+
+#[test]
+fn information_schema_tells_of_tables() {
+    let mut rig = Rig::new();
+    let mut s = rig.session();
+    rig.all(
+        &mut s,
+        &["CREATE TABLE t(a INT AUTO_INCREMENT PRIMARY KEY, b VARCHAR(20) NOT NULL DEFAULT 'x', c DECIMAL(8,3), UNIQUE KEY bb (b), KEY cb (c DESC, b(4)))"],
+    );
+    let columns = "SELECT column_name, ordinal_position, column_default, is_nullable, data_type, character_maximum_length, numeric_precision, numeric_scale, column_type, column_key, extra FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = 't' ORDER BY ordinal_position";
+    assert_eq!(
+        rig.run(&mut s, columns),
+        [
+            "a|1|NULL|NO|int|NULL|10|0|int|PRI|auto_increment",
+            "b|2|x|NO|varchar|20|NULL|NULL|varchar(20)|UNI|",
+            "c|3|NULL|YES|decimal|NULL|8|3|decimal(8,3)|MUL|"
+        ]
+    );
+    assert_eq!(rig.lines(&mut s, columns).columns[0].name.as_ref(), "COLUMN_NAME");
+    let keys = "SELECT s.index_name, s.column_name, s.seq_in_index, s.collation, s.sub_part, c.constraint_type FROM INFORMATION_SCHEMA.STATISTICS s LEFT JOIN information_schema.table_constraints c ON c.table_schema = s.table_schema AND c.table_name = s.table_name AND c.constraint_name = s.index_name WHERE s.table_schema = 'd' ORDER BY 1, 3";
+    assert_eq!(
+        rig.run(&mut s, keys),
+        ["bb|b|1|A|NULL|UNIQUE", "cb|c|1|D|NULL|NULL", "cb|b|2|A|4|NULL", "PRIMARY|a|1|A|NULL|PRIMARY KEY"]
+    );
+    assert_eq!(
+        rig.one(&mut s, "SELECT table_type, engine FROM information_schema.tables WHERE table_name = 't'"),
+        "BASE TABLE|InnoDB"
+    );
+    assert_eq!(
+        rig.one(&mut s, "SELECT schema_name FROM information_schema.schemata WHERE schema_name LIKE 'd%'"),
+        "d"
+    );
+    assert_eq!(rig.one(&mut s, "SELECT COUNT(*) FROM information_schema.referential_constraints"), "0");
 }

@@ -69,6 +69,8 @@ pub(crate) struct History {
 
 /// After an error the background task rests so long.
 const RETRY_US: u64 = 1_000_000;
+/// After an opening the first answers come first: nothing waits for what is done here.
+const SETTLE_IN_US: u64 = 200_000;
 /// How often purge's position is written down.
 const PURGED_EVERY_US: u64 = 1_000_000;
 
@@ -146,7 +148,9 @@ fn bytes_of(pages: &[PageId]) -> u64 {
 pub(crate) fn spawn(engine: &Arc<Engine>) {
     let weak = Arc::downgrade(engine);
     let env = Arc::clone(&engine.env);
+    let settle_in = env.sleep(SETTLE_IN_US);
     let task = async move {
+        settle_in.await;
         if let Some(engine) = weak.upgrade()
             && rebuild::rebuild(&engine).await.is_err()
         {

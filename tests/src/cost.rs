@@ -166,9 +166,10 @@ pub fn instructions_per_select(binary: &Path, selects: u64, plant: Plant) -> Res
     let scratch = Scratch::new("instructions").map_err(io)?;
     let out = scratch.path().join("callgrind");
     let file = format!("--callgrind-out-file={}", out.display());
-    let launch = Launch::new(binary, &scratch.path().join("data"))
+    let mut launch = Launch::new(binary, &scratch.path().join("data"))
         .args(&["--sextant-io", "threads", "--sextant-worker-threads", "1"])
         .wrapped(&["valgrind", "--tool=callgrind", "--separate-threads=yes", &file]);
+    launch.wrapper_is_server = true;
     let (server, mut sql) = served(&launch)?;
     let run = Selects::new(&mut sql, plant)?;
     run.run(&mut sql, 200)?;

@@ -24,6 +24,8 @@ pub struct Launch {
     pub env: Vec<(String, String)>,
     /// Put in front of the command (`strace -f ...`).
     pub wrapper: Vec<String>,
+    /// The wrapper is the process the server runs in (valgrind), and not its parent: it has no child to keep on a leash.
+    pub wrapper_is_server: bool,
     /// Where its standard error goes, appended; beside the data folder if `None`.
     pub log: Option<PathBuf>,
 }
@@ -38,6 +40,7 @@ impl Launch {
             args: Vec::new(),
             env: Vec::new(),
             wrapper: Vec::new(),
+            wrapper_is_server: false,
             log: None,
         }
     }
@@ -71,7 +74,10 @@ impl Launch {
         let leash = child::leash().iter().map(|w| (*w).to_string());
         let mut words: Vec<String> = leash.clone().collect();
         if !self.wrapper.is_empty() {
-            words.extend(self.wrapper.iter().cloned().chain(leash));
+            words.extend(self.wrapper.iter().cloned());
+            if !self.wrapper_is_server {
+                words.extend(leash);
+            }
         }
         words.push(self.binary.to_string_lossy().into_owned());
         let log_path = self.log_path();

@@ -86,7 +86,7 @@ fn rounds(launch: &Launch, ledger: &Path, file: &Path, socket: &Path, kills: u64
     let mut server = server;
     let mut openings = Openings::default();
     for kill in 1..=kills {
-        let bulk = kill == kills.div_ceil(2);
+        let bulk = !sabotage && kill == kills.div_ceil(2);
         let load = start_load(ledger, &server.address, socket)?;
         // The connection stays open until the server is gone: a closed one would roll back before the kill.
         let in_flight = if bulk {

@@ -204,3 +204,74 @@ fn closing_keeps_files_until_their_operations_end() {
         assert_eq!(rig.disk.open.len(), 0);
     });
 }
+
+/// A device with so many bytes left; what does not fit is refused as a full file system refuses it.
+struct Full {
+    inner: Box<dyn Device>,
+    left: std::rc::Rc<std::cell::Cell<u64>>,
+    refused: Vec<Completion>,
+}
+
+impl Device for Full {
+    fn backend(&self) -> device::Backend {
+        self.inner.backend()
+    }
+    fn attach(&mut self, file: OpenFile) -> FileId {
+        self.inner.attach(file)
+    }
+    fn detach(&mut self, file: FileId) {
+        self.inner.detach(file);
+    }
+    fn file(&self, file: FileId) -> &OpenFile {
+        self.inner.file(file)
+    }
+    fn push(&mut self, token: u64, op: Op) {
+        let bytes = match &op {
+            Op::Write { buf, .. } => buf.len() as u64,
+            _ => 0,
+        };
+        if let Some(left) = self.left.get().checked_sub(bytes) {
+            self.left.set(left);
+            return self.inner.push(token, op);
+        }
+        let (file, kind) = (op.file(), op.kind());
+        let Op::Write { buf, .. } = op else { return };
+        let error = IoError { kind: IoErrorKind::NoSpace, op: kind, errno: 28 };
+        self.refused.push(Completion { token, file, kind, result: Err(error), buf: Some(buf) });
+    }
+    fn poll(&mut self, wait: Wait, done: &mut Vec<Completion>) -> std::io::Result<()> {
+        let wait = if self.refused.is_empty() { wait } else { Wait::Now };
+        done.append(&mut self.refused);
+        self.inner.poll(wait, done)
+    }
+    fn waker(&self) -> device::Waker {
+        self.inner.waker()
+    }
+    fn pending(&self) -> usize {
+        self.inner.pending() + self.refused.len()
+    }
+    fn counters(&self) -> std::sync::Arc<device::DeviceCounters> {
+        self.inner.counters()
+    }
+}
+
+#[test]
+fn a_full_device_is_told_as_such_and_leaves_no_half_made_file() {
+    both("full", |folder, mut rig| {
+        let left = std::rc::Rc::new(std::cell::Cell::new(1 << 20));
+        let spare = device::open(IoChoice::Threads).expect("a device");
+        let inner = std::mem::replace(&mut rig.device, spare);
+        rig.device = Box::new(Full { inner, left: left.clone(), refused: Vec::new() });
+        // The second piece of its zeroes does not fit.
+        let allocate = || DiskOp::Allocate { len: 3 << 20 };
+        assert_eq!(rig.one(DiskFile::Log(1), allocate()), Err(DiskError::NoSpace));
+        assert_eq!(list_files(folder).expect("list"), [], "the half-made file is gone");
+        let write = || DiskOp::Write { offset: 0, bytes: block(7), durable: false };
+        assert_eq!(rig.one(DiskFile::Pages(SEGMENT), write()), Err(DiskError::NoSpace));
+        // Nothing was failed for good: with room again all goes on.
+        left.set(8 << 20);
+        assert_eq!(rig.one(DiskFile::Log(1), allocate()), Ok(AlignedBuf::new()));
+        assert_eq!(rig.one(DiskFile::Pages(SEGMENT), write()), Ok(AlignedBuf::new()));
+        assert_eq!(rig.one(DiskFile::Pages(SEGMENT), DiskOp::Sync), Ok(AlignedBuf::new()));
+    });
+}

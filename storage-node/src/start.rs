@@ -110,7 +110,10 @@ impl Node {
             // Most of the last log file and all of the one made ahead are zero: a start does not read them.
             let longest = settings.log_block_bytes.max(protocol::record::MAX_RECORD_BYTES) + (64 << 10);
             let enough_zeroes = matches!(file, DiskFile::Log(_)).then_some(longest);
-            opening.reading = Some(Reading { file, bytes: Vec::new(), left, enough_zeroes, zeroes: 0 });
+            // Room for all of it at once: growing would move what was read.
+            let room = len.min(2 * settings.log_file_bytes) as usize;
+            let bytes = Vec::with_capacity(room);
+            opening.reading = Some(Reading { file, bytes, left, enough_zeroes, zeroes: 0 });
         }
         self.read_on(out);
     }

@@ -1,6 +1,6 @@
 //! Statements that change the dictionary: databases, tables, indexes, accounts.
 
-use super::{Expr, TableName};
+use super::{Expr, Query, TableName};
 
 /// A column's type as written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,6 +119,8 @@ pub(crate) struct CreateTable {
     pub(crate) columns: Vec<ColumnDef>,
     pub(crate) indexes: Vec<IndexDef>,
     pub(crate) options: TableOptions,
+    /// CREATE TABLE ... SELECT: its columns and rows.
+    pub(crate) select: Option<Box<Query>>,
 }
 
 #[derive(Debug, Clone, PartialEq)]

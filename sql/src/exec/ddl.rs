@@ -303,6 +303,12 @@ fn table_options(collation: Collation, row_format: Option<&str>) -> String {
     }
 }
 
+/// The options text of a table that has no columns written.
+pub(crate) fn options_text(options: &ast::TableOptions, default: Collation) -> Result<String> {
+    let table = collation(options.charset.as_deref(), options.collation.as_deref(), default)?;
+    Ok(table_options(table, options.row_format.as_deref()))
+}
+
 /// A value out of an options text.
 pub(crate) fn option<'a>(options: &'a str, name: &str) -> Option<&'a str> {
     options

@@ -90,6 +90,7 @@ impl Parser<'_> {
             columns: Vec::new(),
             indexes: Vec::new(),
             options: TableOptions::default(),
+            select: None,
         };
         if self.eat_kw("LIKE") {
             out.like = Some(self.table_name()?);
@@ -101,18 +102,24 @@ impl Parser<'_> {
             self.expect_op(Op::RParen)?;
             return Ok(out);
         }
-        if self.is_kw("SELECT") || self.is_kw("AS") || (self.is_op(Op::LParen) && self.is_kw_at(1, "SELECT"))
-        {
-            return Err(unsupported("CREATE TABLE ... SELECT"));
+        if self.is_op(Op::LParen) && !self.query_in_parens() {
+            self.parens(|p| p.list(|p| p.table_element(&mut out)).map(|_| ()))?;
         }
-        self.parens(|p| p.list(|p| p.table_element(&mut out)).map(|_| ()))?;
         self.table_options(&mut out.options)?;
-        for word in ["SELECT", "AS", "IGNORE", "REPLACE"] {
+        for word in ["IGNORE", "REPLACE"] {
             if self.is_kw(word) {
-                return Err(unsupported("CREATE TABLE ... SELECT"));
+                return Err(unsupported(format_args!("CREATE TABLE ... {word} SELECT")));
             }
         }
+        if self.at_create_select() {
+            self.eat_kw("AS");
+            out.select = Some(Box::new(self.inner_query()?));
+        }
         Ok(out)
+    }
+
+    fn at_create_select(&self) -> bool {
+        ["AS", "SELECT", "WITH", "TABLE", "VALUES"].iter().any(|k| self.is_kw(k)) || self.query_in_parens()
     }
 
     fn table_element(&mut self, out: &mut CreateTable) -> Result<()> {

@@ -72,7 +72,7 @@ impl Parser<'_> {
     }
 
     /// Does the parenthesis here hold a query, not a list of columns?
-    fn query_in_parens(&self) -> bool {
+    pub(super) fn query_in_parens(&self) -> bool {
         let mut n = 0;
         while self.peek_at(n).kind == crate::lex::Kind::Op(Op::LParen) {
             n += 1;

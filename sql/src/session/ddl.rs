@@ -12,7 +12,7 @@ use std::sync::Arc;
 use values::{Collation, Level};
 
 impl Session {
-    fn dictionary(&self) -> Dictionary {
+    pub(super) fn dictionary(&self) -> Dictionary {
         self.server.engine.dictionary().with(engine::DdlOptions {
             lock_wait_timeout_us: self.context.settings.lock_wait_timeout_us,
             kill: Some(self.kill.switch().clone()),
@@ -28,6 +28,9 @@ impl Session {
                     .await?;
             }
             Ddl::DropDatabase { name, if_exists } => affected = self.drop_database(name, *if_exists).await?,
+            Ddl::CreateTable(create) if create.select.is_some() => {
+                return self.create_table_select(create, more, sink).await;
+            }
             Ddl::CreateTable(create) => self.create_table(create).await?,
             Ddl::DropTable { tables, if_exists } => self.drop_tables(tables, *if_exists).await?,
             Ddl::Truncate(name) => {
@@ -113,7 +116,7 @@ impl Session {
     }
 
     /// The collation a schema's tables get when they say nothing.
-    async fn schema_collation(&self, schema: &str) -> Result<Collation> {
+    pub(super) async fn schema_collation(&self, schema: &str) -> Result<Collation> {
         match self.dictionary().schema(schema).await? {
             Some(def) => Ok(ddl::option_collation(&def.options)),
             None => Err(crate::error::unknown_database(schema)),

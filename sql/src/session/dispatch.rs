@@ -376,7 +376,7 @@ impl Session {
         }
     }
 
-    async fn run_insert(
+    pub(super) async fn run_insert(
         &mut self,
         plan: &InsertPlan,
         params: &[Value],

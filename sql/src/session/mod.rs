@@ -6,6 +6,7 @@
 //! 4. Dropping a session leaves no lock behind: an open transaction with changes is rolled back by the engine.
 
 pub(crate) mod context;
+mod create_select;
 mod ddl;
 mod dispatch;
 mod kill;

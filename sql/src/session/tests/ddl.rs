@@ -98,3 +98,36 @@ fn information_schema_tells_of_tables() {
     );
     assert_eq!(rig.one(&mut s, "SELECT COUNT(*) FROM information_schema.referential_constraints"), "0");
 }
+
+#[test]
+fn a_table_of_a_query() {
+    let mut rig = Rig::new();
+    let mut s = rig.session();
+    rig.all(
+        &mut s,
+        &[
+            "CREATE TABLE t(a INT AUTO_INCREMENT PRIMARY KEY, b VARCHAR(20) NOT NULL DEFAULT 'x')",
+            "INSERT INTO t(b) VALUES ('p'), ('q')",
+        ],
+    );
+    assert_eq!(
+        rig.one(&mut s, "CREATE TABLE u AS SELECT a, b, a + 1 AS n, NULL AS z, 'w' AS w FROM t WHERE a > 0"),
+        "OK 2"
+    );
+    assert_eq!(rig.one(&mut s, "SELECT * FROM u ORDER BY a"), "1|p|2|NULL|w\n2|q|3|NULL|w");
+    assert_eq!(
+        rig.run(&mut s, "DESCRIBE u"),
+        [
+            "a|int|NO||0|",
+            "b|varchar(20)|NO||x|",
+            "n|bigint|NO||0|",
+            "z|varbinary(0)|YES||NULL|",
+            "w|varchar(1)|NO|||"
+        ]
+    );
+    assert!(rig.one(&mut s, "CREATE TABLE u SELECT 1").starts_with("ERROR 1050"));
+    assert_eq!(rig.one(&mut s, "CREATE TABLE IF NOT EXISTS u SELECT 1"), "OK 0");
+    assert!(rig.one(&mut s, "CREATE TABLE v SELECT (SELECT a FROM t) AS x").starts_with("ERROR 1242"));
+    assert!(rig.one(&mut s, "SELECT * FROM v").starts_with("ERROR 1146"));
+    assert!(rig.one(&mut s, "CREATE TABLE v SELECT a, a FROM t").starts_with("ERROR 1060"));
+}

@@ -16,6 +16,7 @@
 //! | BIT(n) | ceil(n / 8) | unsigned |
 //! | ENUM | 1, 2 | place from 1; 2 bytes above 255 words |
 //! | SET | 1 2 3 4 8 | a bit for each word |
+//! | JSON | variable | docs/formats/json.md |
 //! | strings | variable | bytes; CHAR without trailing spaces |
 //!
 //! The width is the same for every fractional precision: ALTER ... DATETIME(6) rewrites nothing.
@@ -87,6 +88,7 @@ pub fn encode_cell(value: &Value, ty: &ColumnType, out: &mut Vec<u8>) {
         (Value::Choice(c), Some(w)) if ty.is_choice() => {
             out.extend_from_slice(&c.number().to_le_bytes()[..w])
         }
+        (Value::Json(b), None) if ty.kind == K::Json => out.extend_from_slice(b.as_bytes()),
         (Value::Text(t), None) if ty.is_character() => out.extend_from_slice(t.as_bytes()),
         (Value::Bytes(b), None) if ty.is_binary() => out.extend_from_slice(b.as_bytes()),
         _ => panic!("a cell of type {ty} is asked of {value:?}, which was not stored into it"),
@@ -121,6 +123,10 @@ fn decode(bytes: &[u8], ty: &ColumnType) -> Option<Value> {
         K::Bit => Value::Bit(Bits::new(extend(bytes, 0) as u64, ty.length)?),
         K::Enum => Value::Choice(Choice::of_enum(extend(bytes, 0) as u64, ty.labels)?),
         K::Set => Value::Choice(Choice::of_set(extend(bytes, 0) as u64, ty.labels)?),
+        K::Json => {
+            crate::json::Json::decode(bytes)?;
+            Value::Json(Blob::new(bytes))
+        }
         _ if ty.is_character() => Value::Text(Text::new(std::str::from_utf8(bytes).ok()?)),
         _ => Value::Bytes(Blob::new(bytes)),
     })

@@ -17,6 +17,7 @@ use crate::convert::Context;
 use crate::convert::number::{Warnings, to_decimal, to_double, to_integer};
 use crate::convert::temporal::{to_datetime, to_time};
 use crate::convert::text::to_text;
+use crate::json::Json;
 use crate::temporal::DateTime;
 use crate::temporal::parse::DateRules;
 use crate::types::ColumnType;
@@ -39,6 +40,8 @@ pub enum Rule {
     DateTime,
     /// As times.
     Time,
+    /// As JSON documents; text is a string, it is not parsed.
+    Json,
 }
 
 impl Rule {
@@ -51,7 +54,9 @@ impl Rule {
             t.is_integer() || matches!(t.kind, crate::types::TypeKind::Year | crate::types::TypeKind::Bit)
         };
         let exact = |t: &ColumnType| whole(t) || t.kind == crate::types::TypeKind::Decimal || t.is_temporal();
+        let json = |t: &ColumnType| t.kind == crate::types::TypeKind::Json;
         match () {
+            () if json(a) || json(b) => Self::Json,
             () if string(a) && string(b) => Self::Text(collation_of(a, b)),
             () if time(a) && (time(b) || string(b)) || time(b) && string(a) => Self::Time,
             () if dated(a) && (b.is_temporal() || string(b))
@@ -80,6 +85,7 @@ pub fn collation_of(a: &ColumnType, b: &ColumnType) -> Collation {
 pub fn compare(rule: Rule, a: &Value, b: &Value, cx: &Context, warnings: &mut Warnings) -> Option<Ordering> {
     match (rule, a, b) {
         (_, Value::Null, _) | (_, _, Value::Null) => None,
+        (Rule::Json, _, _) => Some(crate::json::compare(&Json::of(a), &Json::of(b))),
         (Rule::Int, Value::Int(a), Value::Int(b)) => Some(a.cmp(b)),
         (Rule::Text(c), _, _) if a.as_bytes().is_some() && b.as_bytes().is_some() => {
             Some(c.compare(a.as_bytes()?, b.as_bytes()?))
@@ -127,6 +133,7 @@ pub fn order(a: &Value, b: &Value, collation: Collation) -> Ordering {
         (Value::DateTime(a), Value::DateTime(b)) => a.cmp(b),
         (Value::Timestamp(a), Value::Timestamp(b)) => a.cmp(b),
         (Value::Year(a), Value::Year(b)) => a.cmp(b),
+        (Value::Json(_), Value::Json(_)) => crate::json::compare(&Json::of(a), &Json::of(b)),
         (Value::Bit(a), Value::Bit(b)) => a.number().cmp(&b.number()),
         (Value::Choice(a), Value::Choice(b)) => a.number().cmp(&b.number()),
         _ => match (a.as_bytes(), b.as_bytes()) {
@@ -165,6 +172,8 @@ pub fn hash<H: Hasher>(value: &Value, collation: Collation, hasher: &mut H) {
         Value::Timestamp(v) => v.hash(hasher),
         Value::Year(v) => v.hash(hasher),
         Value::Bit(v) => v.number().hash(hasher),
+        // Equal documents may be spelt unlike (1 and 1.0): all share a bucket.
+        Value::Json(_) => hasher.write_u8(1),
         Value::Choice(v) => v.number().hash(hasher),
     }
 }

@@ -102,6 +102,15 @@ pub enum Condition {
         /// The whole text.
         value: String,
     },
+    /// 3140: `Invalid JSON text: "..." at position N in value for column 't.c'.`; 3157 without a message.
+    InvalidJson {
+        /// MySQL's sentence.
+        message: &'static str,
+        /// Byte of the text.
+        at: usize,
+    },
+    /// 3144: a binary string for a JSON column.
+    BinaryJson,
     /// 1525: `Incorrect %s value: '%s'` for literals like DATE'2024-13-01'.
     IncorrectLiteral {
         /// `DATE`, `TIME`, `DATETIME`.
@@ -152,6 +161,9 @@ impl Condition {
             Self::NegativeToUnsigned => 1105,
             Self::InvalidCharacters { .. } => 1300,
             Self::IncorrectLiteral { .. } => 1525,
+            Self::InvalidJson { message: "", .. } => 3157,
+            Self::InvalidJson { .. } => 3140,
+            Self::BinaryJson => 3144,
             Self::Delimiter { delimiter, .. } if delimiter.standard.is_some() => 4095,
             Self::Delimiter { .. } => 4096,
         }
@@ -172,6 +184,7 @@ impl Condition {
             1365 => "22012",
             1406 => "22001",
             1441 => "22008",
+            3140 | 3144 | 3157 => "22032",
             _ => "HY000",
         }
     }
@@ -217,6 +230,15 @@ impl Condition {
                 format!(
                     "Delimiter '{found}' in position {at} in datetime value '{value}' at row {row} is {end}"
                 )
+            }
+            Self::InvalidJson { message: "", .. } => {
+                "The JSON document exceeds the maximum depth.".to_owned()
+            }
+            Self::InvalidJson { message, at } => {
+                format!("Invalid JSON text: \"{message}\" at position {at} in value for column '{column}'.")
+            }
+            Self::BinaryJson => {
+                "Cannot create a JSON value from a string with CHARACTER SET 'binary'.".to_owned()
             }
             Self::UnknownTimeZone(name) => format!("Unknown or incorrect time zone: '{name}'"),
             Self::IncorrectForFunction { kind, value, function } => {

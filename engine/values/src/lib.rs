@@ -24,6 +24,7 @@ pub mod condition;
 pub mod convert;
 pub mod decimal;
 pub mod double;
+pub mod json;
 pub mod key;
 pub mod labels;
 pub mod like;

@@ -41,11 +41,12 @@ pub enum TypeKind {
     Bit = 26,
     Enum = 27,
     Set = 28,
+    Json = 29,
 }
 
 use TypeKind as K;
 
-const KINDS: [K; 28] = [
+const KINDS: [K; 29] = [
     K::TinyInt,
     K::SmallInt,
     K::MediumInt,
@@ -74,6 +75,7 @@ const KINDS: [K; 28] = [
     K::Bit,
     K::Enum,
     K::Set,
+    K::Json,
 ];
 
 /// FLOAT and DOUBLE without `(M,D)` have this many decimals, as in MySQL's column metadata.
@@ -171,6 +173,11 @@ impl ColumnType {
         Self { length: bits, unsigned: true, ..Self::new(K::Bit) }
     }
 
+    /// JSON: in text it is utf8mb4_bin.
+    pub const fn json() -> Self {
+        Self { length: u32::MAX, collation: Collation::UTF8MB4_BIN, ..Self::new(K::Json) }
+    }
+
     /// ENUM or SET of these words.
     pub fn choice(kind: TypeKind, labels: Labels, collation: Collation) -> Self {
         Self { length: labels.words().len() as u32, collation, labels, ..Self::new(kind) }
@@ -201,7 +208,7 @@ impl ColumnType {
         matches!(self.kind, K::Binary | K::VarBinary | K::TinyBlob | K::Blob | K::MediumBlob | K::LongBlob)
     }
 
-    /// A TEXT or BLOB: needs a prefix length in an index and takes no literal default.
+    /// A TEXT, BLOB or JSON: needs a prefix length in an index and takes no literal default.
     pub const fn is_lob(&self) -> bool {
         lob_length(self.kind) != 0
     }
@@ -272,6 +279,7 @@ impl ColumnType {
             K::Bit => "bit",
             K::Enum => "enum",
             K::Set => "set",
+            K::Json => "json",
         }
     }
 
@@ -321,7 +329,7 @@ const fn lob_length(kind: TypeKind) -> u32 {
         K::TinyText | K::TinyBlob => 255,
         K::Text | K::Blob => 65_535,
         K::MediumText | K::MediumBlob => 16_777_215,
-        K::LongText | K::LongBlob => u32::MAX,
+        K::LongText | K::LongBlob | K::Json => u32::MAX,
         _ => 0,
     }
 }

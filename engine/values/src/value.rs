@@ -41,6 +41,8 @@ pub enum Value {
     Year(Year),
     /// BIT: a number whose text is its bytes.
     Bit(Bits),
+    /// JSON, in its binary form ([`crate::json`]).
+    Json(Blob),
     /// ENUM, SET: text and number at once.
     Choice(Choice),
 }
@@ -101,6 +103,7 @@ impl PartialEq for Value {
             (Self::Timestamp(a), Self::Timestamp(b)) => a == b,
             (Self::Year(a), Self::Year(b)) => a == b,
             (Self::Bit(a), Self::Bit(b)) => a == b,
+            (Self::Json(a), Self::Json(b)) => a == b,
             (Self::Choice(a), Self::Choice(b)) => a == b,
             _ => false,
         }

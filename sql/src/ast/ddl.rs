@@ -48,6 +48,7 @@ pub(crate) enum BaseType {
     Timestamp,
     Year,
     Bit,
+    Json,
     Enum,
     Set,
 }

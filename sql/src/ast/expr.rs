@@ -116,6 +116,7 @@ pub(crate) enum CastType {
         fsp: u8,
     },
     Year,
+    Json,
     /// The expression's own type: never written, what a set operation does with its columns.
     Fit,
     /// The same, 1406 for text that is longer: what a recursive common table expression does with its columns.
@@ -149,6 +150,8 @@ pub(crate) enum AggKind {
     VarSamp,
     GroupConcat,
     AnyValue,
+    JsonArray,
+    JsonObject,
 }
 
 /// An aggregate call.

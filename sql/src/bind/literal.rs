@@ -145,6 +145,7 @@ pub(crate) fn type_of(value: &Value, connection: Collation) -> Ty {
         Value::Time(_) => Ty::temporal(TypeKind::Time, 6).not_null(),
         Value::DateTime(_) | Value::Timestamp(_) => Ty::temporal(TypeKind::DateTime, 6).not_null(),
         Value::Year(_) => Ty::of(ColumnType::new(TypeKind::Year), false),
+        Value::Json(_) => crate::function::json::ty().not_null(),
         Value::Bit(_) => Ty::uint(20).not_null(),
         Value::Choice(c) => {
             let chars = c.text().chars().count() as u32;

@@ -22,6 +22,7 @@ const BATCH: usize = 1024;
 
 /// Runs `plan`.
 pub(crate) async fn run(plan: &ChangePlan, run: &mut Run<'_>) -> Result<Changed> {
+    run.context.written = std::sync::Arc::from(plan.access.table.name.as_str());
     let limit = limit(plan.limit.as_ref(), run)?;
     let mut out = Changed::default();
     if limit == 0 {

@@ -73,6 +73,7 @@ pub(crate) fn column_type(
             let collation = collation(ty.charset.as_deref(), ty.collation.as_deref(), base)?;
             text_type(ty, name, collation)?
         }
+        B::Json => ColumnType::json(),
         B::Bit => super::choice::bit_type(ty, name)?,
         B::Enum | B::Set => {
             let base = if ty.binary { Collation::UTF8MB4_BIN } else { table };
@@ -530,6 +531,12 @@ fn prefix(part: &ast::KeyPart, ty: &ColumnType, name: &str) -> Result<Option<u32
         Some(_) => Err(SqlError::new(
             1089,
             "Incorrect prefix key; the used key part isn't a string, the used length is longer than the key part, or the storage engine doesn't support unique prefix keys",
+        )),
+        None if ty.kind == TypeKind::Json => Err(SqlError::new(
+            3152,
+            format!(
+                "JSON column '{name}' supports indexing only via generated columns on a specified JSON path."
+            ),
         )),
         None if ty.is_lob() => Err(SqlError::new(
             1170,

@@ -30,6 +30,7 @@ pub(crate) struct Inserted {
 /// Runs `plan`.
 pub(crate) async fn run(plan: &InsertPlan, run: &mut Run<'_>) -> Result<Inserted> {
     run.make_room(plan.sizes);
+    run.context.written = Arc::from(plan.table.name.as_str());
     let mut out = Inserted::default();
     if !plan.subs.is_empty() {
         Box::pin(prepare(&plan.subs, &NoRow, &[], run)).await?;

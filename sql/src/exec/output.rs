@@ -30,6 +30,12 @@ impl Format {
         }
     }
 
+    /// A document's text.
+    fn document(self, value: &Value) -> Vec<u8> {
+        let text = values::json::Json::of(value).to_string();
+        self.text(text.as_bytes()).into_owned()
+    }
+
     /// A value as a cell.
     pub(crate) fn cell(self, value: &Value) -> Cell<'_> {
         match value {
@@ -47,6 +53,7 @@ impl Format {
             Value::Timestamp(v) => Cell::DateTime(v.to_datetime(self.zone)),
             Value::Year(v) => Cell::UInt(u64::from(v.get())),
             Value::Bit(v) => Cell::Bytes(Cow::Owned(v.bytes())),
+            Value::Json(_) => Cell::Bytes(Cow::Owned(self.document(value))),
             Value::Choice(v) => Cell::Bytes(Cow::Owned(self.text(v.text().as_bytes()).into_owned())),
         }
     }
@@ -72,6 +79,7 @@ impl Format {
             Ok(Value::Timestamp(v)) => Cell::DateTime(v.to_datetime(self.zone)),
             Ok(Value::Year(v)) => Cell::UInt(u64::from(v.get())),
             Ok(Value::Bit(v)) => Cell::Bytes(Cow::Owned(v.bytes())),
+            Ok(value @ Value::Json(_)) => Cell::Bytes(Cow::Owned(self.document(&value))),
             Ok(Value::Choice(v)) => Cell::Bytes(Cow::Owned(self.text(v.text().as_bytes()).into_owned())),
             Ok(_) | Err(_) => Cell::Null,
         }

@@ -30,6 +30,7 @@ fn not_null(value: &Value, ty: &Ty, out: &mut Vec<u8>) {
         Value::Int(v) => decimal(&values::Decimal::from(*v), out),
         Value::UInt(v) => decimal(&values::Decimal::from(*v), out),
         Value::Year(v) => integer(i128::from(v.get()), out),
+        Value::Json(_) => json(&values::json::Json::of(value), out),
         Value::Bit(v) => integer(i128::from(v.number()), out),
         Value::Choice(v) => integer(i128::from(v.number()), out),
         Value::Decimal(d) => decimal(d, out),
@@ -44,6 +45,34 @@ fn not_null(value: &Value, ty: &Ty, out: &mut Vec<u8>) {
         Value::Time(_) => key(value, ColumnType::temporal(TypeKind::Time, 6), out),
         Value::DateTime(_) => key(value, ColumnType::temporal(TypeKind::DateTime, 6), out),
         Value::Timestamp(_) => key(value, ColumnType::temporal(TypeKind::Timestamp, 6), out),
+    }
+}
+
+/// By kind, numbers as numbers, everything else by its text: MySQL sorts scalars only, and warns of the others.
+fn json(document: &values::json::Json, out: &mut Vec<u8>) {
+    use values::json::Json;
+    let rank = match document {
+        Json::Null => 0,
+        Json::Int(_) | Json::UInt(_) | Json::Double(_) | Json::Decimal(_) => 1,
+        Json::String(_) => 2,
+        Json::Object(_) => 3,
+        Json::Array(_) => 4,
+        Json::Bool(_) => 5,
+        _ => 6,
+    };
+    out.push(rank);
+    match document.number().filter(|_| rank == 1) {
+        Some(Value::Int(v)) => decimal(&values::Decimal::from(v), out),
+        Some(Value::UInt(v)) => decimal(&values::Decimal::from(v), out),
+        Some(Value::Double(v)) => decimal(&values::Decimal::from_f64(v).0, out),
+        Some(Value::Decimal(d)) => decimal(&d, out),
+        _ => {
+            let text = match document {
+                Json::String(s) => s.to_string(),
+                other => other.to_string(),
+            };
+            key(&Value::bytes(text.as_bytes()), ColumnType::binary(TypeKind::VarBinary, 0), out);
+        }
     }
 }
 

@@ -31,7 +31,10 @@ fn warn(level: Level, condition: &Condition, column: &ColumnDef, run: &mut Run<'
 }
 
 fn error(condition: &Condition, column: &ColumnDef, run: &Run<'_>) -> SqlError {
-    let site = values::Site { column: &column.name, row: run.context.row_number, expression: "" };
+    // Of documents MySQL names the table too.
+    let full = format!("{}.{}", run.context.written, column.name);
+    let name = if matches!(condition, Condition::InvalidJson { .. }) { &full } else { &column.name };
+    let site = values::Site { column: name, row: run.context.row_number, expression: "" };
     crate::session::context::condition_error(condition, &site)
 }
 
@@ -88,6 +91,7 @@ pub(crate) fn implicit_default(column: &ColumnDef) -> Value {
         DateTime => Value::DateTime(self::DateTime::ZERO),
         Timestamp => Value::Timestamp(values::Timestamp::ZERO),
         Year => values::Year::new(0).map_or(Value::Null, Value::Year),
+        Json => values::json::Json::Null.value(),
         Bit => values::Bits::new(0, ty.length).map_or(Value::Null, Value::Bit),
         Enum => values::Choice::of_enum(1, ty.labels).map_or(Value::Null, Value::Choice),
         Set => values::Choice::of_set(0, ty.labels).map_or(Value::Null, Value::Choice),

@@ -22,7 +22,7 @@ pub(crate) fn cast_type(expr: &Typed, to: &CastType, connection: Collation) -> T
         }
         CastType::Binary { len } => {
             let width = if expr.ty.is_text() {
-                expr.ty.width * expr.ty.collation().bytes_per_char() as u32
+                expr.ty.width.saturating_mul(expr.ty.collation().bytes_per_char() as u32)
             } else {
                 expr.ty.width
             };
@@ -36,6 +36,7 @@ pub(crate) fn cast_type(expr: &Typed, to: &CastType, connection: Collation) -> T
         CastType::Date => Ty::temporal(TypeKind::Date, 0),
         CastType::Time { fsp } => Ty::temporal(TypeKind::Time, *fsp),
         CastType::DateTime { fsp } => Ty::temporal(TypeKind::DateTime, *fsp),
+        CastType::Json => crate::function::json::ty(),
         CastType::Year => Ty::of(ColumnType::integer(TypeKind::Year, true), true),
         CastType::Fit | CastType::Within { .. } => expr.ty,
     };
@@ -59,6 +60,7 @@ fn fit(expr: &Typed, ty: &Ty, e: &mut Eval<'_>) -> Result<Value> {
 
 pub(crate) fn cast(expr: &Typed, to: &CastType, ty: &Ty, e: &mut Eval<'_>) -> Result<Value> {
     match to {
+        CastType::Json => return crate::function::json::cast(expr, e),
         CastType::Fit => return fit(expr, ty, e),
         CastType::Within { column } => {
             let value = fit(expr, ty, e)?;

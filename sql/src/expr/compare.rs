@@ -6,7 +6,7 @@ use super::ty::derivation;
 use crate::error::{Result, SqlError};
 use std::cmp::Ordering;
 pub(crate) use values::compare::Rule;
-use values::{Collation, Value};
+use values::{Collation, TypeKind, Value};
 
 /// The collation that decides between two texts: the one of the stronger (lower) derivation. 1267 when two explicit ones differ.
 pub(crate) fn collation_of(a: &Ty, b: &Ty) -> Result<Collation> {
@@ -42,6 +42,9 @@ pub(crate) fn collation_for(a: &Ty, b: &Ty, operation: &str) -> Result<Collation
 pub(crate) fn rule_of(a: &Ty, b: &Ty) -> Result<Rule> {
     if a.null || b.null {
         return Ok(Rule::Int); // never equal, never ordered: no rule matters
+    }
+    if a.col.kind == TypeKind::Json || b.col.kind == TypeKind::Json {
+        return Ok(Rule::Json);
     }
     if a.is_text() && b.is_text() {
         return Ok(Rule::Text(collation_of(a, b)?));

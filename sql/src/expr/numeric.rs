@@ -35,6 +35,15 @@ pub(crate) fn as_number(value: Value, ty: &Ty, e: &mut Eval<'_>) -> Result<Value
     }
 }
 
+/// The same where a whole number is wanted: text stays text, so that its digits are read as an integer's.
+pub(crate) fn whole_number(value: Value, ty: &Ty, e: &mut Eval<'_>) -> Result<Value> {
+    match value {
+        Value::Text(_) => Ok(value),
+        Value::Bytes(_) if !ty.hex => Ok(value),
+        other => as_number(other, ty, e),
+    }
+}
+
 /// The last eight bytes as a big-endian number.
 pub(crate) fn hex_number(bytes: &[u8]) -> u64 {
     bytes.iter().rev().take(8).rev().fold(0, |n, b| n << 8 | u64::from(*b))

@@ -4,17 +4,19 @@
 //! 2. Integers add up exactly in 128 bits, decimals exactly, the rest as doubles.
 //! 3. DISTINCT remembers the argument's sort key, so equality is the collation's.
 
+use super::json;
 use crate::ast::AggKind;
 use crate::bind::BoundAggregate;
 use crate::error::{Result, SqlError};
 use crate::exec::memory::Memory;
 use crate::exec::sort_key;
 use crate::expr::Eval;
-use crate::expr::numeric::as_number;
+use crate::expr::numeric::{as_number, whole_number};
 use crate::expr::ty::Class;
 use std::cmp::Ordering;
 use std::collections::HashSet;
 use values::convert::number::{to_decimal, to_double, to_integer};
+use values::json::{Json, Members};
 use values::{Decimal, Level, Value};
 
 /// One aggregate of one group.
@@ -49,6 +51,9 @@ enum State {
         bytes: usize,
     },
     Any(Option<Value>),
+    /// JSON_ARRAYAGG, JSON_OBJECTAGG.
+    Array(Vec<Json>),
+    Object(Members),
 }
 
 #[derive(Clone)]
@@ -80,6 +85,8 @@ impl Accumulator {
             }
             AggKind::GroupConcat => State::Concat { parts: Vec::new(), bytes: 0 },
             AggKind::AnyValue => State::Any(None),
+            AggKind::JsonArray => State::Array(Vec::new()),
+            AggKind::JsonObject => State::Object(Members::default()),
         };
         Accumulator { state, seen: spec.source.distinct.then(HashSet::new) }
     }
@@ -96,6 +103,9 @@ impl Accumulator {
                 *first = Some(spec.args[0].eval(e)?);
             }
             return Ok(());
+        }
+        if let State::Array(_) | State::Object(_) = &self.state {
+            return self.add_json(spec, e, memory);
         }
         let mut args = [const { Value::Null }; 1];
         let mut many = Vec::new();
@@ -124,6 +134,21 @@ impl Accumulator {
         self.add(spec, args, &many, e, memory)
     }
 
+    /// NULL is a part like any other, but no name.
+    fn add_json(&mut self, spec: &BoundAggregate, e: &mut Eval<'_>, memory: &mut Memory) -> Result<()> {
+        let last = spec.args.last().map(|arg| json::part(arg, e)).transpose()?.unwrap_or(Json::Null);
+        memory.take(last.encode().len() + 64)?;
+        match &mut self.state {
+            State::Array(items) => items.push(last),
+            State::Object(members) => {
+                let Some(name) = spec.args[0].text(e)? else { return Err(json::null_name()) };
+                members.put(name.as_str(), last);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
     fn add(
         &mut self,
         spec: &BoundAggregate,
@@ -148,7 +173,7 @@ impl Accumulator {
                 }
             }
             State::Bits(bits) => {
-                let value = as_number(first, &spec.args[0].ty, e)?;
+                let value = whole_number(first, &spec.args[0].ty, e)?;
                 let wide = e.with(|cx, warnings| to_integer(&value, cx, warnings))?.unwrap_or(0) as u64;
                 match kind {
                     AggKind::BitAnd => *bits &= wide,
@@ -186,7 +211,7 @@ impl Accumulator {
                 memory.take(text.len() + key.len() + 64)?;
                 parts.push((key, text));
             }
-            State::Any(_) => unreachable!("handled in step"),
+            State::Any(_) | State::Array(_) | State::Object(_) => unreachable!("handled in step"),
         }
         Ok(())
     }
@@ -205,6 +230,10 @@ impl Accumulator {
             State::Variance { count, squares, .. } => variance(spec.source.kind, count, squares),
             State::Concat { parts, .. } => concat(spec, parts, e),
             State::Any(value) => value.unwrap_or_default(),
+            State::Array(items) if items.is_empty() => Value::Null,
+            State::Array(items) => Json::Array(items).value(),
+            State::Object(members) if members.is_empty() => Value::Null,
+            State::Object(members) => Json::Object(members).value(),
         })
     }
 }

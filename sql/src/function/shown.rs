@@ -11,7 +11,7 @@ use values::convert::number::{to_decimal, to_double};
 use values::{Collation, Decimal, Level, Value};
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    function("format", 2, 3, |args, infer| Ok(ascii(args[0].ty.width * 4 / 3 + 32, infer)), format),
+    function("format", 2, 3, |args, infer| Ok(ascii(width(&args[0]) * 4 / 3 + 32, infer)), format),
     function(
         "format_bytes",
         1,

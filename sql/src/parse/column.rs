@@ -61,13 +61,13 @@ const TYPES: &[(&[&str], BaseType)] = &[
     (&["TIME"], Time),
     (&["YEAR"], Year),
     (&["BIT"], Bit),
+    (&["JSON"], Json),
     (&["ENUM"], Enum),
     (&["SET"], Set),
 ];
 
 /// Types that MySQL has and this server has not.
 const OTHER_TYPES: &[&str] = &[
-    "JSON",
     "GEOMETRY",
     "POINT",
     "LINESTRING",
@@ -122,8 +122,10 @@ impl Parser<'_> {
         if matches!(out.base, Enum | Set) {
             return self.type_words(out);
         }
-        let takes =
-            !matches!(out.base, Date | TinyText | MediumText | LongText | TinyBlob | MediumBlob | LongBlob);
+        let takes = !matches!(
+            out.base,
+            Date | TinyText | MediumText | LongText | TinyBlob | MediumBlob | LongBlob | Json
+        );
         if takes && self.eat_op(Op::LParen) {
             out.len = Some(self.uint()?);
             if matches!(out.base, Decimal | Float | Double) && self.eat_op(Op::Comma) {

@@ -189,7 +189,14 @@ impl Parser<'_> {
                 let pattern = Box::new(self.bit_expr(0)?);
                 Ok(Expr::Regexp { expr, pattern, not })
             }
-            "MEMBER" => Err(unsupported("MEMBER OF")),
+            "MEMBER" => {
+                self.expect_kw("OF")?;
+                self.expect_op(Op::LParen)?;
+                let array = self.expr()?;
+                self.expect_op(Op::RParen)?;
+                let call = Expr::Func { name: "member of".into(), args: vec![*expr, array] };
+                Ok(if not { Expr::Unary(UnaryOp::Not, Box::new(call)) } else { call })
+            }
             _ => {
                 self.expect_kw("LIKE")?;
                 let other = self.bit_expr(0)?;

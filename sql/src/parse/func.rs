@@ -74,6 +74,8 @@ fn aggregate_kind(upper: &[u8]) -> Option<AggKind> {
         b"VAR_SAMP" => VarSamp,
         b"GROUP_CONCAT" => GroupConcat,
         b"ANY_VALUE" => AnyValue,
+        b"JSON_ARRAYAGG" => JsonArray,
+        b"JSON_OBJECTAGG" => JsonObject,
         _ => return None,
     })
 }
@@ -180,7 +182,8 @@ impl Parser<'_> {
         }
         out.args = self.list(Parser::expr)?;
         let many = kind == AggKind::GroupConcat || (kind == AggKind::Count && distinct);
-        if out.args.len() > 1 && !many {
+        let pair = kind == AggKind::JsonObject;
+        if (out.args.len() > 1 && !many && !pair) || (pair && out.args.len() != 2) {
             return Err(self.unexpected());
         }
         if kind == AggKind::GroupConcat {
@@ -390,7 +393,7 @@ impl Parser<'_> {
                 CastType::Double
             }
             Some("REAL") => CastType::Double,
-            Some(_) => return Err(unsupported("JSON")),
+            Some(_) => CastType::Json,
             None => return Err(self.unexpected()),
         })
     }

@@ -38,6 +38,7 @@ pub(crate) fn type_code(ty: &ColumnType) -> u8 {
         VarChar | VarBinary => 253,
         Char | Binary | Enum | Set => 254,
         Bit => 16,
+        Json => 245,
     }
 }
 
@@ -225,7 +226,8 @@ pub(crate) fn groups_by_index(group: &Group, order: &[(Typed, bool)], names: &Na
 
 /// Metadata of an expression of this type.
 pub(crate) fn of_type(ty: &Ty, name: &str, context: &Context) -> ColumnMeta {
-    let text = ty.is_text() && ty.collation() != Collation::BINARY;
+    let json = ty.col.kind == TypeKind::Json;
+    let text = ty.is_text() && ty.collation() != Collation::BINARY && !json;
     let collation = match (text, context.settings.results) {
         (true, Some(_)) => context.results_collation,
         (true, None) => ty.collation().id(),

@@ -75,6 +75,8 @@ pub(crate) struct Context {
     /// States of the RAND(constant)s of the statement, by the place of their argument.
     pub(crate) seeded: HashMap<usize, (u64, u64)>,
     pub(crate) strictness: Strictness,
+    /// Name of the table that is being written.
+    pub(crate) written: Arc<str>,
     /// Row of the statement that is being written, from 1.
     pub(crate) row_number: u64,
     /// Values of @@global variables when the statement started.

@@ -164,6 +164,7 @@ fn new_context(server: &Server, info: &ConnectInfo) -> Context {
         random: info.id,
         seeded: HashMap::new(),
         strictness: Strictness::Lenient,
+        written: Arc::from(""),
         row_number: 0,
         convert: values::convert::Context::DEFAULT,
     }

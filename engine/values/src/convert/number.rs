@@ -20,6 +20,7 @@ pub fn to_double(value: &Value, cx: &Context, warnings: &mut Warnings) -> Option
         Value::Float(v) => f64::from(*v),
         Value::Double(v) => *v,
         Value::Decimal(v) => v.to_f64(),
+        Value::Json(_) => return to_double(&of_json(value), cx, warnings),
         Value::Text(_) | Value::Bytes(_) => {
             let bytes = value.as_bytes().unwrap_or_default();
             let (number, used) = parse_double(bytes);
@@ -42,6 +43,7 @@ pub fn to_decimal(value: &Value, cx: &Context, warnings: &mut Warnings) -> Optio
         Value::Float(v) => Decimal::from_f64(f64::from(*v)).0,
         Value::Double(v) => Decimal::from_f64(*v).0,
         Value::Decimal(v) => v.clone(),
+        Value::Json(_) => return to_decimal(&of_json(value), cx, warnings),
         Value::Text(_) | Value::Bytes(_) => {
             let bytes = value.as_bytes().unwrap_or_default();
             let parsed = Decimal::parse(bytes);
@@ -64,9 +66,16 @@ pub fn to_integer(value: &Value, cx: &Context, warnings: &mut Warnings) -> Optio
         Value::Float(v) => double_to_integer(f64::from(*v)),
         Value::Double(v) => double_to_integer(*v),
         Value::Decimal(v) => decimal_to_integer(v, warnings),
+        Value::Json(_) => return to_integer(&of_json(value), cx, warnings),
         Value::Text(_) | Value::Bytes(_) => text_to_integer(value, warnings),
         _ => decimal_to_integer(&temporal_decimal(&whole_seconds(value), cx), warnings),
     })
+}
+
+/// A document as the number it is, or as the text that has to become one.
+fn of_json(value: &Value) -> Value {
+    let document = crate::json::Json::of(value);
+    document.number().unwrap_or_else(|| Value::text(&document.unquoted()))
 }
 
 /// SQL's truth: NULL is `None`, otherwise whether the number is not zero.
@@ -180,6 +189,8 @@ pub fn to_number(value: &Value, ty: &ColumnType, cx: &Context, warnings: &mut Wa
         Value::DateTime(v) if ty.scale == 0 => Value::Int(v.to_number()),
         Value::DateTime(v) => Value::Decimal(v.to_decimal(ty.scale)),
         Value::Timestamp(v) => to_number(&Value::DateTime(v.to_datetime(cx.zone)), ty, cx, warnings),
-        Value::Text(_) | Value::Bytes(_) => Value::Double(to_double(value, cx, warnings).unwrap_or(0.0)),
+        Value::Text(_) | Value::Bytes(_) | Value::Json(_) => {
+            Value::Double(to_double(value, cx, warnings).unwrap_or(0.0))
+        }
     }
 }

@@ -39,6 +39,18 @@ pub fn store(value: &Value, ty: &ColumnType, cx: &Context) -> Result<Stored, Con
     if value.is_null() {
         return Ok(Stored::clean(Value::Null));
     }
+    // A document is its text to every other type but the numbers.
+    if let Value::Json(_) = value
+        && ty.kind != K::Json
+    {
+        let document = crate::json::Json::of(value);
+        let plain = match document.number().filter(|_| ty.is_numeric()) {
+            Some(number) => number,
+            None if ty.is_temporal() => Value::text(&document.unquoted()),
+            None => Value::text(&document.to_string()),
+        };
+        return store(&plain, ty, cx);
+    }
     // A word is text to every other type but the numbers.
     if let Value::Choice(choice) = value
         && !ty.is_numeric()
@@ -51,6 +63,7 @@ pub fn store(value: &Value, ty: &ColumnType, cx: &Context) -> Result<Stored, Con
         }
         K::Decimal => super::store_number::decimal(value, ty, cx),
         K::Float | K::Double => super::store_number::float(value, ty, cx),
+        K::Json => return super::store_choice::json(value),
         K::Bit => super::store_choice::bit(value, ty, cx),
         K::Enum => super::store_choice::one(value, ty),
         K::Set => super::store_choice::many(value, ty),

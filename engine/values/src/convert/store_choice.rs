@@ -1,4 +1,4 @@
-//! Assignment to ENUM, SET and BIT.
+//! Assignment to ENUM, SET, BIT and JSON.
 
 use super::Context;
 use super::number::to_decimal;
@@ -73,6 +73,21 @@ pub(super) fn many(value: &Value, ty: &ColumnType) -> Stored {
         (bits, known) = (number, true);
     }
     chosen(Choice::of_set(bits, labels), known, ty)
+}
+
+/// A document: text is parsed; what is no text must be a document already. Never bent, in any mode.
+pub(super) fn json(value: &Value) -> Result<Stored, Condition> {
+    let wrong = |message, at| Condition::InvalidJson { message, at };
+    match value {
+        Value::Json(_) => Ok(Stored::clean(value.clone())),
+        Value::Text(text) => match crate::json::parse(text.as_str()) {
+            Ok(document) => Ok(Stored::clean(document.value())),
+            Err(m) => Err(wrong(m.message, m.at)),
+        },
+        Value::Choice(choice) => json(&Value::text(&choice.text())),
+        Value::Bytes(_) | Value::Bit(_) => Err(Condition::BinaryJson),
+        _ => Err(wrong("not a JSON text, may need CAST", 0)),
+    }
 }
 
 /// Bits: a string's bytes as one number, any other value as a whole number.

@@ -39,6 +39,10 @@ pub fn to_datetime(
         Value::Timestamp(v) => checked(v.to_datetime(cx.zone), true),
         Value::Time(v) => found(on_day(cx.today, *v), true),
         Value::Text(_) | Value::Bytes(_) => return from_text(value, rules, cx, warnings),
+        Value::Json(_) => {
+            let text = crate::json::Json::of(value).unquoted();
+            return from_text(&Value::text(&text), rules, cx, warnings);
+        }
         Value::Choice(c) => return from_text(&Value::text(&c.text()), rules, cx, warnings),
         Value::Year(_) => None,
         _ => {
@@ -47,7 +51,8 @@ pub fn to_datetime(
         }
     };
     if result.is_none() {
-        let text = to_text(value, 0).as_str().to_owned();
+        let digits = if value.is_temporal() { 0 } else { crate::types::NOT_FIXED };
+        let text = to_text(value, digits).as_str().to_owned();
         warnings.push(Condition::IncorrectInExpression { kind: "datetime", value: text });
     }
     result

@@ -44,6 +44,7 @@ fn formatted(value: &Value, scale: u8) -> String {
         Value::DateTime(v) => out = v.text(scale),
         Value::Timestamp(v) => out = v.to_datetime(crate::temporal::Zone::UTC).text(scale),
         Value::Year(v) => write!(out, "{v}").unwrap_or_default(),
+        Value::Json(_) => out = crate::json::Json::of(value).to_string(),
         Value::Bit(v) => out = String::from_utf8_lossy(&v.bytes()).into_owned(),
         Value::Choice(v) => out = v.text(),
     }

@@ -145,8 +145,7 @@ pub(super) fn bit_count(args: &[Typed], _: &Ty, e: &mut Eval<'_>) -> Result<Valu
     if args[0].ty.is_text() && is_binary(&args[0].ty) && !args[0].ty.hex {
         return bytes_to(args, e, |b| Value::Int(b.iter().map(|b| i64::from(b.count_ones())).sum()));
     }
-    let value = args[0].eval(e)?;
-    let value = crate::expr::numeric::as_number(value, &args[0].ty, e)?;
+    let value = crate::expr::numeric::whole_number(args[0].eval(e)?, &args[0].ty, e)?;
     let wide = e.with(|cx, w| to_integer(&value, cx, w))?;
     Ok(wide.map_or(Value::Null, |v| Value::Int(i64::from((v as u64).count_ones()))))
 }

@@ -46,6 +46,17 @@ pub(super) fn fitted(constant: Typed, with: &Ty, context: &Context) -> Typed {
             constant
         };
     }
+    if with.col.kind == TypeKind::Json {
+        // Beside a document TRUE and FALSE are booleans, no numbers.
+        let truth = constant.ty.col.kind == TypeKind::BigInt && constant.ty.width == 1;
+        return match &constant.node {
+            Node::Const(Value::Int(v)) if truth => {
+                let document = values::json::Json::Bool(*v != 0);
+                Typed::constant(document.value(), crate::function::json::ty().not_null())
+            }
+            _ => constant,
+        };
+    }
     let Some(text) = dated_text(&constant, with) else { return constant };
     let cut = context.settings.sql_mode.has(SqlMode::TIME_TRUNCATE_FRACTIONAL);
     let parsed = parse::datetime(text, DateRules::of(context.settings.sql_mode)).filter(|p| !p.left_over);

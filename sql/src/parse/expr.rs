@@ -189,14 +189,7 @@ impl Parser<'_> {
                 let pattern = Box::new(self.bit_expr(0)?);
                 Ok(Expr::Regexp { expr, pattern, not })
             }
-            "MEMBER" => {
-                self.expect_kw("OF")?;
-                self.expect_op(Op::LParen)?;
-                let array = self.expr()?;
-                self.expect_op(Op::RParen)?;
-                let call = Expr::Func { name: "member of".into(), args: vec![*expr, array] };
-                Ok(if not { Expr::Unary(UnaryOp::Not, Box::new(call)) } else { call })
-            }
+            "MEMBER" => self.member_of(*expr, not),
             _ => {
                 self.expect_kw("LIKE")?;
                 let other = self.bit_expr(0)?;
@@ -204,6 +197,17 @@ impl Parser<'_> {
                 Ok(Expr::Binary(BinaryOp::Eq, Box::new(soundex(*expr)), Box::new(soundex(other))))
             }
         }
+    }
+
+    /// `value MEMBER OF (array)`, behind MEMBER.
+    #[inline(never)]
+    fn member_of(&mut self, value: Expr, not: bool) -> Result<Expr> {
+        self.expect_kw("OF")?;
+        self.expect_op(Op::LParen)?;
+        let array = self.expr()?;
+        self.expect_op(Op::RParen)?;
+        let call = Expr::Func { name: "member of".into(), args: vec![value, array] };
+        Ok(if not { Expr::Unary(UnaryOp::Not, Box::new(call)) } else { call })
     }
 
     /// Operators that bind at least as tightly as `min`.

@@ -186,21 +186,25 @@ impl Parser<'_> {
         Ok(ColumnName { schema: Some(first), table: Some(second), name })
     }
 
+    /// `column->path` is JSON_EXTRACT(column, path); `->>` unquotes it.
+    #[inline(never)]
+    fn document_part(&mut self, column: ColumnName) -> Result<Expr> {
+        let unquoted = self.bump().kind == Kind::Op(Op::LongArrow);
+        if !matches!(self.peek().kind, Kind::Str) {
+            return Err(self.unexpected());
+        }
+        let path = self.string_literal(None)?;
+        let part = Expr::Func { name: "json_extract".into(), args: vec![Expr::Column(column), path] };
+        Ok(match unquoted {
+            true => Expr::Func { name: "json_unquote".into(), args: vec![part] },
+            false => part,
+        })
+    }
+
     fn column(&mut self) -> Result<Expr> {
         let name = self.column_name()?;
         if self.is_op(Op::Arrow) || self.is_op(Op::LongArrow) {
-            // column->path is JSON_EXTRACT(column, path); ->> unquotes it.
-            let unquoted = self.bump().kind == Kind::Op(Op::LongArrow);
-            if !matches!(self.peek().kind, Kind::Str) {
-                return Err(self.unexpected());
-            }
-            let path = self.string_literal(None)?;
-            let args = vec![Expr::Column(name), path];
-            let part = Expr::Func { name: "json_extract".into(), args };
-            return Ok(match unquoted {
-                true => Expr::Func { name: "json_unquote".into(), args: vec![part] },
-                false => part,
-            });
+            return self.document_part(name);
         }
         if self.is_op(Op::LParen) {
             return Err(unsupported("stored functions"));

@@ -227,7 +227,7 @@ pub(crate) fn groups_by_index(group: &Group, order: &[(Typed, bool)], names: &Na
 /// Metadata of an expression of this type.
 pub(crate) fn of_type(ty: &Ty, name: &str, context: &Context) -> ColumnMeta {
     let json = ty.col.kind == TypeKind::Json;
-    let text = ty.is_text() && ty.collation() != Collation::BINARY && !json;
+    let text = ty.is_text() && ty.collation() != Collation::BINARY;
     let collation = match (text, context.settings.results) {
         (true, Some(_)) => context.results_collation,
         (true, None) => ty.collation().id(),
@@ -237,7 +237,7 @@ pub(crate) fn of_type(ty: &Ty, name: &str, context: &Context) -> ColumnMeta {
     if !ty.nullable {
         flags |= flag::NOT_NULL;
     }
-    if !text {
+    if !text || json {
         flags |= flag::BINARY;
     }
     if ty.col.unsigned {
@@ -296,6 +296,11 @@ fn of_column(meta: &mut ColumnMeta, scope: &Scope, position: usize) {
         column.on_update_now || matches!(column.default, Some(ColumnDefault::CurrentTimestamp { .. }));
     if column.ty.kind == TypeKind::Timestamp && stamped {
         meta.flags |= flag::TIMESTAMP;
+    }
+    if column.ty.kind == TypeKind::Json {
+        // A stored document is bytes, a computed one text.
+        meta.collation = Collation::BINARY.id();
+        meta.length = u32::MAX;
     }
     let number = column.ty.is_numeric() && column.ty.kind != TypeKind::Year;
     if number {

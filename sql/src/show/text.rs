@@ -147,7 +147,9 @@ fn column_line(column: &ColumnDef, table: &TableDef, context: &Context) -> Strin
         Some(ColumnDefault::Expression(text)) => {
             let _ = write!(out, " DEFAULT ({text})");
         }
-        None if column.nullable && !ty.is_lob() => out.push_str(" DEFAULT NULL"),
+        None if column.nullable && (!ty.is_lob() || ty.kind == TypeKind::Json) => {
+            out.push_str(" DEFAULT NULL")
+        }
         None => {}
     }
     if column.on_update_now {

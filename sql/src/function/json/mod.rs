@@ -91,7 +91,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
 
 /// The type of a document.
 pub(crate) fn ty() -> Ty {
-    Ty::of(ColumnType::json(), true)
+    Ty { width: TEXT_WIDTH, ..Ty::of(ColumnType::json(), true) }
 }
 
 fn long_text() -> Ty {

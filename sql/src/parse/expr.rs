@@ -11,7 +11,7 @@
 
 use super::Parser;
 use crate::ast::{BinaryOp, Expr, IsTest, UnaryOp};
-use crate::error::{Result, unsupported};
+use crate::error::Result;
 use crate::lex::{Kind, Op};
 
 impl Parser<'_> {

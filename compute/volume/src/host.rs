@@ -295,11 +295,12 @@ impl Hosts {
         if serving && (self.driver.volume().is_none() || self.driver.next_wake_us() <= now) {
             self.driver.tick();
         }
-        if self.settling.is_some() && self.hosts.iter().all(|h| h.gone || h.node.settled()) {
-            if let Some(reply) = self.settling.take() {
-                // The one who waits may have given up.
-                let _ = reply.send(());
-            }
+        if self.settling.is_some()
+            && self.hosts.iter().all(|h| h.gone || h.node.settled())
+            && let Some(reply) = self.settling.take()
+        {
+            // The one who waits may have given up.
+            let _ = reply.send(());
         }
         if self.look_us <= now {
             self.look_us = now + LOOK_US;

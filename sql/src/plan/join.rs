@@ -78,7 +78,7 @@ pub(crate) struct Step {
 #[derive(Clone)]
 pub(crate) enum How {
     /// By an index, anew for each row before it.
-    Cursor(Access),
+    Cursor(Box<Access>),
     Buffer(Box<Buffer>),
 }
 

@@ -310,17 +310,17 @@ impl Builder<'_> {
         if self.placed == 0 {
             self.sorted = self.order.is_some() && whole.sorted;
             let rows = if whole.parts.is_empty() { all } else { found.unwrap_or(all * 0.3) };
-            return Ok((How::Cursor(whole), rows));
+            return Ok((How::Cursor(Box::new(whole)), rows));
         }
         let by_key = uses(&whole, fed);
         let looked_up = self.prefix * (3.0 + found.unwrap_or(all));
         let read_once = all * 2.6 + self.prefix;
         // Locked rows are the ones that match: a buffer would lock all.
         if by_key && (looked_up <= read_once || all > MAX_KEPT || lock != LockMode::None) {
-            return Ok((How::Cursor(whole), found.unwrap_or(all)));
+            return Ok((How::Cursor(Box::new(whole)), found.unwrap_or(all)));
         }
         if lock != LockMode::None {
-            return Ok((How::Cursor(whole), all));
+            return Ok((How::Cursor(Box::new(whole)), all));
         }
         let (keys, local, residual) = split_for_hash(conditions.clone(), fed);
         let access = choose(def, wanted(&local, &[], false))?;

@@ -7,17 +7,21 @@ use crate::lex::Op;
 
 /// Tables of one FROM, MySQL's limit.
 const MAX_TABLES: u32 = 61;
+/// Tables of a FROM and of those it stands in: joins lean to the left, and their trees are walked recursively.
+const MAX_TABLES_DEEP: u32 = 200;
 
 impl Parser<'_> {
     /// `table, table JOIN table ...`
     pub(super) fn table_references(&mut self) -> Result<TableExpr> {
         let before = std::mem::take(&mut self.tables);
+        self.around += before;
         let mut left = self.nested(Self::joined_table)?;
         while self.eat_op(Op::Comma) {
             let right = self.nested(Self::joined_table)?;
             left = plain_join(left, right);
         }
         self.tables = before;
+        self.around -= before;
         Ok(left)
     }
 
@@ -87,6 +91,9 @@ impl Parser<'_> {
                 1116,
                 format!("Too many tables; MySQL can only use {MAX_TABLES} tables in a join"),
             ));
+        }
+        if self.tables + self.around > MAX_TABLES_DEEP {
+            return Err(super::too_deep());
         }
         let lateral = self.eat_kw("LATERAL");
         if self.is_op(Op::LParen) {

@@ -60,6 +60,8 @@ pub(crate) fn parse(text: &[u8], from: usize, mode: LexMode) -> Result<Option<Pa
         spine: 0,
         queries: 0,
         tables: 0,
+        around: 0,
+        set_operations: 0,
         params: 0,
         deprecated: Vec::new(),
     };
@@ -89,8 +91,11 @@ pub(crate) struct Parser<'a> {
     spine: u32,
     /// Queries around the current token.
     queries: u32,
-    /// Tables of the FROM that is being read.
+    /// Tables of the FROM that is being read, and of those around it.
     tables: u32,
+    around: u32,
+    /// UNION, INTERSECT and EXCEPT of the statement so far.
+    set_operations: u32,
     params: u16,
     deprecated: Vec<(u16, &'static str)>,
 }

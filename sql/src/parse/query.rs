@@ -11,6 +11,9 @@ use crate::lex::{Kind, Op};
 /// How deep queries may stand in queries.
 const MAX_QUERIES: u32 = 24;
 
+/// Set operations of one statement: they lean to the left, and their trees are walked recursively.
+const MAX_SET_OPERATIONS: u32 = 128;
+
 /// A part of a set operation.
 struct Operand {
     query: Query,
@@ -126,7 +129,10 @@ impl Parser<'_> {
         left: Operand,
         right: fn(&mut Self) -> Result<Operand>,
     ) -> Result<Operand> {
-        self.lean()?;
+        self.set_operations += 1;
+        if self.set_operations > MAX_SET_OPERATIONS {
+            return Err(super::too_deep());
+        }
         let all = self.eat_kw("ALL");
         if !all {
             self.eat_kw("DISTINCT");

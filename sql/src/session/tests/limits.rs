@@ -60,6 +60,16 @@ fn deep_and_long_expressions() {
     assert!(rig.one(&mut s, &deeper).starts_with("ERROR 1436"));
     let long = format!("SELECT 1 WHERE 1 IN ({})", vec!["2"; 20_000].join(","));
     assert_eq!(rig.one(&mut s, &long), "");
+    let unions =
+        |n: usize| format!("SELECT COUNT(*) FROM ({}) t", vec!["SELECT 1 AS a"; n].join(" UNION ALL "));
+    assert_eq!(rig.one(&mut s, &unions(129)), "129");
+    assert!(rig.one(&mut s, &unions(130)).starts_with("ERROR 1436"));
+    assert!(rig.one(&mut s, &unions(100_000)).starts_with("ERROR 1436"));
+    let scalar = |n: usize| format!("SELECT {}1{}", "(SELECT ".repeat(n), ")".repeat(n));
+    assert_eq!(rig.one(&mut s, &scalar(20)), "1");
+    let derived =
+        format!("SELECT * FROM {}(SELECT 1 AS a) x{}", "(SELECT * FROM ".repeat(20), ") x".repeat(20));
+    assert_eq!(rig.one(&mut s, &derived), "1");
     let ands = format!("SELECT {}", vec!["1"; 20_000].join(" AND "));
     assert_eq!(rig.one(&mut s, &ands), "1");
 }

@@ -3,6 +3,8 @@
 //! Every setting is a flag (`max_connections` is `--max-connections`); a few have a shorter name. `--help` is made from the table of
 //! settings, so it is complete by construction.
 
+mod volume;
+
 use crate::config::{self, ConfigError, Flags, SETTINGS, Settings};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use std::ffi::OsString;
@@ -40,11 +42,18 @@ fn command() -> Command {
             "where to listen for MySQL clients: --bind-address and --port in one; with port 0 the metrics port is a free one too",
         ))
         .arg(
+            Arg::new("storage").long("storage").value_name("azN=HOST:PORT,HOST:PORT").action(ArgAction::Append).help(
+                "run on storage daemons instead of folders: once for each zone, az1 to az3; the same as --sextant-storage with ';' between",
+            ),
+        )
+        .arg(
             Arg::new("announce")
                 .long("announce")
                 .action(ArgAction::SetTrue)
                 .help("print the bound addresses as one JSON line"),
         );
+    let storage = storage_daemon::command("storage");
+    command = command.subcommands([storage, volume::command()]);
     for setting in SETTINGS {
         let help =
             format!("{} [default: {}] [env: {}]", setting.doc, shown(setting.default), setting.env_name());
@@ -63,7 +72,8 @@ fn path_arg(name: &'static str, value: &'static str, help: &'static str) -> Arg 
     Arg::new(name).long(name).value_name(value).help(help)
 }
 
-/// Reads the command line and the settings. `Err` holds the exit code: help and version were printed, or a mistake was named.
+/// Reads the command line and the settings. `Err` holds the exit code: help and version were printed, a mistake was named, or a
+/// sub-command did its work.
 ///
 /// # Errors
 /// The exit code to leave with.
@@ -75,6 +85,11 @@ pub fn parse(
         let _ = problem.print();
         ExitCode::from(if problem.use_stderr() { 2 } else { 0 })
     })?;
+    match matches.subcommand() {
+        Some(("storage", matches)) => return Err(storage_daemon::run_matches(matches)),
+        Some(("volume", matches)) => return Err(volume::run(matches)),
+        _ => {}
+    }
     let environment = environment.filter(|(name, _)| !(cfg!(feature = "mutants") && name == MUTANT));
     let loaded = flags(&matches).and_then(|flags| config::load(&flags, environment));
     match loaded {
@@ -103,6 +118,10 @@ fn flags(matches: &ArgMatches) -> Result<Flags, ConfigError> {
     }
     if let Some(data) = text("data") {
         values.push(("--data".to_string(), "datadir".to_string(), data));
+    }
+    if let Some(zones) = matches.get_many::<String>("storage") {
+        let joined = zones.cloned().collect::<Vec<_>>().join(";");
+        values.push(("--storage".to_string(), "sextant_storage".to_string(), joined));
     }
     for setting in SETTINGS {
         if let Some(value) = text(setting.name) {

@@ -1,6 +1,7 @@
 //! What SQL asks of the process around it: connections, counters, start-up variables, and the tables of the schema `sextant`.
 
 use crate::attributes::SessionConnectAttributes;
+use crate::backing::Backing;
 use crate::config::Settings;
 use crate::memory::Bounds;
 use crate::segments::Segments;
@@ -11,14 +12,13 @@ use mysql_wire::auth::{Plugin, stored_form};
 use mysql_wire::sha_crypt::SALT_LEN;
 use sql::api::{Host, Process, VirtualTable};
 use std::sync::Arc;
-use volume::Volume;
 
 /// The product's surroundings of SQL.
 pub struct ServerHost {
     settings: Settings,
     registry: Arc<Registry>,
     counters: Arc<Counters>,
-    volume: Arc<Volume>,
+    volume: Arc<dyn Backing>,
     pool: Arc<BufferPool>,
     engine: Arc<Engine>,
     bounds: Bounds,
@@ -30,7 +30,7 @@ impl ServerHost {
         settings: Settings,
         registry: Arc<Registry>,
         counters: Arc<Counters>,
-        volume: Arc<Volume>,
+        volume: Arc<dyn Backing>,
         pool: Arc<BufferPool>,
         engine: Arc<Engine>,
         bounds: Bounds,

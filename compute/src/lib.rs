@@ -8,10 +8,12 @@
 
 mod attributes;
 pub mod backend;
+pub mod backing;
 pub mod cli;
 pub mod config;
 mod connection;
 pub mod env;
+pub mod fleet;
 pub mod host;
 pub mod memory;
 pub mod metrics;

@@ -1,6 +1,8 @@
 //! The compute node: volume, buffer pool, engine and SQL, opened and closed in order.
 
+use crate::backing::{Backing, Embedded};
 use crate::config::Settings;
+use crate::fleet::{self, Remote};
 use crate::host::ServerHost;
 use crate::memory::Bounds;
 use crate::server::{Counters, Registry};
@@ -25,6 +27,9 @@ pub enum NodeError {
     /// The volume.
     #[error(transparent)]
     Volume(#[from] volume::OpenError),
+    /// The volume on storage daemons.
+    #[error(transparent)]
+    Remote(#[from] fleet::RemoteError),
     /// The engine on it.
     #[error("{0}")]
     Engine(String),
@@ -36,7 +41,7 @@ pub enum NodeError {
 /// An open compute node.
 pub struct Node {
     /// The volume.
-    pub volume: Arc<Volume>,
+    pub volume: Arc<dyn Backing>,
     /// Transactional rows.
     pub engine: Arc<Engine>,
     /// SQL.
@@ -47,7 +52,7 @@ pub struct Node {
 
 impl std::fmt::Debug for Node {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Node({:?})", self.volume)
+        write!(f, "Node({})", self.volume.place())
     }
 }
 
@@ -64,8 +69,13 @@ impl Node {
         counters: Arc<Counters>,
     ) -> Result<Node, NodeError> {
         let config = volume_config(settings);
-        let bounds = Bounds::new(settings, &config.node);
-        let volume = Arc::new(Volume::open(&config, env.clone())?);
+        let mut bounds = Bounds::new(settings, &config.node);
+        let volume: Arc<dyn Backing> = if settings.sextant_storage.is_empty() {
+            Arc::new(Embedded::new(Volume::open(&config, env.clone())?, &settings.datadir))
+        } else {
+            bounds.nodes = fleet::QUEUES_BYTES;
+            Arc::new(Remote::open(settings, env.clone())?)
+        };
         let frames = (settings.innodb_buffer_pool_size / protocol::page::PAGE_BYTES as u64) as usize;
         let pool = BufferPool::new(PoolConfig { frames }, volume.log(), volume.reader(), None);
         env.spawn("read-points", Box::pin(release_read_points(Arc::downgrade(&pool), env.clone())));

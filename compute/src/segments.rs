@@ -1,11 +1,11 @@
 //! `sextant.segments`: one row per segment of every protection group, as its node and the writer see it.
 
+use crate::backing::Backing;
 use protocol::SegmentRole;
 use protocol::env::BoxFuture;
 use sql::api::VirtualTable;
 use std::sync::Arc;
 use values::{Collation, ColumnType, TypeKind, Value};
-use volume::Volume;
 
 const NUMBER: ColumnType = ColumnType::integer(TypeKind::BigInt, true);
 const TEXT: ColumnType = ColumnType::varchar(255, Collation::DEFAULT);
@@ -30,11 +30,11 @@ const COLUMNS: [(&str, ColumnType, bool); 16] = [
 
 /// The table.
 pub(crate) struct Segments {
-    volume: Arc<Volume>,
+    volume: Arc<dyn Backing>,
 }
 
 impl Segments {
-    pub(crate) fn new(volume: Arc<Volume>) -> Self {
+    pub(crate) fn new(volume: Arc<dyn Backing>) -> Self {
         Self { volume }
     }
 }
@@ -52,12 +52,12 @@ impl VirtualTable for Segments {
         let volume = self.volume.clone();
         Box::pin(async move {
             // The storage thread is asked and waited for.
-            tokio::task::spawn_blocking(move || rows(&volume)).await.unwrap_or_default()
+            tokio::task::spawn_blocking(move || rows(&*volume)).await.unwrap_or_default()
         })
     }
 }
 
-fn rows(volume: &Volume) -> Vec<Vec<Value>> {
+fn rows(volume: &dyn Backing) -> Vec<Vec<Value>> {
     let row = |s: volume::status::SegmentFacts| {
         let role = match s.role {
             SegmentRole::Full => "full",

@@ -292,11 +292,10 @@ fn say_ready(invocation: &Invocation, node: &Node, places: &Places<'_>, started:
     } else {
         writeln!(
             out,
-            "sextant {}: six storage nodes in {} ({}), ready in {} ms\n  listening  {address}{}{}\n  memory     {}\n  connect    mysql -h {} -P {} -u \
+            "sextant {}: {}, ready in {} ms\n  listening  {address}{}{}\n  memory     {}\n  connect    mysql -h {} -P {} -u \
              root\n  stop       Ctrl-C",
             crate::SERVER_VERSION,
-            invocation.settings.datadir,
-            node.volume.backend(),
+            node.volume.place(),
             started.elapsed().as_millis(),
             socket.map_or(String::new(), |path| format!(", {path}")),
             metrics.map_or(String::new(), |address| format!(", metrics http://{address}/metrics")),

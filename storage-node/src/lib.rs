@@ -22,6 +22,7 @@
 //! | `image`, `store`, `journal`, `pages`, `job` | page images, versions in slots, their journal, the one page job |
 //! | `coalesce`, `read`, `copy`, `scrub` | rounds and collection; readers; newcomers and healing; looking for rot |
 //! | `disk` | the adapter: these operations on real files |
+//! | `identity` | whose a node folder is: the text file the host keeps in it |
 
 pub mod block;
 pub mod chain;
@@ -36,6 +37,7 @@ mod gossip;
 mod grant;
 pub mod held;
 pub mod hotlog;
+pub mod identity;
 pub mod image;
 mod ingest;
 mod job;

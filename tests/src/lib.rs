@@ -8,6 +8,7 @@ pub mod client;
 pub mod cost;
 pub mod differ;
 pub mod facts;
+pub mod fleet;
 pub mod fuzz;
 pub mod history;
 pub mod oracle;

@@ -19,6 +19,7 @@ const STOREYS: &[(&str, u8)] = &[
     ("btree", 3),
     ("driver", 3),
     ("storage-node", 3),
+    ("storage-daemon", 4),
     ("engine", 4),
     ("sql", 5),
     ("simulator", 6),

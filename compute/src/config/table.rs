@@ -195,5 +195,7 @@ settings! {
     sextant_io: String, Kind::Choice(&["auto", "ring", "threads"]), "auto", "how node folders are written: one io_uring, threads, or what works";
     sextant_uncoalesced_log_bytes: u64, bytes(16 * MIB, TIB), "33554432", "log of one node not yet turned into pages; writes wait beyond it";
     sextant_worker_threads: u64, number(0, 1024), "0", "threads that run connections; 0 takes one per core";
+    sextant_storage: String, Kind::Text, "", "storage daemons to run on instead of folders: az1=HOST:PORT,HOST:PORT;az2=...;az3=...";
+    sextant_certs: String, Kind::Text, "", "folder with authority.pem, compute.pem and compute-key.pem, for storage daemons off loopback";
     sextant_log: String, Kind::Text, "info", "what is logged to stderr: error, warn, info, debug, or per module";
 }

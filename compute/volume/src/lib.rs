@@ -27,11 +27,12 @@
 
 pub mod folders;
 mod host;
-pub mod identity;
 pub mod link;
 pub mod status;
 #[cfg(test)]
 mod testing;
+
+pub use storage_node::identity;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

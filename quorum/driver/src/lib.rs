@@ -17,14 +17,16 @@
 //! | [`read`] | `PageReader`: one segment, a hedge to a second when late, verified images |
 //! | `wait` | lists of those who wait |
 //! | [`status`] | counters |
+//! | [`net`] | the same over sockets: a volume on storage daemons; the only module that names a runtime |
 //!
 //! Invariants
 //! 1. Nothing is sent, woken or called back while the core's mutex is held.
-//! 2. No runtime is named: time and sleeps come from whoever calls [`Driver::tick`], which must happen at or soon
+//! 2. No runtime is named outside [`net`]: time and sleeps come from whoever calls [`Driver::tick`], which must happen at or soon
 //!    after [`Driver::next_wake_us`]. So the director can run a whole driver in virtual time.
 //! 3. An image reaches the caller only after its checksum, its id and its LSN were checked.
 
 pub mod log;
+pub mod net;
 pub mod open;
 pub mod read;
 pub mod status;

@@ -1,0 +1,73 @@
+//! What the compute node stands on: six storage nodes in this process, or daemons over the network. Above this line nobody knows which.
+
+use driver::net::NodeReport;
+use protocol::contract::{LogWriter, PageReader};
+use std::sync::Arc;
+use std::time::Duration;
+use volume::Volume;
+use volume::status::SegmentFacts;
+
+/// An open volume.
+pub trait Backing: Send + Sync {
+    /// The log.
+    fn log(&self) -> Arc<dyn LogWriter>;
+    /// The pages.
+    fn reader(&self) -> Arc<dyn PageReader>;
+    /// How storage is reached: `ring` or `threads` (in this process), `network`.
+    fn backend(&self) -> &'static str;
+    /// Where it is, for the lines printed at start.
+    fn place(&self) -> String;
+    /// One line per segment. Asks storage: call it off the hot path.
+    fn segments(&self) -> Vec<SegmentFacts>;
+    /// One report per storage daemon; none when they live in this process.
+    fn nodes(&self) -> Vec<NodeReport>;
+    /// Names and values for status and metrics, without prefix. Asks storage.
+    fn counters(&self) -> Vec<(&'static str, u64)>;
+    /// Ends in order: what was appended gets this long to become durable. Blocks.
+    fn close_within(&self, limit: Duration);
+    /// Ends in order. Blocks.
+    fn close(&self);
+}
+
+/// The embedded volume and its folder.
+pub struct Embedded {
+    volume: Volume,
+    folder: String,
+}
+
+impl Embedded {
+    /// An open volume in this folder.
+    pub fn new(volume: Volume, folder: &str) -> Embedded {
+        Embedded { volume, folder: folder.to_string() }
+    }
+}
+
+impl Backing for Embedded {
+    fn log(&self) -> Arc<dyn LogWriter> {
+        self.volume.log()
+    }
+    fn reader(&self) -> Arc<dyn PageReader> {
+        self.volume.reader()
+    }
+    fn backend(&self) -> &'static str {
+        self.volume.backend()
+    }
+    fn place(&self) -> String {
+        format!("six storage nodes in {} ({})", self.folder, self.volume.backend())
+    }
+    fn segments(&self) -> Vec<SegmentFacts> {
+        self.volume.segments()
+    }
+    fn nodes(&self) -> Vec<NodeReport> {
+        Vec::new()
+    }
+    fn counters(&self) -> Vec<(&'static str, u64)> {
+        self.volume.counters()
+    }
+    fn close_within(&self, limit: Duration) {
+        self.volume.close_within(limit);
+    }
+    fn close(&self) {
+        self.volume.close();
+    }
+}

@@ -6,7 +6,7 @@
 //! Invariants
 //! 1. `ptr` is aligned to 4096 and valid for `capacity` bytes; `capacity` is a multiple of 4096 (0 = no allocation).
 //! 2. all `capacity` bytes are initialised (zeroed at allocation), so any `len <= capacity` is a valid slice.
-//! 3. Large buffers are kept by the thread that drops them, at most [`SPARE_BYTES`], and handed out again with stale bytes: a
+//! 3. Large buffers are kept by the thread that drops them, at most `SPARE_BYTES`, and handed out again with stale bytes: a
 //!    run of page images costs neither an allocation nor its zeroes.
 #![allow(unsafe_code)]
 

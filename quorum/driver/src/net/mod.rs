@@ -12,7 +12,7 @@
 //! | [`Fleet`] (here) | an open volume on daemons: opened, asked, closed |
 //! | `link` | the `SegmentLink`: bounded queues, and reads bounced from nodes that cannot be reached |
 //! | `node` | one daemon: connect, greet, carry, come again after a rest |
-//! | [`survey`] | what stands at the addresses, before anything is opened or created |
+//! | [`survey()`] | what stands at the addresses, before anything is opened or created |
 //!
 //! Invariants
 //! 1. A node that cannot be reached costs its messages, never the others' (I27): its queue takes nothing while it is down.

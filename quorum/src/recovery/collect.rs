@@ -70,7 +70,10 @@ impl Recoverer {
         };
         let target = scl(&assembly.seats[best]);
         if target <= start {
-            assembly.base.get_or_insert(target);
+            // A copy that answers later may hold more than those before it, still at or below what was told: where the group
+            // stands is the highest of all, or what lies between would count as repaired at the copies that lack it (R4).
+            let base = assembly.base.get_or_insert(target);
+            *base = target.max(*base);
             return true;
         }
         if assembly.end() >= target {

@@ -89,3 +89,63 @@ fn the_running_writer_drops_entries_that_nobody_needs() {
 fn seg(pg: u32, position: u8) -> SegmentId {
     SegmentId { pg: PgId(pg), position }
 }
+
+/// Found by the director (a damaged copy whose claim waits for a silent one): a fourth copy answered while other groups were read, and what
+/// it held above the first three counted as repaired although it alone held it.
+#[test]
+fn what_a_late_copy_shows_below_the_vdl_told_is_repaired_too() {
+    let (mut cluster, log, cpl) = written();
+    let scl = cluster.at(1, 3).scl();
+    drop(log);
+    for position in [0, 2] {
+        cluster.at(1, position).down = true;
+    }
+    for position in [3, 4, 5] {
+        cluster.at(1, position).records.clear();
+    }
+    cluster.at(1, 3).claim = scl;
+    cluster.segments.values_mut().for_each(|segment| segment.vdl = scl);
+    let late = SegmentId { pg: PgId(1), position: 1 };
+    let (mut delayed, mut reading, mut copied) = (None, false, false);
+    let mut recoverer = cluster.attempt();
+    for tick in 0..300 {
+        cluster.now_us += 10_000;
+        let mut events = VecDeque::from([Event::Tick]);
+        while let Some(event) = events.pop_front() {
+            let mut actions = Actions::default();
+            if let Some(outcome) = recoverer.step(cluster.now_us, event, &mut actions) {
+                assert!(copied, "tick {tick}: one copy of four holds it");
+                let Outcome::Opened(log) = outcome else { panic!("it opens, but {outcome:?}") };
+                assert_eq!((log.vdl(), log.pgcl(PgId(1))), (cpl, Some(scl)));
+                return;
+            }
+            for Envelope { from, to, message } in actions.sends {
+                let Peer::Segment(id) = to else { continue };
+                if id == late && !reading {
+                    delayed = Some(message);
+                    continue;
+                }
+                // The fence that the late one was sent arrives while another group is read.
+                if matches!(message, Message::FetchLog(_)) && !std::mem::replace(&mut reading, true) {
+                    let answer = delayed.take().and_then(|fence| cluster.at(1, 1).answer(fence));
+                    let answer = answer.expect("it was fenced before");
+                    let envelope = Envelope { from: Peer::Segment(late), to: from, message: answer };
+                    events.push_back(Event::Message(envelope));
+                }
+                let segment = cluster.segments.entry(id).or_default();
+                let answer = if segment.down { None } else { segment.answer(message) };
+                events.extend(
+                    answer.map(|message| {
+                        Event::Message(Envelope { from: Peer::Segment(id), to: from, message })
+                    }),
+                );
+            }
+        }
+        // What gossip would bring, long after.
+        if reading && tick > 250 && !copied {
+            [3, 4, 5].into_iter().for_each(|position| copy_log(&mut cluster, 1, 1, position));
+            copied = true;
+        }
+    }
+    panic!("four copies hold it");
+}

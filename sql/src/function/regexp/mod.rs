@@ -1,7 +1,7 @@
 //! REGEXP, REGEXP_LIKE, REGEXP_INSTR, REGEXP_REPLACE, REGEXP_SUBSTR.
 //!
 //! MySQL's regular expressions are ICU's. [`translate`] reads that syntax, with its errors, and spells it for `fancy-regex`, which searches
-//! with automata where it can and backtracks, up to a limit, where a pattern looks around or refers back (docs/decisions/0011).
+//! with automata where it can and backtracks, up to a limit, where a pattern looks around or refers back (docs/decisions/0013).
 //!
 //! 1. Letter case: a collation that ignores it makes the pattern do so, unless match_type says otherwise.
 //! 2. Positions count characters, from 1. Each session keeps its last few compiled patterns ([`Patterns`]).

@@ -307,6 +307,22 @@ impl Client {
         self.read_answer(true)
     }
 
+    /// Runs a prepared statement with whole numbers as parameters, as drivers send them (BIGINT).
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn execute_numbers(&mut self, statement: &Statement, params: &[i64]) -> Result<Answer> {
+        let mut packet = vec![0x17];
+        packet.extend_from_slice(&statement.id.to_le_bytes());
+        packet.extend_from_slice(&[0, 1, 0, 0, 0]);
+        packet.resize(packet.len() + params.len().div_ceil(8), 0);
+        packet.push(1);
+        params.iter().for_each(|_| packet.extend_from_slice(&[0x08, 0]));
+        params.iter().for_each(|param| packet.extend_from_slice(&param.to_le_bytes()));
+        self.command(&packet)?;
+        self.read_answer(true)
+    }
+
     /// Asks whether the server is there.
     ///
     /// # Errors

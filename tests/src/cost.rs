@@ -58,12 +58,12 @@ impl Selects {
 
     fn run(&self, sql: &mut Client, times: u64) -> Result<(), String> {
         for i in 0..times {
-            let id = (i % 100).to_string();
+            let id = (i % 100) as i64;
             let rows = match self.plant {
                 Plant::PlanLost => {
                     sql.query(&format!("SELECT v FROM d.t WHERE id = {id}")).map_err(text)?.rows
                 }
-                _ => sql.execute(&self.statement, &[Some(&id)]).map_err(text)?.rows,
+                _ => sql.execute_numbers(&self.statement, &[id]).map_err(text)?.rows,
             };
             if self.plant == Plant::TwoTrips {
                 sql.ping().map_err(text)?;

@@ -9,10 +9,9 @@ use protocol::Lsn;
 use protocol::contract::LogWriter;
 use protocol::env::{BoxFuture, Env};
 use sextant::env::TokioEnv;
-use sql::api::{
-    ColumnMeta, ConnectInfo, Done, Flow, Host, Process, ResultSink, RowSource, SinkClosed, VirtualTable,
-};
+use sql::api::{ColumnMeta, Done, Flow, ResultSink, RowSource, SinkClosed};
 use sql::error::SqlError;
+use sql::testing::{NoHost, login};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -47,44 +46,8 @@ impl ResultSink for Answers {
     }
 }
 
-struct NoHost;
-
-impl Host for NoHost {
-    fn processes(&self) -> Vec<Process> {
-        Vec::new()
-    }
-    fn kill(&self, _: u64, _: bool) -> bool {
-        false
-    }
-    fn status(&self) -> Vec<(String, String)> {
-        Vec::new()
-    }
-    fn variables(&self) -> Vec<(String, String)> {
-        Vec::new()
-    }
-    fn virtual_tables(&self) -> Vec<Arc<dyn VirtualTable>> {
-        Vec::new()
-    }
-    fn password_hash(&self, _: &str, password: &[u8]) -> Option<Vec<u8>> {
-        Some(password.to_vec())
-    }
-}
-
 async fn session(server: &Arc<sql::Server>, id: u64) -> sql::Session {
-    let info = ConnectInfo {
-        id,
-        user: "root".into(),
-        host: "localhost".into(),
-        account: ("root".into(), "localhost".into()),
-        schema: None,
-        collation: 255,
-        found_rows: false,
-        multi_statements: false,
-        interactive: false,
-        ignore_space: false,
-        optional_metadata: false,
-    };
-    server.connect(info).await.expect("a session")
+    server.connect(login(id, "root", "localhost")).await.expect("a session")
 }
 
 async fn run(session: &mut sql::Session, text: &str) -> Answers {

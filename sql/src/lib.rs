@@ -25,6 +25,8 @@ mod parse;
 mod plan;
 mod session;
 mod show;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod variable;
 
 pub use account::Account;

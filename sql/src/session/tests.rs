@@ -1,8 +1,9 @@
 //! Statements against an engine over an in-memory volume, in virtual time: what a client would see.
 
 use crate::api::{
-    Cell, ColumnMeta, ConnectInfo, Done, Flow, Host, Process, ResultSink, RowSource, SinkClosed, VirtualTable,
+    Cell, ColumnMeta, Done, Flow, Host, Process, ResultSink, RowSource, SinkClosed, VirtualTable,
 };
+use crate::testing::login;
 use crate::{Server, Session, SqlError};
 use buffer_pool::testing::{Durability, MemoryVolume};
 use engine::testing::{Executor, open};
@@ -145,19 +146,10 @@ impl Rig {
 
     fn connect(&mut self, user: &str, host: &str, schema: Option<String>) -> Session {
         self.sessions += 1;
-        let info = ConnectInfo {
-            id: self.sessions,
-            user: user.into(),
-            host: "localhost".into(),
-            account: (user.into(), host.into()),
-            schema,
-            collation: 255,
-            found_rows: false,
-            multi_statements: true,
-            interactive: false,
-            ignore_space: false,
-            optional_metadata: false,
-        };
+        let mut info = login(self.sessions, user, "localhost");
+        info.account.1 = host.into();
+        info.schema = schema;
+        info.multi_statements = true;
         self.executor.block_on(self.server.connect(info)).expect("the session starts")
     }
 

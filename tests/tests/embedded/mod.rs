@@ -3,9 +3,8 @@
 use buffer_pool::testing::MemoryVolume;
 use engine::testing::{Executor, open};
 use protocol::env::BoxFuture;
-use sql::api::{
-    ColumnMeta, ConnectInfo, Done, Flow, Host, Process, ResultSink, RowSource, SinkClosed, VirtualTable,
-};
+use sql::api::{ColumnMeta, Done, Flow, ResultSink, RowSource, SinkClosed};
+use sql::testing::{NoHost, login};
 use sql::{Server, Session, SqlError};
 use std::sync::Arc;
 
@@ -31,46 +30,10 @@ impl ResultSink for Sink {
     }
 }
 
-struct NoHost;
-
-impl Host for NoHost {
-    fn processes(&self) -> Vec<Process> {
-        Vec::new()
-    }
-    fn kill(&self, _: u64, _: bool) -> bool {
-        false
-    }
-    fn status(&self) -> Vec<(String, String)> {
-        Vec::new()
-    }
-    fn variables(&self) -> Vec<(String, String)> {
-        Vec::new()
-    }
-    fn password_hash(&self, _: &str, password: &[u8]) -> Option<Vec<u8>> {
-        Some(password.to_vec())
-    }
-    fn virtual_tables(&self) -> Vec<Arc<dyn VirtualTable>> {
-        Vec::new()
-    }
-}
-
 /// A session as root over a fresh volume in memory.
 pub(crate) async fn connect(volume: &Arc<MemoryVolume>, executor: &Executor) -> Session {
     let engine = open(volume, executor, 512).await.expect("the engine opens");
     let server = Server::new(engine, executor.env(), Arc::new(NoHost));
     server.first_start().await.expect("accounts");
-    let info = ConnectInfo {
-        id: 1,
-        user: "root".into(),
-        host: "localhost".into(),
-        account: ("root".into(), "localhost".into()),
-        schema: None,
-        collation: 255,
-        found_rows: false,
-        multi_statements: false,
-        interactive: false,
-        ignore_space: false,
-        optional_metadata: false,
-    };
-    server.connect(info).await.expect("the session starts")
+    server.connect(login(1, "root", "localhost")).await.expect("the session starts")
 }

@@ -268,15 +268,27 @@ impl Node {
         match done {
             InFlight::Superblock { written, waiters } => {
                 self.superblock_durable(&written, out);
-                waiters.into_iter().for_each(|w| self.release(w, out));
+                self.acknowledge(waiters, out);
             }
             InFlight::Log { records, file, waiters } => {
                 self.lane.last_write_us = self.now_us;
                 self.lane.unclaimed = true;
                 self.store(records, file);
-                waiters.into_iter().for_each(|w| self.release(w, out));
+                self.acknowledge(waiters, out);
                 self.ask_for_more(out);
                 self.start_jobs(out);
+            }
+        }
+    }
+
+    /// Answers those whose write is durable, unless a segment came to rest on what only the next superblock states (a chain that goes on
+    /// behind its peers' floor): an SCL acknowledged before it would be forgotten by a crash (R5).
+    fn acknowledge(&mut self, waiters: Vec<Waiter>, out: &mut Vec<Action>) {
+        for waiter in waiters {
+            if self.lane.urgent {
+                self.lane.after_superblock(waiter);
+            } else {
+                self.release(waiter, out);
             }
         }
     }

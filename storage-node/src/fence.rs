@@ -59,7 +59,8 @@ impl Node {
         let what = Wanted::Fenced { epoch: m.epoch, writer: m.writer, early };
         let waiter = Waiter { segment: id, to: from, what };
         let durable = self.segments.get(&id).is_some_and(|s| s.grant == s.grant_durable);
-        if durable || protocol::mutant!(GrantNotSynced) {
+        // What the chain rests on may be in the next superblock only (a floor met): then the snapshot waits for that.
+        if durable && !self.lane.awaits_superblock() || protocol::mutant!(GrantNotSynced) {
             if let Some(segment) = self.segments.get(&id) {
                 let state = self.state_of(segment, 0);
                 self.send(id, from, state, out);

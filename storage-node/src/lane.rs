@@ -90,6 +90,11 @@ impl Lane {
         self.urgent = true;
     }
 
+    /// Something in memory may rest on a superblock that is not durable yet.
+    pub(crate) fn awaits_superblock(&self) -> bool {
+        self.urgent || matches!(self.in_flight, Some(InFlight::Superblock { .. }))
+    }
+
     /// Wants a superblock once nothing else is to do.
     pub(crate) fn superblock_later(&mut self) {
         self.changed = true;

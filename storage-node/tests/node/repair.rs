@@ -1,7 +1,7 @@
 //! Gaps, silent members, full disks.
 
 use crate::sim::{Cluster, seg};
-use protocol::message::Message;
+use protocol::message::{Envelope, Gossip, Message, Peer};
 use storage_node::{Event, Settings};
 
 #[test]
@@ -105,4 +105,64 @@ fn a_gap_is_filled_however_far_ahead_the_log_has_run() {
     assert!(c.node(5).metrics().dropped > 0, "what lies beyond a gap is bounded");
     c.run(1_000_000);
     assert_eq!(c.scl(5), c.last);
+}
+
+#[test]
+fn what_rests_on_the_next_superblock_is_acknowledged_after_it() {
+    // A record beyond the gap is on its way to the log when a peer tells its floor: the chain goes on there at once, in memory.
+    let append = |c: &mut Cluster| {
+        let record = c.write_random(4);
+        c.ship_to(5, &[record]);
+        assert!(c.one(), "the append arrives");
+    };
+    goes_on_behind_the_floor(append, |_| {});
+    // A writer whose grant is durable already asks again: the snapshot shows what is durable.
+    goes_on_behind_the_floor(|_| {}, |c| c.fence(5, c.epoch.0, c.writer.0));
+}
+
+fn goes_on_behind_the_floor(before: impl Fn(&mut Cluster), after: impl Fn(&mut Cluster)) {
+    let mut c = Cluster::new(5, Settings::small());
+    c.load(30, 4);
+    c.crash(5, 0);
+    for _ in 0..20 {
+        c.load(40, 4);
+        c.pgmrpl = c.vdl;
+        c.heartbeat();
+        c.run(60_000);
+    }
+    let peer = c.node(0).inspect(seg(0)).unwrap();
+    assert!(peer.floor > c.history[30].lsn, "the log went without the tail");
+    c.boot(5, 0);
+    c.settle();
+    c.inbox.clear();
+    let behind = c.scl(5);
+    before(&mut c);
+    let gossip = Gossip {
+        incarnation: peer.incarnation,
+        head_version: c.head.version,
+        head: None,
+        scl: peer.scl,
+        claim: peer.claim,
+        vdl: c.vdl,
+        page_point: Some(peer.page_point),
+        floor: peer.floor,
+        wants_log: false,
+    };
+    let (from, to) = (Peer::Segment(seg(0)), Peer::Segment(seg(5)));
+    c.event(5, Event::Message(Envelope { from, to, message: gossip.into() }));
+    assert!(c.scl(5) > behind, "the chain goes on behind the floor");
+    after(&mut c);
+    while c.inbox.is_empty() {
+        assert!(c.one(), "the message is answered");
+    }
+    let shown = match &c.inbox[0].message {
+        Message::Acked(acked) => acked.scl,
+        Message::State(state) => state.scl,
+        other => panic!("{other:?}"),
+    };
+    c.crash(5, 0);
+    c.boot(5, 0);
+    c.settle();
+    let state = c.node(5).inspect(seg(5)).unwrap();
+    assert!(state.scl.max(state.claim) >= shown, "showed {shown}, after a crash {state:?}");
 }

@@ -50,6 +50,13 @@ fn root() -> PathBuf {
 
 /// Every Rust source file of the workspace with its text.
 fn sources() -> Vec<(String, String)> {
+    let found = texts(".rs");
+    assert!(found.len() > 30, "the walk found only {} files", found.len());
+    found
+}
+
+/// Every file of the workspace whose name ends so, with its text.
+fn texts(ending: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let mut dirs = vec![root()];
     while let Some(dir) = dirs.pop() {
@@ -60,14 +67,13 @@ fn sources() -> Vec<(String, String)> {
                 if !name.starts_with('.') && name != "target" && name != "sextant-data" {
                     dirs.push(path);
                 }
-            } else if name.ends_with(".rs") {
-                let text = fs::read_to_string(&path).expect("source is UTF-8");
+            } else if name.ends_with(ending) {
+                let text = fs::read_to_string(&path).expect("text is UTF-8");
                 found.push((relative(&path), text));
             }
         }
     }
     found.sort();
-    assert!(found.len() > 30, "the walk found only {} files", found.len());
     found
 }
 
@@ -242,6 +248,43 @@ fn every_format_of_the_index_has_its_page() {
         pages += 1;
     }
     assert!(pages >= 15, "the index lists only {pages} formats");
+}
+
+/// A link of a page leads to a file or folder that is there; so does a path in backticks that names a source file or a page.
+#[test]
+fn links_and_paths_in_prose_lead_somewhere() {
+    let (mut problems, mut links) = (Vec::new(), 0);
+    let sources = sources();
+    for (page, text) in texts(".md") {
+        let here = root().join(&page);
+        let here = here.parent().expect("a page lies in a folder");
+        // Prose tells a path from the root, from its page, or from a crate's folder.
+        let told = |here: &Path, path: &str| {
+            let tail = format!("/{path}");
+            root().join(path).exists()
+                || here.join(path).exists()
+                || sources.iter().any(|(s, _)| s.ends_with(&tail))
+        };
+        for part in text.split("](").skip(1) {
+            let target = part.split([')', '#']).next().unwrap_or("");
+            if target.is_empty() || target.contains("://") {
+                continue;
+            }
+            links += 1;
+            if !here.join(target).exists() {
+                problems.push(format!("{page}: the link {target} leads nowhere"));
+            }
+        }
+        for path in text.split('`').skip(1).step_by(2) {
+            let names_a_file = path.contains('/') && (path.ends_with(".rs") || path.ends_with(".md"));
+            let plain = path.chars().all(|c| c.is_ascii_alphanumeric() || "._-/".contains(c));
+            if names_a_file && plain && !path.starts_with('/') && !told(here, path) {
+                problems.push(format!("{page}: there is no {path}"));
+            }
+        }
+    }
+    report(&problems);
+    assert!(links > 50, "only {links} links found");
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 pub mod child;
 pub mod client;
+pub mod compatibility;
 pub mod cost;
 pub mod differ;
 pub mod facts;

@@ -22,13 +22,26 @@ use std::fmt::Write as _;
 /// # Errors
 /// A broken connection; errors of statements belong to the transcript.
 pub fn transcript(address: &str, script: &str) -> Result<String> {
+    run(address, script, false)
+}
+
+/// The same, with every statement `@loose`.
+///
+/// # Errors
+/// As [`transcript`].
+pub fn loose_transcript(address: &str, script: &str) -> Result<String> {
+    run(address, script, true)
+}
+
+fn run(address: &str, script: &str, always_loose: bool) -> Result<String> {
     let mut run = Run {
         address: address.to_string(),
         connections: BTreeMap::new(),
         current: "main".to_string(),
         prepared: None,
         unordered: false,
-        loose: false,
+        loose: always_loose,
+        always_loose,
         out: String::new(),
     };
     let mut admin = Client::connect(address)?;
@@ -78,6 +91,7 @@ struct Run {
     prepared: Option<Statement>,
     unordered: bool,
     loose: bool,
+    always_loose: bool,
     out: String,
 }
 
@@ -135,7 +149,7 @@ impl Run {
             Ok(answer) => self.answer(answer),
             Err(Error::Server { code, state, message }) => {
                 let _ = writeln!(self.out, "ERROR {code} ({state}): {message}\n");
-                (self.unordered, self.loose) = (false, false);
+                (self.unordered, self.loose) = (false, self.always_loose);
                 Ok(())
             }
             Err(error) => Err(error),
@@ -178,7 +192,7 @@ impl Run {
                 row.iter().map(|v| v.as_deref().map_or("NULL".into(), printable)).collect();
             let _ = writeln!(self.out, "| {}", values.join(" | "));
         }
-        (self.unordered, self.loose) = (false, false);
+        (self.unordered, self.loose) = (false, self.always_loose);
         let _ = writeln!(self.out, "status: {}", flags(answer.status));
         if answer.warnings > 0 {
             let _ = writeln!(self.out, "warnings: {}", answer.warnings);

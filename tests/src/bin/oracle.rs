@@ -5,6 +5,7 @@ use clap::Parser;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use tests::compatibility;
 use tests::oracle::{difference, differing, transcript};
 use tests::sessions::{self, Script};
 
@@ -61,7 +62,20 @@ fn run(cli: &Cli) -> Result<bool, String> {
             return Err("one of --refresh and --compare is needed".into());
         }
     }
+    refresh_compatibility(cli)?;
     Ok(run_sessions(cli)? && all_alike)
+}
+
+/// The lists of tests/compatibility; a server is compared with them by the test of that name.
+fn refresh_compatibility(cli: &Cli) -> Result<(), String> {
+    let Some(address) = &cli.refresh else { return Ok(()) };
+    for list in scripts("compatibility", "txt", &cli.only)? {
+        let text = fs::read_to_string(&list).map_err(|e| format!("{}: {e}", list.display()))?;
+        let found = compatibility::record(address, &compatibility::parse(&text)?);
+        fs::write(list.with_extension("golden"), found).map_err(|e| format!("{}: {e}", list.display()))?;
+        println!("recorded {}", list.display());
+    }
+    Ok(())
 }
 
 /// The scripts of several sessions.

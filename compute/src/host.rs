@@ -38,9 +38,9 @@ impl ServerHost {
         Self { settings, registry, counters, volume, pool, engine, bounds }
     }
 
-    /// What the process may hold in memory.
+    /// What the process may hold in memory, at the volume's size now. Asks storage.
     pub fn bounds(&self) -> Bounds {
-        self.bounds
+        self.bounds.with_index(&self.volume.counters())
     }
 
     fn engine_status(&self) -> Vec<(String, u64)> {
@@ -107,12 +107,13 @@ impl Host for ServerHost {
         let server = self.counters.status(&self.registry).into_iter().map(|(name, n)| (name.to_string(), n));
         // The storage thread is asked, so this may wait for it.
         let volume = tokio::task::block_in_place(|| self.volume.counters());
+        let bounds = self.bounds.with_index(&volume);
         let volume = volume.into_iter().map(|(name, n)| (format!("Sextant_{name}"), n));
         let mut list: Vec<_> = server
             .chain(volume)
             .chain(self.pool_status())
             .chain(self.engine_status())
-            .chain(self.bounds.status())
+            .chain(bounds.status())
             .map(|(name, n)| (name, n.to_string()))
             .collect();
         list.push(("Sextant_io_backend".to_string(), self.volume.backend().to_string()));

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | buffer pool | innodb_buffer_pool_size |
 //! | six storage nodes | each: records not yet in pages, the queue of arriving ones, buffers in flight |
+//! | their page index | each of the three full ones: 192 bytes a stored page version; grows with the volume: 36 MiB a GiB in all |
 //! | queries | sextant_total_query_memory_bytes |
 //! | sessions | max_connections x 32 KiB |
 //! | everything else | 64 MiB: code, thread stacks, the allocator's slack |
@@ -25,6 +26,8 @@ pub struct Bounds {
     pub pool: u64,
     /// All six storage nodes.
     pub nodes: u64,
+    /// The six indexes of stored pages, at the volume's size now.
+    pub index: u64,
     /// All statements.
     pub queries: u64,
     /// All waiting sessions.
@@ -37,14 +40,21 @@ impl Bounds {
         Bounds {
             pool: settings.innodb_buffer_pool_size,
             nodes: NODES * node.memory_bytes(),
+            index: 0,
             queries: settings.sextant_total_query_memory_bytes,
             sessions: settings.max_connections * SESSION_BYTES,
         }
     }
 
+    /// The same with what the nodes say of their indexes: a counter of the volume, [`volume::INDEX_BOUND`].
+    pub fn with_index(self, counters: &[(&'static str, u64)]) -> Bounds {
+        let said = counters.iter().find(|(name, _)| *name == volume::INDEX_BOUND);
+        Bounds { index: said.map_or(0, |(_, bytes)| *bytes), ..self }
+    }
+
     /// All of them and the rest.
     pub fn total(&self) -> u64 {
-        self.pool + self.nodes + self.queries + self.sessions + REST_BYTES
+        self.pool + self.nodes + self.index + self.queries + self.sessions + REST_BYTES
     }
 
     /// Names and values for SHOW STATUS.
@@ -53,6 +63,7 @@ impl Bounds {
             ("Sextant_memory_bound_bytes", self.total()),
             ("Sextant_memory_bound_pool_bytes", self.pool),
             ("Sextant_memory_bound_nodes_bytes", self.nodes),
+            ("Sextant_memory_bound_index_bytes", self.index),
             ("Sextant_memory_bound_queries_bytes", self.queries),
             ("Sextant_memory_bound_sessions_bytes", self.sessions),
             ("Sextant_memory_resident_bytes", resident_bytes().unwrap_or(0)),
@@ -66,10 +77,11 @@ impl fmt::Display for Bounds {
         let mib = |bytes: u64| bytes.div_ceil(1 << 20);
         write!(
             f,
-            "at most {} MiB: pages {}, storage nodes {}, queries {}, sessions {}, the rest {}",
+            "at most {} MiB: pages {}, storage nodes {}, their page index {} (grows with the volume), queries {}, sessions {}, the rest {}",
             mib(self.total()),
             mib(self.pool),
             mib(self.nodes),
+            mib(self.index),
             mib(self.queries),
             mib(self.sessions),
             mib(REST_BYTES)
@@ -91,9 +103,12 @@ mod tests {
 
     #[test]
     fn the_parts_make_the_whole() {
-        let bounds = Bounds { pool: 128 << 20, nodes: 600 << 20, queries: 256 << 20, sessions: 1 };
+        let bounds = Bounds { pool: 128 << 20, nodes: 600 << 20, index: 0, queries: 256 << 20, sessions: 1 };
         assert_eq!(bounds.total(), ((128 + 600 + 256 + 64) << 20) + 1);
-        assert!(bounds.to_string().starts_with("at most 1049 MiB: pages 128, storage nodes 600,"));
+        let bounds = bounds.with_index(&[("vdl", 5), (volume::INDEX_BOUND, 9 << 20)]);
+        assert_eq!(bounds.total(), ((128 + 600 + 9 + 256 + 64) << 20) + 1);
+        let line = "at most 1058 MiB: pages 128, storage nodes 600, their page index 9 (grows with the volume), queries 256";
+        assert!(bounds.to_string().starts_with(line), "{bounds}");
         assert!(resident_bytes().is_some_and(|bytes| bytes > 1 << 20));
         assert!(
             bounds

@@ -1,23 +1,20 @@
 //! The metrics and health port: `GET /metrics` in OpenMetrics text, `GET /health`.
 //!
-//! Figures are read when somebody asks; nothing is kept twice. The server understands just enough HTTP: one request per connection, a
-//! request line of at most 4 KiB, five seconds of patience.
+//! Served by [`protocol_grpc::page`], as at the storage daemons; figures are read when somebody asks, nothing is kept twice.
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
+use protocol_grpc::page::{self, Asked, Page};
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 
 /// Where the figures come from: names as in SHOW STATUS, values as text.
 pub type Source = Arc<dyn Fn() -> Vec<(String, String)> + Send + Sync>;
 
-const REQUEST_LIMIT: usize = 4096;
-const PATIENCE: Duration = Duration::from_secs(5);
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 struct Figures(Source);
 
@@ -51,45 +48,19 @@ pub async fn serve(listener: TcpListener, source: Source) {
     let mut registry = Registry::with_prefix("sextant");
     registry.register_collector(Box::new(Figures(source)));
     let registry = Arc::new(registry);
-    loop {
-        match listener.accept().await {
-            Ok((socket, _)) => {
-                let registry = registry.clone();
-                tokio::spawn(async move {
-                    let _ = tokio::time::timeout(PATIENCE, answer(socket, &registry)).await;
-                });
+    page::serve(listener, move |asked| {
+        let registry = Arc::clone(&registry);
+        async move {
+            match asked {
+                Asked::Metrics => Page::metrics(OPEN_METRICS, figures(&registry)),
+                Asked::Health => Page::health(true, "ok"),
             }
-            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
         }
-    }
+    })
+    .await;
 }
 
-async fn answer(mut socket: TcpStream, registry: &Registry) -> std::io::Result<()> {
-    let mut request = Vec::new();
-    while !request.windows(4).any(|end| end == b"\r\n\r\n") && request.len() < REQUEST_LIMIT {
-        if socket.read_buf(&mut request).await? == 0 {
-            break;
-        }
-    }
-    let line = request.split(|b| *b == b'\r').next().unwrap_or_default();
-    let target = line.strip_prefix(b"GET ").and_then(|rest| rest.split(|b| *b == b' ').next());
-    let (status, kind, body) = match target {
-        Some(b"/metrics") => {
-            ("200 OK", "application/openmetrics-text; version=1.0.0; charset=utf-8", page(registry))
-        }
-        Some(b"/health") => ("200 OK", "text/plain", "ok\n".to_string()),
-        Some(_) => ("404 Not Found", "text/plain", "try /metrics or /health\n".to_string()),
-        None => ("400 Bad Request", "text/plain", "only GET\n".to_string()),
-    };
-    let head = format!(
-        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-        body.len()
-    );
-    socket.write_all((head + &body).as_bytes()).await?;
-    socket.shutdown().await
-}
-
-fn page(registry: &Registry) -> String {
+fn figures(registry: &Registry) -> String {
     let mut text = String::new();
     // Writing to a string fails only when a metric's own encoding does; what was written is served.
     let _ = prometheus_client::encoding::text::encode(&mut text, registry);

@@ -8,6 +8,7 @@
 //! keeps per record is a pointer and a number (16 bytes). A record kept keeps its whole batch: batches are small (256 KiB).
 
 use bytes::Bytes;
+use protocol::lsn::Lsn;
 use protocol::record::Record;
 use std::fmt;
 use std::ops::Deref;
@@ -28,6 +29,13 @@ impl Batch {
             records.push(record);
         }
         Batch(Arc::new(records))
+    }
+
+    /// The lowest and the highest LSN in it; `None` when it is empty.
+    #[must_use]
+    pub fn span(&self) -> Option<(Lsn, Lsn)> {
+        let lsns = self.0.iter().map(|r| r.lsn);
+        Some((lsns.clone().min()?, lsns.max()?))
     }
 
     /// Its records, each shared.

@@ -19,7 +19,7 @@
 //! | `ingest`, `fence`, `gossip`, `floor` | log from the writer and from peers; grants, heads, creation; which log may go |
 //! | `grant` | group 0 as the arbiter: promises, and whom they keep from being granted |
 //! | `cold` | log that left memory, and how a peer still gets it |
-//! | `image`, `store`, `journal`, `pages`, `job` | page images, versions in slots, their journal, the one page job |
+//! | `image`, `store`, `versions`, `journal`, `pages`, `job` | page images, versions in slots, their journal, the one page job |
 //! | `coalesce`, `read`, `copy`, `scrub` | rounds and collection; readers; newcomers and healing; looking for rot |
 //! | `disk` | the adapter: these operations on real files |
 //! | `identity` | whose a node folder is: the text file the host keeps in it |
@@ -54,6 +54,7 @@ pub mod settings;
 mod start;
 pub mod store;
 pub mod superblock;
+mod versions;
 
 pub use event::{Action, DiskError, DiskFile, DiskOp, Event, SECTOR_BYTES, Token};
 pub use metrics::Metrics;

@@ -56,4 +56,8 @@ pub struct Metrics {
     pub longest_chain: u64,
     /// *Now*: slots of page files in use.
     pub page_slots: u64,
+    /// *Now*: bytes of memory behind the index of stored page versions, at most; it grows with the volume.
+    pub index_bytes: u64,
+    /// *Now*: bytes it may need at most, while a journal is written anew too ([`Settings::index_bytes`](crate::Settings::index_bytes)).
+    pub index_bound_bytes: u64,
 }

@@ -380,6 +380,11 @@ impl Node {
                 m.uncoalesced_bytes += segment.chain.unapplied_bytes() as u64;
                 m.longest_chain = m.longest_chain.max(segment.chain.longest() as u64);
                 m.page_slots += pages.store.used_slots();
+                m.index_bytes += pages.store.memory();
+                m.index_bound_bytes += Settings::index_bytes(
+                    pages.store.version_count() as u64,
+                    u64::from(pages.store.slot_count()),
+                );
             }
         }
         m

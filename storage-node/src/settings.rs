@@ -1,5 +1,10 @@
 //! Bounds and intervals of a node, each with its unit in its name.
 
+use crate::store::{SET_BYTES, VERSION_BYTES};
+
+/// A version in a snapshot, decoded and encoded.
+const SNAPSHOT_BYTES: u64 = 64;
+
 /// Every bound of a node. The defaults are the product's; tests and the director use small ones.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Settings {
@@ -145,13 +150,21 @@ impl Settings {
         Settings { uncoalesced_bytes: bytes, log_memory_bytes: self.log_memory_bytes.max(2 * bytes), ..self }
     }
 
-    /// Bytes of memory a node holds at most, beside its index of stored pages (about 100 bytes a page): records with what each
-    /// costs beside its frame, its queue, and buffers of operations in flight.
+    /// Bytes of memory a node holds at most, beside its index of stored pages ([`index_bytes`](Self::index_bytes), which grows with the
+    /// volume): records with what each costs beside its frame, its queue, and buffers of operations in flight.
     #[must_use]
     pub fn memory_bytes(&self) -> u64 {
         let images = (self.coalesce_depth * 16 + self.reads) as u64 * protocol::page::PAGE_BYTES as u64;
         let log_files = 3 * self.log_file_bytes + self.log_block_bytes as u64;
         self.log_memory_bytes + self.ingest_bytes as u64 + images + log_files
+    }
+
+    /// Bytes of memory that the index of so many stored page versions in so many slots takes at most: the index itself, and a snapshot of
+    /// it while its journal is written anew. (While a folder is opened its journals are read, about 300 bytes a version; log and
+    /// buffers hold nothing then.)
+    #[must_use]
+    pub fn index_bytes(versions: u64, slots: u64) -> u64 {
+        versions * (VERSION_BYTES + SNAPSHOT_BYTES) + slots.max(versions) * SET_BYTES
     }
 
     /// What the node relies on.

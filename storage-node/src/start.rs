@@ -14,6 +14,7 @@
 
 use crate::block::Block;
 use crate::event::{Action, DiskError, DiskFile, DiskOp, SECTOR_BYTES, Token};
+use crate::held::Batch;
 use crate::hotlog::HotLog;
 use crate::journal::{self, JournalOwner, Replay};
 use crate::node::{Node, Pending, Phase};
@@ -25,7 +26,6 @@ use bytes::Bytes;
 use cache_nvme::aligned::AlignedBuf;
 use protocol::geometry::{Incarnation, SegmentId, SegmentRole};
 use protocol::lsn::Lsn;
-use protocol::record::Record;
 use std::collections::{BTreeMap, VecDeque};
 
 const CHUNK_BYTES: usize = 512 << 10;
@@ -366,15 +366,16 @@ fn take_block(
     block: &Block,
 ) {
     for section in &block.sections {
-        let mut rest = section.frames.clone();
-        while let Ok(record) = Record::decode(&rest) {
-            rest = rest.slice(record.len()..);
-            log.note(file, section.segment, (record.lsn, record.lsn));
-            let Some(segment) =
-                segments.get_mut(&section.segment).filter(|s| s.incarnation == section.incarnation)
-            else {
-                continue;
-            };
+        // Decoded together: a record costs no allocation of its own.
+        let batch = Batch::decode(&section.frames);
+        let Some((low, high)) = batch.span() else { continue };
+        log.note(file, section.segment, (low, high));
+        let Some(segment) =
+            segments.get_mut(&section.segment).filter(|s| s.incarnation == section.incarnation)
+        else {
+            continue;
+        };
+        for record in batch.records() {
             if !head.is_some_and(|h| h.truncations.kills(&record)) {
                 segment.chain.insert(record);
             }

@@ -12,10 +12,17 @@
 //! 3. `page_point` never falls while the store is whole; every point in `points` was one, at which every page had a version
 //!    that held all its records up to it.
 
-use crate::journal::{Change, Entry};
+use crate::journal::{self, Change};
+use crate::versions::Versions;
 use protocol::lsn::Lsn;
 use protocol::page::{PAGE_BYTES, PageId};
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// What a stored version costs in the index: its place in the tree (32 bytes, nodes five elevenths full at worst), or in its page's list.
+pub const VERSION_BYTES: u64 = 96;
+/// What an entry of one of the sets beside it costs.
+pub const SET_BYTES: u64 = 32;
 
 /// One stored version of a page.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,7 +38,9 @@ pub struct Version {
 /// The page versions of one full segment.
 #[derive(Debug, Default)]
 pub struct PageStore {
-    versions: BTreeMap<PageId, Vec<Version>>,
+    versions: BTreeMap<PageId, Versions>,
+    /// Versions in all.
+    count: usize,
     free: BTreeSet<u32>,
     slots: u32,
     several: BTreeSet<PageId>,
@@ -60,20 +69,20 @@ impl PageStore {
     /// The newest version at or below `at`.
     #[must_use]
     pub fn version_at(&self, page: PageId, at: Lsn) -> Option<Version> {
-        let versions = self.versions.get(&page)?;
+        let versions = self.versions.get(&page)?.all();
         versions[..versions.partition_point(|v| v.lsn <= at)].last().copied()
     }
 
     /// The newest version of all.
     #[must_use]
     pub fn newest(&self, page: PageId) -> Option<Version> {
-        self.versions.get(&page)?.last().copied()
+        self.versions.get(&page)?.all().last().copied()
     }
 
     /// True when the page's history at `at` was lost: its oldest version came from a peer and is newer.
     #[must_use]
     pub fn lost_before(&self, page: PageId, at: Lsn) -> bool {
-        let first = self.versions.get(&page).and_then(|v| v.first());
+        let first = self.versions.get(&page).and_then(|v| v.all().first());
         first.is_some_and(|v| v.oldest_known && v.lsn > at)
     }
 
@@ -83,7 +92,7 @@ impl PageStore {
         let lower = after.map_or(std::ops::Bound::Unbounded, std::ops::Bound::Excluded);
         let range = self.versions.range((lower, std::ops::Bound::Unbounded));
         let mut all =
-            range.filter_map(|(page, v)| v.last().filter(|v| v.slot.is_some()).map(|v| (*page, *v)));
+            range.filter_map(|(page, v)| v.all().last().filter(|v| v.slot.is_some()).map(|v| (*page, *v)));
         let part: Vec<_> = all.by_ref().take(count).collect();
         (part, all.next().is_none())
     }
@@ -122,7 +131,7 @@ impl PageStore {
     /// What collection would drop of `page` once `new` (if any) is stored: invariant 2. `log_base`: records at or below are gone.
     #[must_use]
     pub fn droppable(&self, page: PageId, new: Option<Lsn>, pgmrpl: Lsn, log_base: Lsn) -> Vec<Version> {
-        let Some(versions) = self.versions.get(&page) else { return Vec::new() };
+        let Some(versions) = self.versions.get(&page).map(Versions::all) else { return Vec::new() };
         let lsns = versions.iter().map(|v| v.lsn).chain(new);
         let Some(keep) = lsns.filter(|lsn| *lsn <= pgmrpl).max() else { return Vec::new() };
         let old = versions.iter().filter(|v| v.lsn < keep);
@@ -138,7 +147,7 @@ impl PageStore {
     }
 
     /// Applies changes that are durable in the journal.
-    pub fn apply(&mut self, entries: &[Entry]) {
+    pub fn apply(&mut self, entries: &[journal::Entry]) {
         for entry in entries {
             match entry.change {
                 Change::Add { oldest_known } => {
@@ -154,28 +163,30 @@ impl PageStore {
             self.slots = self.slots.max(slot + 1);
             self.free.remove(&slot);
         }
-        let versions = self.versions.entry(page).or_default();
-        let at = versions.partition_point(|v| v.lsn < version.lsn);
-        if versions.get(at).is_some_and(|v| v.lsn == version.lsn) {
-            let old = std::mem::replace(&mut versions[at], version);
-            if old.slot != version.slot
-                && let Some(slot) = old.slot
-            {
-                self.release(slot);
+        let replaced = match self.versions.entry(page) {
+            Entry::Occupied(mut slot) => slot.get_mut().put(version),
+            Entry::Vacant(slot) => {
+                slot.insert(Versions::One(version));
+                None
             }
-        } else {
-            versions.insert(at, version);
+        };
+        match replaced {
+            Some(old) if old.slot != version.slot => old.slot.into_iter().for_each(|slot| self.release(slot)),
+            Some(_) => {}
+            None => self.count += 1,
         }
         self.classify(page);
     }
 
     fn drop_version(&mut self, page: PageId, lsn: Lsn) {
         let Some(versions) = self.versions.get_mut(&page) else { return };
-        let Some(at) = versions.iter().position(|v| v.lsn == lsn) else { return };
-        let old = versions.remove(at);
-        if versions.is_empty() {
-            self.versions.remove(&page);
+        let Some(at) = versions.all().iter().position(|v| v.lsn == lsn) else { return };
+        let old = versions.all()[at];
+        match versions.without(at) {
+            Some(left) => *versions = left,
+            None => drop(self.versions.remove(&page)),
         }
+        self.count -= 1;
         if let Some(slot) = old.slot {
             self.release(slot);
         }
@@ -191,8 +202,8 @@ impl PageStore {
     }
 
     fn classify(&mut self, page: PageId) {
-        let collectable =
-            self.versions.get(&page).is_some_and(|v| v.len() > 1 || v.iter().any(|v| v.slot.is_none()));
+        let several = |v: &[Version]| v.len() > 1 || v.iter().any(|v| v.slot.is_none());
+        let collectable = self.versions.get(&page).is_some_and(|v| several(v.all()));
         if collectable {
             self.several.insert(page);
         } else {
@@ -202,7 +213,8 @@ impl PageStore {
 
     /// After the journal was replayed: every slot below the highest that no version names is free.
     pub fn rebuild_free(&mut self) {
-        let used: BTreeSet<u32> = self.versions.values().flatten().filter_map(|v| v.slot).collect();
+        let used: BTreeSet<u32> =
+            self.versions.values().flat_map(|v| v.all()).filter_map(|v| v.slot).collect();
         self.free = (0..self.slots).filter(|s| !used.contains(s)).collect();
         self.points = VecDeque::from([self.page_point]);
     }
@@ -236,9 +248,9 @@ impl PageStore {
 
     /// Everything stored, for a new journal generation.
     #[must_use]
-    pub fn snapshot(&self) -> Vec<Entry> {
-        let all = self.versions.iter().flat_map(|(page, versions)| versions.iter().map(move |v| (*page, *v)));
-        all.map(|(page, v)| Entry {
+    pub fn snapshot(&self) -> Vec<journal::Entry> {
+        let all = self.versions.iter().flat_map(|(page, v)| v.all().iter().map(move |v| (*page, *v)));
+        all.map(|(page, v)| journal::Entry {
             page,
             lsn: v.lsn,
             slot: v.slot,
@@ -247,10 +259,18 @@ impl PageStore {
         .collect()
     }
 
+    /// Bytes of memory behind the index of stored versions, at most: [`VERSION_BYTES`] for each, [`SET_BYTES`] for each page with
+    /// something to collect and each slot that is free or being read.
+    #[must_use]
+    pub fn memory(&self) -> u64 {
+        let sets = self.several.len() + self.free.len() + self.readers.len() + self.dropped_while_read.len();
+        self.count as u64 * VERSION_BYTES + sets as u64 * SET_BYTES
+    }
+
     /// Versions stored.
     #[must_use]
     pub fn version_count(&self) -> usize {
-        self.versions.values().map(Vec::len).sum()
+        self.count
     }
 
     /// Pages stored.
@@ -276,13 +296,14 @@ impl PageStore {
     pub fn next_version(&self, after: Option<(PageId, Lsn)>) -> Option<(PageId, Version)> {
         let stored = |v: &&Version| v.slot.is_some();
         if let Some((page, lsn)) = after {
-            let same = self.versions.get(&page).and_then(|v| v.iter().filter(stored).find(|v| v.lsn > lsn));
+            let same =
+                self.versions.get(&page).and_then(|v| v.all().iter().filter(stored).find(|v| v.lsn > lsn));
             if let Some(version) = same {
                 return Some((page, *version));
             }
         }
         let lower = after.map_or(std::ops::Bound::Unbounded, |(page, _)| std::ops::Bound::Excluded(page));
         let mut later = self.versions.range((lower, std::ops::Bound::Unbounded));
-        later.find_map(|(page, v)| v.iter().find(stored).map(|v| (*page, *v)))
+        later.find_map(|(page, v)| v.all().iter().find(stored).map(|v| (*page, *v)))
     }
 }

@@ -28,7 +28,7 @@ use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use bytes::Bytes;
-use cache_nvme::device::{Completion, Device, Wait};
+use cache_nvme::device::{Completion, Device, IoChoice, Wait};
 use cache_nvme::file::{Space, free_space};
 use driver::Driver;
 use protocol::contract::LinkReceiver;
@@ -42,6 +42,7 @@ use storage_node::{Action, Event, Node, NodeConfig, Phase, Settings};
 
 use crate::folders::{NodeFolder, node_path, renew};
 use crate::link::{Command, Link, Taken, weight};
+use crate::opening::read_folders;
 use crate::status::{Facts, NodeFacts, NodeSegment};
 
 /// Rounds of messages between two polls of the device.
@@ -103,11 +104,13 @@ pub(crate) struct Parts {
 }
 
 impl Hosts {
+    /// Six nodes that have read their folders.
     pub(crate) fn new(
         data: PathBuf,
         settings: Settings,
         parts: Parts,
         device: Box<dyn Device>,
+        io: IoChoice,
     ) -> std::io::Result<Self> {
         let Parts { id: volume, nodes: folders, env, link, driver } = parts;
         let mut hosts = Self {
@@ -134,6 +137,8 @@ impl Hosts {
             let host = hosts.start(folder)?;
             hosts.hosts.push(host);
         }
+        let nodes = hosts.hosts.iter_mut().map(|h| (&mut h.node, h.folder.path.clone()));
+        read_folders(&*hosts.env, io, nodes)?;
         hosts.link.listen(hosts.device.waker());
         Ok(hosts)
     }
@@ -150,9 +155,7 @@ impl Hosts {
     pub(crate) fn run(mut self) -> std::io::Result<()> {
         let abort = AbortOnPanic;
         let now = self.env.now_us();
-        for index in 0..self.hosts.len() {
-            self.open_node(now, index)?;
-        }
+        (0..self.hosts.len()).for_each(|index| self.pump(now, index));
         let mut taken = Taken::default();
         let mut done = Vec::new();
         while !self.stop {
@@ -176,6 +179,7 @@ impl Hosts {
         Ok(())
     }
 
+    /// A node that takes a lost one's place starts while the others serve.
     fn open_node(&mut self, now: u64, index: usize) -> std::io::Result<()> {
         let files = list_files(&self.hosts[index].folder.path)?;
         self.accept(now, index, Event::Open { files });
@@ -291,8 +295,7 @@ impl Hosts {
                 self.pump(now, index);
             }
         }
-        let serving = self.hosts.iter().all(|h| h.gone || *h.node.phase() != Phase::Starting);
-        if serving && (self.driver.volume().is_none() || self.driver.next_wake_us() <= now) {
+        if self.driver.next_wake_us() <= now {
             self.driver.tick();
         }
         if self.settling.is_some()
@@ -454,6 +457,8 @@ fn node_facts(host: &Host) -> NodeFacts {
         rounds: metrics.rounds,
         log_bytes: metrics.log_bytes,
         page_slots: metrics.page_slots,
+        index: metrics.index_bytes,
+        index_bound: metrics.index_bound_bytes,
         page_reads: metrics.page_reads,
         page_writes: metrics.page_writes,
         rot: metrics.rot,

@@ -17,6 +17,7 @@
 //! |---|---|
 //! | [`folders`], [`identity`] | whose folders these are, locks, creation, lost ones |
 //! | [`link`] | the in-process `SegmentLink` |
+//! | `opening` | the six folders are read side by side |
 //! | `host` | the storage thread |
 //! | [`status`] | one line per segment, counters |
 //!
@@ -28,6 +29,7 @@
 pub mod folders;
 mod host;
 pub mod link;
+mod opening;
 pub mod status;
 #[cfg(test)]
 mod testing;
@@ -59,6 +61,8 @@ use status::{Facts, SegmentFacts};
 const OPEN_LIMIT: Duration = Duration::from_secs(30);
 /// How long status waits for the storage thread.
 const FACTS_LIMIT: Duration = Duration::from_secs(2);
+/// The counter that says how much memory the six indexes of stored pages may take: it grows with the volume.
+pub const INDEX_BOUND: &str = "storage_index_bound_bytes";
 /// How long an orderly end lets the nodes make pages of their log.
 const SETTLE_LIMIT: Duration = Duration::from_secs(2);
 /// How long an orderly end waits for what was appended to become durable.
@@ -149,6 +153,7 @@ pub struct Volume {
     link: Arc<Link>,
     id: VolumeId,
     backend: &'static str,
+    opening_steps: u64,
     thread: Mutex<Option<JoinHandle<()>>>,
     /// Locks of the folders that outlive the storage thread.
     _folders: Arc<Mutex<Folders>>,
@@ -190,9 +195,15 @@ impl Volume {
         let (thread, backend) = spawn_storage(config, parts)
             .map_err(|source| OpenError::Device { data: config.data.clone(), source })?;
         match decide(config, &driver, &outcome) {
-            Ok(open) => {
-                Ok(Self { open, link, id, backend, thread: Mutex::new(Some(thread)), _folders: folders })
-            }
+            Ok(open) => Ok(Self {
+                open,
+                link,
+                id,
+                backend,
+                opening_steps: driver.opening_steps(),
+                thread: Mutex::new(Some(thread)),
+                _folders: folders,
+            }),
             Err(error) => {
                 stop(&link, Some(thread));
                 Err(error)
@@ -254,6 +265,8 @@ impl Volume {
             ("storage_log_memory_bytes", sum(|n| n.log_memory)),
             ("storage_log_bytes", sum(|n| n.log_bytes)),
             ("storage_rounds", sum(|n| n.rounds)),
+            ("storage_index_bytes", sum(|n| n.index)),
+            (INDEX_BOUND, sum(|n| n.index_bound)),
             ("storage_page_slots", sum(|n| n.page_slots)),
             ("storage_page_reads", sum(|n| n.page_reads)),
             ("storage_page_writes", sum(|n| n.page_writes)),
@@ -261,6 +274,7 @@ impl Volume {
             ("storage_healed", sum(|n| n.healed)),
             ("repair_messages", facts.repairs.iter().map(|r| r.1).sum()),
             ("repair_bytes", facts.repairs.iter().map(|r| r.2).sum()),
+            ("opening_steps", self.opening_steps),
             ("device_syscalls", facts.device_syscalls),
             ("device_wakeups", facts.device_wakeups),
         ]);
@@ -319,7 +333,7 @@ fn spawn_storage(config: &Config, parts: Parts) -> std::io::Result<(JoinHandle<(
     let body = move || {
         let made = device::open(config.io).and_then(|device| {
             let backend = device.backend().name();
-            let hosts = Hosts::new(config.data, config.node, parts, device)?;
+            let hosts = Hosts::new(config.data, config.node, parts, device, config.io)?;
             Ok((backend, hosts))
         });
         match made {

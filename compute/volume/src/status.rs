@@ -30,6 +30,8 @@ pub(crate) struct NodeFacts {
     pub(crate) rounds: u64,
     pub(crate) log_bytes: u64,
     pub(crate) page_slots: u64,
+    pub(crate) index: u64,
+    pub(crate) index_bound: u64,
     pub(crate) page_reads: u64,
     pub(crate) page_writes: u64,
     pub(crate) rot: u64,

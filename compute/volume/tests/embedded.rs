@@ -2,7 +2,7 @@
 
 mod rig;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cache_nvme::device::IoChoice;
 use protocol::{Lsn, PageId};
@@ -31,6 +31,26 @@ fn what_was_durable_is_there_after_a_reopening_on_both_back_ends() {
         let volume = open(data.path(), io);
         assert_eq!(volume.segments().len(), 18);
         model.check(&volume);
+    }
+}
+
+/// Counted, not timed: six questions, fences and installs a group and their answers, and a step of time every two milliseconds.
+#[test]
+fn an_opening_takes_a_bounded_number_of_steps() {
+    let data = Scratch::new("steps");
+    let mut model = Model::default();
+    for io in [IoChoice::Auto, IoChoice::Threads] {
+        let before = Instant::now();
+        let volume = open(data.path(), io);
+        let ms = before.elapsed().as_millis() as u64;
+        let steps =
+            volume.counters().into_iter().find(|(name, _)| *name == "opening_steps").expect("counted").1;
+        let groups = volume.segments().len() as u64 / 6;
+        assert!((12..=groups.max(1) * 60 + ms).contains(&steps), "{steps} steps in {ms} ms, {groups} groups");
+        let last = model.fill(&volume, 2_000, 150, steps);
+        durable(&volume, last);
+        // Not closed in order: the log is long, and the next opening reads it all.
+        drop(volume);
     }
 }
 

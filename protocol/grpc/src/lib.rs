@@ -14,6 +14,7 @@
 //! | [`hello`] | who calls, for which volume, and who answers |
 //! | [`io`] | a socket with or without TLS, and bytes put back in front of it |
 //! | [`tls`] | mutual TLS: certificates name roles, not hosts |
+//! | [`page`] | the metrics and health port of a process |
 //! | [`control`] | the unary calls: messages, client, server |
 //!
 //! Why the streams are not gRPC: [decision 12](../../../docs/decisions/0012-raw-streams-grpc-control.md) has the figures.
@@ -26,5 +27,6 @@
 pub mod control;
 pub mod hello;
 pub mod io;
+pub mod page;
 pub mod stream;
 pub mod tls;

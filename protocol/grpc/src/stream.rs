@@ -15,6 +15,8 @@
 use bytes::{Bytes, BytesMut};
 use protocol::message::{Envelope, MESSAGE_VERSION};
 use protocol::wire::{self, Wire, WireError};
+use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::sync::Notify;
 
 /// Longest sealed envelope. The longest that is ever made is a head with thousands of groups, a batch or a log slice of a few MiB.
 pub const MAX_ENVELOPE_BYTES: usize = 16 << 20;
@@ -106,5 +108,36 @@ pub fn take_envelope(input: &mut BytesMut) -> Result<Option<Envelope>, StreamErr
 pub fn make_room(input: &mut BytesMut) {
     if input.capacity() - input.len() < STEP_BYTES / 16 {
         input.reserve(STEP_BYTES);
+    }
+}
+
+/// Writes what waits in a queue, and then what comes, until the stream breaks. `take` moves everything that waits into an empty list;
+/// whoever fills the queue rings the bell. What is at hand together leaves together.
+///
+/// # Errors
+/// The stream is broken.
+pub async fn write_queue(
+    mut writer: impl AsyncWrite + Unpin,
+    bell: &Notify,
+    take: impl Fn(&mut Vec<Envelope>),
+) -> std::io::Result<()> {
+    let (mut messages, mut out) = (Vec::new(), Vec::new());
+    loop {
+        take(&mut messages);
+        if messages.is_empty() {
+            bell.notified().await;
+            continue;
+        }
+        for envelope in messages.drain(..) {
+            put_envelope(&envelope, &mut out);
+            if out.len() >= 4 * STEP_BYTES {
+                writer.write_all(&out).await?;
+                out.clear();
+            }
+        }
+        writer.write_all(&out).await?;
+        writer.flush().await?;
+        out.clear();
+        out.shrink_to(8 * STEP_BYTES);
     }
 }

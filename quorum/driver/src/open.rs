@@ -7,9 +7,14 @@
 //!                                               └───┘ Refused, Halted, NoVolume: the plan has failed
 //! ```
 //!
-//! Invariant: the outcome is told once, from the thread that delivered or ticked, with no lock held.
+//! Invariants
+//! 1. The outcome is told once, from the thread that delivered or ticked, with no lock held.
+//! 2. While opening, steps are answers and the passing of time, never turns of the host's loop: the next step of time is due
+//!    [`STEP_US`] after the last step, however often it is asked for; and a step that sends nothing does not ring the link, whose bell
+//!    may be what wakes the host.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
@@ -81,6 +86,8 @@ struct Opening {
     stage: Stage,
     volume: VolumeId,
     attempts: u32,
+    /// When the next step of time is due.
+    due_us: u64,
 }
 
 /// Runs one plan over one link, then is the open volume's receiver.
@@ -90,6 +97,7 @@ pub struct Driver {
     settings: Settings,
     opened: OnceLock<OpenVolume>,
     opening: Mutex<Opening>,
+    steps: AtomicU64,
     on_created: Box<dyn Fn(&Head) + Send + Sync>,
     on_outcome: Box<dyn Fn(Opened) + Send + Sync>,
 }
@@ -136,7 +144,8 @@ impl Driver {
             link,
             settings,
             opened: OnceLock::new(),
-            opening: Mutex::new(Opening { stage, volume, attempts: 0 }),
+            opening: Mutex::new(Opening { stage, volume, attempts: 0, due_us: 0 }),
+            steps: AtomicU64::new(0),
             on_created: Box::new(on_created),
             on_outcome: Box::new(on_outcome),
         }
@@ -157,6 +166,12 @@ impl Driver {
         }
     }
 
+    /// Steps the opening has taken: answers, and the passing of time.
+    #[must_use]
+    pub fn opening_steps(&self) -> u64 {
+        self.steps.load(Ordering::Relaxed)
+    }
+
     /// Lets time pass.
     pub fn tick(&self) {
         match self.opened.get() {
@@ -170,7 +185,7 @@ impl Driver {
     pub fn next_wake_us(&self) -> u64 {
         match self.opened.get() {
             Some(volume) => volume.next_wake_us(),
-            None => self.env.now_us() + STEP_US,
+            None => self.opening.lock().due_us,
         }
     }
 
@@ -179,7 +194,9 @@ impl Driver {
         let mut actions = Actions::default();
         let mut created = None;
         let mut outcome = None;
+        self.steps.fetch_add(1, Ordering::Relaxed);
         let mut opening = self.opening.lock();
+        opening.due_us = now + STEP_US;
         match &mut opening.stage {
             Stage::Creating(creator) => created = creator.step(now, event, &mut actions),
             Stage::Recovering(recoverer) => outcome = recoverer.step(now, event, &mut actions),
@@ -194,11 +211,14 @@ impl Driver {
         }
         let ended = outcome.and_then(|outcome| self.settle(&mut opening, outcome));
         drop(opening);
+        let sent = !actions.sends.is_empty();
         for envelope in actions.sends {
             // What the window does not take is asked again by the next tick.
             let _ = self.link.send(envelope);
         }
-        self.link.flush();
+        if sent {
+            self.link.flush();
+        }
         if let Some(head) = created {
             (self.on_created)(&head);
         }

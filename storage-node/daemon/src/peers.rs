@@ -20,7 +20,7 @@ use protocol_grpc::hello::{self, Hello, Kind, PeerAddress};
 use protocol_grpc::io::Io;
 use protocol_grpc::stream;
 use protocol_grpc::tls::{self, Tls};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 use tokio::sync::Notify;
 
 use crate::folder;
@@ -211,33 +211,15 @@ impl Peers {
 
     /// Writes what comes until the stream breaks; the peer never sends anything on it.
     async fn write(&self, lane: &Lane, io: Io, mut input: BytesMut) -> std::io::Result<()> {
-        let (mut reader, mut writer) = tokio::io::split(io);
-        let mut out = Vec::new();
-        loop {
-            let taken = std::mem::take(&mut *lane.queue.lock());
-            if taken.messages.is_empty() {
-                input.clear();
-                input.reserve(64);
-                tokio::select! {
-                    () = lane.bell.notified() => {}
-                    read = reader.read_buf(&mut input) => {
-                        read?;
-                        return Ok(());
-                    }
-                }
-                continue;
-            }
-            for envelope in &taken.messages {
-                stream::put_envelope(envelope, &mut out);
-                if out.len() >= stream::STEP_BYTES {
-                    writer.write_all(&out).await?;
-                    out.clear();
-                }
-            }
-            writer.write_all(&out).await?;
-            writer.flush().await?;
-            out.clear();
-            out.shrink_to(4 * stream::STEP_BYTES);
+        let (mut reader, writer) = tokio::io::split(io);
+        input.clear();
+        input.reserve(64);
+        let take =
+            |out: &mut Vec<Envelope>| out.append(&mut std::mem::take(&mut *lane.queue.lock()).messages);
+        tokio::select! {
+            ended = stream::write_queue(writer, &lane.bell, take) => ended,
+            // The end of the stream, or what it has no business to say.
+            read = reader.read_buf(&mut input) => read.map(drop),
         }
     }
 }

@@ -11,7 +11,7 @@ use protocol::message::{Envelope, Message, Peer};
 use protocol_grpc::hello::Kind;
 use protocol_grpc::io::Io;
 use protocol_grpc::stream::{self, StreamError};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::io::{AsyncReadExt, ReadHalf};
 
 use crate::inbox::Inbox;
 use crate::sessions::{Session, Sessions};
@@ -83,7 +83,7 @@ pub(crate) async fn serve_compute(
     };
     tokio::select! {
         ended = read(reader, input, inbox, |e| check(kind, None, own, e).and_then(|()| learn(e))) => ended,
-        ended = write(writer, session) => ended.map_err(Broken::from),
+        ended = stream::write_queue(writer, &session.bell, |out| session.take(out)) => ended.map_err(Broken::from),
         () = session.superseded() => Err(Broken::Superseded),
     }
 }
@@ -119,28 +119,6 @@ async fn read(
         if reader.read_buf(&mut input).await? == 0 {
             return Ok(());
         }
-    }
-}
-
-async fn write(mut writer: WriteHalf<Io>, session: &Session) -> std::io::Result<()> {
-    let (mut messages, mut out) = (Vec::new(), Vec::new());
-    loop {
-        session.take(&mut messages);
-        if messages.is_empty() {
-            session.bell.notified().await;
-            continue;
-        }
-        for envelope in messages.drain(..) {
-            stream::put_envelope(&envelope, &mut out);
-            if out.len() >= 4 * stream::STEP_BYTES {
-                writer.write_all(&out).await?;
-                out.clear();
-            }
-        }
-        writer.write_all(&out).await?;
-        writer.flush().await?;
-        out.clear();
-        out.shrink_to(8 * stream::STEP_BYTES);
     }
 }
 

@@ -34,7 +34,6 @@ use crate::open::Driver;
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(3);
 /// While the volume is being opened, time is let pass so often.
-const OPENING_STEP_US: u64 = 2_000;
 const LONGEST_PAUSE_US: u64 = 1_000_000;
 const REST_MIN_MS: u64 = 20;
 const REST_MAX_MS: u64 = 1000;
@@ -88,11 +87,8 @@ pub(super) async fn run(shared: Arc<Shared>, stopped: oneshot::Receiver<()>) {
 /// Lets the driver's time pass and hands what it sends to the streams.
 async fn pump(shared: &Shared) {
     let (driver, link) = (&shared.driver, &shared.link);
-    let mut ticked_us = 0;
     loop {
-        // While opening, answers drive the core; time only makes it ask again.
-        let due_us = driver.volume().map_or(ticked_us + OPENING_STEP_US, |_| driver.next_wake_us());
-        let pause = due_us.saturating_sub(shared.env.now_us()).min(LONGEST_PAUSE_US);
+        let pause = driver.next_wake_us().saturating_sub(shared.env.now_us()).min(LONGEST_PAUSE_US);
         if pause > 0 {
             tokio::select! {
                 biased;
@@ -103,10 +99,7 @@ async fn pump(shared: &Shared) {
         for refusal in link.take_bounced() {
             driver.deliver(refusal);
         }
-        let now = shared.env.now_us();
-        let due_us = driver.volume().map_or(ticked_us + OPENING_STEP_US, |_| driver.next_wake_us());
-        if due_us <= now {
-            ticked_us = now;
+        if driver.next_wake_us() <= shared.env.now_us() {
             driver.tick();
         }
         link.ring();
@@ -320,8 +313,8 @@ impl Shared {
         let ended = tokio::select! {
             ended = self.read(position, log_reader, streams.log.1) => ended,
             ended = self.read(position, reads_reader, streams.reads.1) => ended,
-            ended = write(&pipes.log, log_writer) => ended,
-            ended = write(&pipes.reads, reads_writer) => ended,
+            ended = write(log_writer, &pipes.log) => ended,
+            ended = write(reads_writer, &pipes.reads) => ended,
         };
         self.link.set_up(position, false);
         // Reads in flight there are asked elsewhere by the next tick at their deadline.
@@ -379,26 +372,8 @@ fn vacant(nodes: &[NodeAddress], positions: &[Option<u8>], index: usize) -> Opti
     (0..COPIES as u8).find(|p| az_of(*p).0 == az && *p != neighbour)
 }
 
-async fn write(pipe: &Pipe, mut writer: WriteHalf<Io>) -> std::io::Result<()> {
-    let (mut messages, mut out) = (Vec::new(), Vec::new());
-    loop {
-        pipe.take(&mut messages);
-        if messages.is_empty() {
-            pipe.bell.notified().await;
-            continue;
-        }
-        for envelope in messages.drain(..) {
-            stream::put_envelope(&envelope, &mut out);
-            if out.len() >= 4 * stream::STEP_BYTES {
-                writer.write_all(&out).await?;
-                out.clear();
-            }
-        }
-        writer.write_all(&out).await?;
-        writer.flush().await?;
-        out.clear();
-        out.shrink_to(8 * stream::STEP_BYTES);
-    }
+async fn write(writer: WriteHalf<Io>, pipe: &Pipe) -> std::io::Result<()> {
+    stream::write_queue(writer, &pipe.bell, |out| pipe.take(out)).await
 }
 
 #[cfg(test)]

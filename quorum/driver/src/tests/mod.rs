@@ -1,5 +1,6 @@
 //! The driver over six obedient segments: credit, durability, growth, reads.
 
+mod opening;
 mod world;
 
 use std::sync::Arc;

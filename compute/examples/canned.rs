@@ -42,6 +42,7 @@ fn column() -> ColumnMeta {
         type_code: 254,
         flags: 1,
         decimals: 0,
+        encoded: None,
     }
 }
 

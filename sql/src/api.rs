@@ -76,6 +76,8 @@ pub struct ColumnMeta {
     pub flags: u16,
     /// Digits behind the point; 31 when not fixed.
     pub decimals: u8,
+    /// The five names, in this order, in character_set_results; `None`: they are sent as they stand above.
+    pub encoded: Option<Arc<[Vec<u8>; 5]>>,
 }
 
 /// One cell on its way to the client.

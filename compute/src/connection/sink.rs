@@ -86,12 +86,17 @@ impl PacketSink<'_> {
 
 /// A column definition from SQL's metadata.
 pub(crate) fn column(meta: &ColumnMeta) -> Column<'_> {
+    let [schema, table, org_table, name, org_name] = match &meta.encoded {
+        Some(names) => names.each_ref().map(Vec::as_slice),
+        None => [&meta.schema, &meta.table, &meta.org_table, &meta.name, &meta.org_name]
+            .map(|name| name.as_bytes()),
+    };
     Column {
-        schema: meta.schema.as_bytes(),
-        table: meta.table.as_bytes(),
-        org_table: meta.org_table.as_bytes(),
-        name: meta.name.as_bytes(),
-        org_name: meta.org_name.as_bytes(),
+        schema,
+        table,
+        org_table,
+        name,
+        org_name,
         collation: meta.collation,
         length: meta.length,
         ty: ColumnType::from_wire(meta.type_code).unwrap_or(ColumnType::VarString),

@@ -18,8 +18,8 @@ pub(crate) enum Literal {
     Int(u64),
     /// Digits with a point (or too many digits).
     Decimal(String),
-    /// With an exponent; the length of its text.
-    Float(f64, u32),
+    /// With an exponent; and its text.
+    Float(f64, Box<str>),
     /// Bytes as the client sent them; `charset` from an introducer.
     Str {
         bytes: Vec<u8>,

@@ -6,6 +6,7 @@
 pub(crate) mod account;
 pub(crate) mod ddl;
 pub(crate) mod expr;
+pub(crate) mod print;
 pub(crate) mod query;
 pub(crate) mod session;
 pub(crate) mod walk;

@@ -4,7 +4,7 @@ use super::names::Names;
 use super::{Binder, BoundAggregate};
 use crate::ast::{BinaryOp, Expr};
 use crate::error::{Result, SqlError};
-use crate::expr::{Node, Ty, Typed};
+use crate::expr::{Node, Shown, Ty, Typed};
 
 /// Marks GROUPING(): its arguments are matched with the keys when those are known.
 const GROUPING: usize = 1 << 19;
@@ -51,11 +51,12 @@ pub(super) fn rolled_up(expr: &mut Typed, keys: &[Typed], aggregates: &[BoundAgg
                     None => bit,
                     Some(so_far) => {
                         let two = Typed::constant(values::Value::Int(2), Ty::int(2).not_null());
-                        let twice =
-                            Node::Arith { op: BinaryOp::Mul, left: Box::new(so_far), right: Box::new(two) };
-                        let twice = Box::new(Typed::new(twice, Ty::int(21).not_null()));
-                        let plus = Node::Arith { op: BinaryOp::Add, left: twice, right: Box::new(bit) };
-                        Typed::new(plus, Ty::int(21).not_null())
+                        let of = |op, left, right| {
+                            let (left, right) = (Box::new(left), Box::new(right));
+                            let node = Node::Arith { op, left, right, shown: Shown::default() };
+                            Typed::new(node, Ty::int(21).not_null())
+                        };
+                        of(BinaryOp::Add, of(BinaryOp::Mul, so_far, two), bit)
                     }
                 });
             }

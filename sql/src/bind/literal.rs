@@ -16,8 +16,9 @@ pub(crate) fn bind(literal: &Literal, context: &Context) -> Result<Typed> {
         Literal::Bool(b) => Typed::constant(Value::Int(i64::from(*b)), Ty::int(1).not_null()),
         Literal::Int(n) => integer(*n),
         Literal::Decimal(text) => decimal(text)?,
-        Literal::Float(v, width) => {
-            Typed::constant(Value::Double(*v), Ty { width: *width, ..Ty::double().not_null() })
+        Literal::Float(v, text) => {
+            let width = text.len() as u32;
+            Typed::constant(Value::Double(*v), Ty { width, ..Ty::double().not_null() })
         }
         Literal::Str { bytes, charset } => string(bytes, charset.as_deref(), collation)?,
         Literal::Hex { bytes, charset, bits } => {

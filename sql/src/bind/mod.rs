@@ -15,6 +15,7 @@ mod names;
 mod operator;
 pub(crate) mod query;
 pub(crate) mod select;
+mod shown;
 pub(crate) mod subquery;
 pub(crate) mod window;
 
@@ -122,6 +123,9 @@ impl<'a> Binder<'a> {
             Expr::Assign(name, value) => {
                 let value = self.bind(value)?;
                 let ty = value.ty;
+                if let Some(world) = self.world {
+                    world.shared.assigns(&name.to_lowercase(), &ty);
+                }
                 Ok(Typed::new(Node::SetVar(name.to_lowercase(), Box::new(value)), ty))
             }
             Expr::SysVar { scope, name } => self.system_variable(*scope, name),
@@ -239,9 +243,15 @@ impl<'a> Binder<'a> {
     fn user_variable(&self, name: &str) -> Typed {
         let name = name.to_lowercase();
         let collation = self.context.settings.collation_connection;
+        let assigned = self.world.and_then(|w| w.shared.assigned(&name));
+        let bytes = |width| Ty::text(width, values::Collation::BINARY, derivation::IMPLICIT);
         let ty = match self.context.user_variables.get(&name) {
-            // A variable never set is a binary string; the others are as wide as their sort of value can be.
-            None | Some(Value::Null) => Ty::text(65_532, values::Collation::BINARY, derivation::IMPLICIT),
+            // A variable never set is a binary string, or text once the statement assigns it; the others are as wide as their sort of
+            // value can be.
+            None if assigned == Some(true) => bytes(16_777_215),
+            None if assigned.is_some() => Ty::text(67_108_860, collation, derivation::IMPLICIT),
+            None => bytes(65_532),
+            Some(Value::Null) => bytes(16_777_215),
             Some(Value::Text(_)) => Ty::text(67_108_860, collation, derivation::IMPLICIT),
             Some(Value::Bytes(_)) => Ty::text(16_777_215, values::Collation::BINARY, derivation::IMPLICIT),
             Some(Value::Decimal(_)) => Ty::decimal(65, 30, false),

@@ -6,7 +6,7 @@ use crate::error::{Result, SqlError, operand_columns, unsupported};
 use crate::expr::compare::{collation_for, rule_of};
 use crate::expr::numeric::binary_operand;
 use crate::expr::ty::{Class, derivation};
-use crate::expr::{Node, Ty, Typed, cast};
+use crate::expr::{Node, Shown, Ty, Typed, cast};
 use crate::function::{Infer, control, interval};
 use values::arithmetic::{Op, result_type};
 use values::convert::number::number_type;
@@ -14,14 +14,14 @@ use values::{Collation, ColumnType, TypeKind, Value};
 
 pub(super) fn bind(b: &mut Binder<'_>, expr: &Expr) -> Result<Typed> {
     Ok(match expr {
-        Expr::Unary(op, inner) => unary(b, *op, inner)?,
+        Expr::Unary(op, inner) => unary(b, *op, inner, expr)?,
         Expr::Binary(op, left, right) if op.is_comparison() => comparison(b, *op, left, right)?,
         Expr::Binary(BinaryOp::Xor, left, right) => {
             let (l, r) = (b.bind(left)?, b.bind(right)?);
             let nullable = l.ty.nullable || r.ty.nullable;
             Typed::new(Node::Xor(Box::new(l), Box::new(r)), Ty::bool(nullable))
         }
-        Expr::Binary(op, left, right) => binary(b, *op, left, right)?,
+        Expr::Binary(op, left, right) => binary(b, *op, left, right, expr)?,
         Expr::And(list) => logical(b, list, Node::And)?,
         Expr::Or(list) => logical(b, list, Node::Or)?,
         Expr::Is { expr, test, not } => {
@@ -78,7 +78,7 @@ fn logical(b: &mut Binder<'_>, list: &[Expr], make: fn(Vec<Typed>) -> Node) -> R
     Ok(Typed::new(make(list), Ty::bool(nullable)))
 }
 
-fn unary(b: &mut Binder<'_>, op: UnaryOp, inner: &Expr) -> Result<Typed> {
+fn unary(b: &mut Binder<'_>, op: UnaryOp, inner: &Expr, whole: &Expr) -> Result<Typed> {
     let inner = b.bind(inner)?;
     let nullable = inner.ty.nullable;
     Ok(match op {
@@ -89,11 +89,11 @@ fn unary(b: &mut Binder<'_>, op: UnaryOp, inner: &Expr) -> Result<Typed> {
             Typed::new(Node::BitNot(Box::new(inner)), ty)
         }
         UnaryOp::BitNot => Typed::new(Node::BitNot(Box::new(inner)), Ty::uint(21).or_null(nullable)),
-        UnaryOp::Neg => negative(inner),
+        UnaryOp::Neg => negative(inner, || b.shown(whole)),
     })
 }
 
-fn negative(inner: Typed) -> Typed {
+fn negative(inner: Typed, shown: impl Fn() -> Shown) -> Typed {
     let ty = match (&inner.node, inner.ty.number_class()) {
         (Node::Const(Value::UInt(n)), _) if *n == 1 << 63 => {
             return Typed::constant(Value::Int(i64::MIN), Ty::int(20).not_null());
@@ -111,15 +111,15 @@ fn negative(inner: Typed) -> Typed {
     match &inner.node {
         Node::Const(Value::Int(n)) => match n.checked_neg() {
             Some(n) => Typed::constant(Value::Int(n), ty),
-            None => Typed::new(Node::Neg(Box::new(inner)), ty),
+            None => Typed::new(Node::Neg(Box::new(inner), shown()), ty),
         },
         Node::Const(Value::Decimal(d)) => Typed::constant(Value::Decimal(d.negate()), ty),
         Node::Const(Value::Double(v)) => Typed::constant(Value::Double(-v), ty),
-        _ => Typed::new(Node::Neg(Box::new(inner)), ty),
+        _ => Typed::new(Node::Neg(Box::new(inner), shown()), ty),
     }
 }
 
-fn binary(b: &mut Binder<'_>, op: BinaryOp, left: &Expr, right: &Expr) -> Result<Typed> {
+fn binary(b: &mut Binder<'_>, op: BinaryOp, left: &Expr, right: &Expr, whole: &Expr) -> Result<Typed> {
     use BinaryOp::*;
     let (l, r) = (Box::new(b.bind(left)?), Box::new(b.bind(right)?));
     let nullable = l.ty.nullable || r.ty.nullable;
@@ -131,17 +131,17 @@ fn binary(b: &mut Binder<'_>, op: BinaryOp, left: &Expr, right: &Expr) -> Result
         let ty = if bytes { l.ty } else { Ty::uint(21) };
         return Ok(Typed::new(Node::Bits { op, left: l, right: r }, ty.or_null(nullable)));
     }
-    Ok(arithmetic(b, op, *l, *r))
+    Ok(arithmetic(b, op, *l, *r, b.shown(whole)))
 }
 
 /// `l op r` for + - * / DIV %.
-pub(super) fn arithmetic(b: &Binder<'_>, op: BinaryOp, l: Typed, r: Typed) -> Typed {
+pub(super) fn arithmetic(b: &Binder<'_>, op: BinaryOp, l: Typed, r: Typed, shown: Shown) -> Typed {
     let (lt, rt) = (l.ty, r.ty);
     let (l, r) = (Box::new(number_param(b, l, &rt)), Box::new(number_param(b, r, &lt)));
     let ty = arithmetic_type(b, op, &l.ty, &r.ty);
     let nullable =
         lt.nullable || rt.nullable || matches!(op, BinaryOp::Div | BinaryOp::IntDiv | BinaryOp::Mod);
-    Typed::new(Node::Arith { op, left: l, right: r }, ty.or_null(nullable))
+    Typed::new(Node::Arith { op, left: l, right: r, shown }, ty.or_null(nullable))
 }
 
 /// `l = r` of columns: USING and NATURAL.

@@ -27,12 +27,25 @@ pub(crate) struct Shared {
     slots: Cell<usize>,
     subs: Cell<usize>,
     ctes: Cell<usize>,
+    /// User variables that the statement has assigned so far, and whether to bytes.
+    assigned: RefCell<Vec<(String, bool)>>,
 }
 
 impl Shared {
     /// Slots and subqueries given out so far: what an execution must have room for.
     pub(crate) fn sizes(&self) -> (usize, usize) {
         (self.slots.get(), self.subs.get())
+    }
+
+    /// Notes `@name := value` of a type.
+    pub(crate) fn assigns(&self, name: &str, ty: &Ty) {
+        let binary = ty.is_text() && ty.col.is_binary();
+        self.assigned.borrow_mut().push((name.to_owned(), binary));
+    }
+
+    /// Has the statement assigned this variable? Then whether bytes.
+    pub(crate) fn assigned(&self, name: &str) -> Option<bool> {
+        self.assigned.borrow().iter().rev().find(|(n, _)| n == name).map(|(_, binary)| *binary)
     }
 
     pub(crate) fn cte(&self) -> usize {
@@ -94,6 +107,16 @@ impl<'a> Parent<'a> {
         let ty = column.ty;
         self.note(slot, Some(column));
         Ok(Some(Typed::new(Node::Slot(slot), ty)))
+    }
+
+    /// The names of this query.
+    pub(super) fn names(&self) -> &'a super::Names {
+        self.binder.names
+    }
+
+    /// The query around this one.
+    pub(super) fn around(&self) -> Option<&'a Parent<'a>> {
+        self.binder.parent
     }
 
     fn note(&self, slot: usize, column: Option<Typed>) {

@@ -4,7 +4,7 @@ use super::Binder;
 use crate::ast::{AggKind, Aggregate, BinaryOp, Expr, Frame, FrameBound, Literal, OrderItem, WindowSpec};
 use crate::error::{Result, SqlError, unsupported, wrong_param_count};
 use crate::expr::ty::Class;
-use crate::expr::{Node, Ty, Typed};
+use crate::expr::{Node, Shown, Ty, Typed};
 use crate::function::control::common_of;
 use values::Value;
 
@@ -293,7 +293,7 @@ impl Binder<'_> {
             }
             None => {
                 let op = if minus { BinaryOp::Sub } else { BinaryOp::Add };
-                super::operator::arithmetic(self, op, key.clone(), amount)
+                super::operator::arithmetic(self, op, key.clone(), amount, Shown::default())
             }
         };
         Ok(Edge::Range(moved))

@@ -4,6 +4,7 @@ use super::Run;
 use crate::api::{Cell, ColumnMeta, Flow, ResultSink, RowSource};
 use crate::error::{Result, SqlError};
 use crate::expr::{Node, Typed};
+use crate::plan::meta::announced;
 use crate::variable::Charset;
 use engine::RowView;
 use std::borrow::Cow;
@@ -131,9 +132,9 @@ impl<'a> Output<'a> {
     }
 
     /// Announces the columns, once.
-    pub(crate) fn start(&mut self, columns: &[ColumnMeta]) {
+    pub(crate) fn start(&mut self, columns: &[ColumnMeta], charset: Option<Charset>) {
         if !self.started {
-            self.sink.columns(columns);
+            self.sink.columns(&announced(columns, charset));
             self.started = true;
         }
     }

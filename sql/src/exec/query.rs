@@ -39,7 +39,7 @@ pub(crate) async fn run(plan: &QueryPlan, run: &mut Run<'_>, target: &mut Target
         run.ctes.remove(id);
     }
     if let Target::Client(output) = target {
-        output.start(&plan.columns);
+        output.start(&plan.columns, run.context.settings.results);
     }
     match &plan.body {
         BodyPlan::Select(select) => select::run(select, run, target).await,

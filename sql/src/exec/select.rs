@@ -47,7 +47,7 @@ pub(crate) struct Window {
 pub(crate) async fn run(plan: &SelectPlan, run: &mut Run<'_>, target: &mut Target<'_, '_>) -> Result<u64> {
     let window = window(plan.limit.as_ref(), plan.offset.as_ref(), target, run)?;
     if let Target::Client(output) = target {
-        output.start(&plan.columns);
+        output.start(&plan.columns, run.context.settings.results);
     }
     if window.take == 0 && !plan.calc_found_rows {
         return Ok(0);

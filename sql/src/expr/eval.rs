@@ -128,10 +128,12 @@ impl Typed {
                 value
             }
             Node::SysVar { global, index } => e.context.system_variable(*index, *global),
-            Node::Neg(inner) => numeric::negate(inner, &self.ty, e)?,
+            Node::Neg(inner, shown) => numeric::negate(inner, &self.ty, shown, e)?,
             Node::Not(inner) => truth(inner.truth(e)?.map(|b| !b)),
             Node::BitNot(inner) => numeric::bit_not(inner, e)?,
-            Node::Arith { op, left, right } => numeric::arithmetic(*op, left, right, &self.ty, e)?,
+            Node::Arith { op, left, right, shown } => {
+                numeric::arithmetic(*op, left, right, &self.ty, shown, e)?
+            }
             Node::Bits { op, left, right } => numeric::bits(*op, left, right, &self.ty, e)?,
             Node::Compare { op, rule, left, right } => {
                 let (l, r) = (left.eval(e)?, right.eval(e)?);

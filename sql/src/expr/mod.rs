@@ -104,13 +104,14 @@ pub(crate) enum Node {
         global: bool,
         index: usize,
     },
-    Neg(Box<Typed>),
+    Neg(Box<Typed>, Shown),
     Not(Box<Typed>),
     BitNot(Box<Typed>),
     Arith {
         op: BinaryOp,
         left: Box<Typed>,
         right: Box<Typed>,
+        shown: Shown,
     },
     Bits {
         op: BinaryOp,
@@ -193,6 +194,16 @@ pub(crate) enum Node {
     },
 }
 
+/// An operation as MySQL prints it, for 1690. Says nothing about the value: all are equal.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Shown(pub(crate) Option<Arc<str>>);
+
+impl PartialEq for Shown {
+    fn eq(&self, _: &Shown) -> bool {
+        true
+    }
+}
+
 /// A subquery in an expression.
 #[derive(Debug, Clone)]
 pub(crate) struct SubNode {
@@ -219,7 +230,7 @@ impl Node {
             Const(_) | Param(_) | Slot(_) | Column(_) | Inserted(_) | Agg(_) | UserVar(_) | SysVar { .. } => {
             }
             Sub(sub) => sub.needs.iter_mut().chain(&mut sub.left).for_each(change),
-            SetVar(_, e) | Neg(e) | Not(e) | BitNot(e) | Same(e) => change(e),
+            SetVar(_, e) | Neg(e, _) | Not(e) | BitNot(e) | Same(e) => change(e),
             Is { expr, .. } | Cast { expr, .. } | Extract { expr, .. } => change(expr),
             Arith { left, right, .. }
             | Bits { left, right, .. }
@@ -262,7 +273,7 @@ impl Node {
             Const(_) | Param(_) | Slot(_) | Column(_) | Inserted(_) | Agg(_) | UserVar(_) | SysVar { .. } => {
             }
             Sub(sub) => sub.needs.iter().chain(&sub.left).for_each(see),
-            SetVar(_, e) | Neg(e) | Not(e) | BitNot(e) | Same(e) => see(e),
+            SetVar(_, e) | Neg(e, _) | Not(e) | BitNot(e) | Same(e) => see(e),
             Is { expr, .. } | Cast { expr, .. } | Extract { expr, .. } => see(expr),
             Arith { left, right, .. }
             | Bits { left, right, .. }

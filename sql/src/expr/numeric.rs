@@ -2,7 +2,7 @@
 
 use super::compare::{Rule, rule_of};
 use super::ty::Class;
-use super::{Eval, Ty, Typed};
+use super::{Eval, Shown, Ty, Typed};
 use crate::ast::BinaryOp;
 use crate::error::{Result, SqlError};
 use crate::session::context::Strictness;
@@ -54,6 +54,7 @@ pub(crate) fn arithmetic(
     left: &Typed,
     right: &Typed,
     ty: &Ty,
+    shown: &Shown,
     e: &mut Eval<'_>,
 ) -> Result<Value> {
     let (l, r) = match op {
@@ -77,7 +78,7 @@ pub(crate) fn arithmetic(
         }
         Ok(value) => Ok(value),
         Err(Condition::DivisionByZero) => division_by_zero(e),
-        Err(condition) => Err(overflow(&condition, op, &l, &r)),
+        Err(condition) => Err(overflow(&condition, shown)),
     }
 }
 
@@ -92,28 +93,14 @@ pub(crate) fn division_by_zero(e: &mut Eval<'_>) -> Result<Value> {
     Ok(Value::Null)
 }
 
-/// 1690 with the operands' values, as MySQL prints constants.
-fn overflow(condition: &Condition, op: Op, l: &Value, r: &Value) -> SqlError {
-    let sign = match op {
-        Op::Add => "+",
-        Op::Sub => "-",
-        Op::Mul => "*",
-        Op::Div => "/",
-        Op::IntDiv => "DIV",
-        Op::Mod => "%",
-    };
-    let text = |v: &Value| {
-        let text = values::convert::text::to_text(v, values::types::NOT_FIXED);
-        text.as_str()
-            .strip_prefix('-')
-            .map_or_else(|| text.as_str().to_owned(), |magnitude| format!("-({magnitude})"))
-    };
-    let expression = format!("({} {sign} {})", text(l), text(r));
-    let site = values::Site { expression: &expression, ..values::Site::default() };
+/// 1690 with the operation as MySQL prints it.
+fn overflow(condition: &Condition, shown: &Shown) -> SqlError {
+    let expression = shown.0.as_deref().unwrap_or_default();
+    let site = values::Site { expression, ..values::Site::default() };
     crate::session::context::condition_error(condition, &site)
 }
 
-pub(crate) fn negate(inner: &Typed, ty: &Ty, e: &mut Eval<'_>) -> Result<Value> {
+pub(crate) fn negate(inner: &Typed, ty: &Ty, shown: &Shown, e: &mut Eval<'_>) -> Result<Value> {
     let value = number(inner, e)?;
     match arithmetic::negate(&value) {
         Ok(value) => coerce(value, ty, e),
@@ -121,11 +108,7 @@ pub(crate) fn negate(inner: &Typed, ty: &Ty, e: &mut Eval<'_>) -> Result<Value> 
             let decimal = e.with(|cx, warnings| values::convert::number::to_decimal(&value, cx, warnings))?;
             Ok(decimal.map_or(Value::Null, |d| Value::Decimal(d.negate())))
         }
-        Err(condition) => {
-            let expression = format!("-({})", values::convert::text::to_text(&value, 0).as_str());
-            let site = values::Site { expression: &expression, ..values::Site::default() };
-            Err(crate::session::context::condition_error(&condition, &site))
-        }
+        Err(condition) => Err(overflow(&condition, shown)),
     }
 }
 

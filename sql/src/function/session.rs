@@ -70,7 +70,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         2,
         2,
         |args, _| match (&args[0].node, &args[1].node) {
-            (Node::Const(_), Node::Const(_) | Node::Neg(_)) => Ok(args[1].ty.or_null(true)),
+            (Node::Const(_), Node::Const(_) | Node::Neg(..)) => Ok(args[1].ty.or_null(true)),
             _ => Err(SqlError::new(1210, "Incorrect arguments to NAME_CONST")),
         },
         |args, _, e| args[1].eval(e),

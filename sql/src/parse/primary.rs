@@ -60,7 +60,7 @@ impl Parser<'_> {
                 if value.is_infinite() {
                     return Err(SqlError::new(1367, illegal_double(text)));
                 }
-                Literal::Float(value, text.len() as u32)
+                Literal::Float(value, text.into())
             }
         }))
     }

@@ -7,7 +7,9 @@ use crate::bind::{Names, Scope};
 use crate::expr::ty::Class;
 use crate::expr::{Node, Ty, Typed};
 use crate::session::context::Context;
+use crate::variable::Charset;
 use engine::{ColumnDefault, TableDef};
+use std::borrow::Cow;
 use std::sync::Arc;
 use values::{Collation, ColumnType, TypeKind};
 
@@ -264,7 +266,25 @@ pub(crate) fn of_type(ty: &Ty, name: &str, context: &Context) -> ColumnMeta {
         type_code: if ty.null { 6 } else { type_code(&ty.col) },
         flags,
         decimals: decimals(ty),
+        encoded: None,
     }
+}
+
+/// Columns for a client whose results are in `charset`: names that are others there than in UTF-8 are encoded.
+pub(crate) fn announced(columns: &[ColumnMeta], charset: Option<Charset>) -> Cow<'_, [ColumnMeta]> {
+    let names = |c: &ColumnMeta| {
+        [&c.schema, &c.table, &c.org_table, &c.name, &c.org_name].map(|name| Arc::clone(name))
+    };
+    let Some(charset) = charset.filter(|c| !matches!(c, Charset::Utf8mb4 | Charset::Binary)) else {
+        return Cow::Borrowed(columns);
+    };
+    if columns.iter().all(|c| names(c).iter().all(|name| name.is_ascii())) {
+        return Cow::Borrowed(columns);
+    }
+    let encoded = |c: &ColumnMeta| names(c).map(|name| charset.encode(name.as_bytes()).into_owned());
+    Cow::Owned(
+        columns.iter().map(|c| ColumnMeta { encoded: Some(Arc::new(encoded(c))), ..c.clone() }).collect(),
+    )
 }
 
 fn decimals(ty: &Ty) -> u8 {

@@ -149,7 +149,7 @@ fn strict(expr: &Typed, names: &Names) -> u64 {
     match &expr.node {
         Node::Column(c) => 1 << names.table_of(*c),
         Node::Arith { left, right, .. } => strict(left, names) | strict(right, names),
-        Node::Neg(e) | Node::Same(e) | Node::Cast { expr: e, .. } => strict(e, names),
+        Node::Neg(e, _) | Node::Same(e) | Node::Cast { expr: e, .. } => strict(e, names),
         _ => 0,
     }
 }

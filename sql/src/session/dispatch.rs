@@ -122,7 +122,8 @@ impl Session {
         quiet: bool,
         sink: &mut dyn ResultSink,
     ) -> Result<()> {
-        sink.columns(&table.metadata(&self.context));
+        let charset = self.context.settings.results;
+        sink.columns(&crate::plan::meta::announced(&table.metadata(&self.context), charset));
         let format = crate::exec::output::Format {
             zone: self.context.settings.zone,
             charset: self.context.settings.results,

@@ -86,6 +86,7 @@ impl Session {
             self.context.warn(values::Level::Warning, *code, (*text).to_owned());
         }
         let columns = self.result_columns(&parsed.statement).await?;
+        let columns = meta::announced(&columns, self.context.settings.results).into_owned();
         self.next_statement = self.next_statement.wrapping_add(1).max(1);
         let id = self.next_statement;
         let prepared =

@@ -62,6 +62,7 @@ fn column(name: &str) -> ColumnMeta {
         type_code: 253,
         flags: 0,
         decimals: 31,
+        encoded: None,
     }
 }
 

@@ -155,7 +155,7 @@ fn constant(arg: &Typed) -> Option<i64> {
     match &arg.node {
         Node::Const(Value::Int(n)) => Some(*n),
         Node::Const(Value::Decimal(d)) => d.to_integer().and_then(|n| i64::try_from(n).ok()),
-        Node::Neg(inner) => constant(inner).map(|n| -n),
+        Node::Neg(inner, _) => constant(inner).map(|n| -n),
         _ => None,
     }
 }

@@ -45,8 +45,10 @@ pub(crate) mod slot_of_volume {
     pub(crate) const DICTIONARY: usize = 16;
 }
 
-/// The engine's format number. A volume of another one is refused.
-pub(crate) const ENGINE_FORMAT: u64 = 1;
+/// The engine's format number. A volume of another one is refused, but for [`OLDER_FORMAT`].
+pub(crate) const ENGINE_FORMAT: u64 = 2;
+/// The same with undo pages that are never divided: read as it is, and then no longer for a build of that time.
+const OLDER_FORMAT: u64 = 1;
 
 /// What can be set.
 #[derive(Clone, Debug)]
@@ -55,8 +57,8 @@ pub struct Settings {
     pub small_rollback_bytes: u64,
     /// How often purge looks when it has something to do, in microseconds.
     pub purge_interval_us: u64,
-    /// Undo kept for read views, in bytes; past it the oldest view ends. At 16 KiB a transaction (more for long ones) the default is half a
-    /// million transactions, and about 80 MiB of memory to know them.
+    /// Undo kept for read views, in bytes; past it the oldest view ends. A transaction counts 2 KiB at least: the default is four million
+    /// small transactions, and up to 400 MiB of memory to know them.
     pub max_history_bytes: u64,
     /// Auto-increment values, TxIds and row ids persisted at once.
     pub counter_chunk: u64,
@@ -81,8 +83,6 @@ pub struct Engine {
     pub(crate) space: Arc<Space>,
     pub(crate) settings: Settings,
     pub(crate) epoch: VolumeEpoch,
-    /// TxIds below are of earlier openings.
-    pub(crate) first_txid: TxId,
     pub(crate) registry: Registry,
     pub(crate) views: Views,
     pub(crate) slots: SlotTable,
@@ -176,7 +176,6 @@ impl Engine {
         let commits = Arc::new(CommitQueue::default());
         let txids = Counter::open(&space, slot_of_volume::TXIDS, chunk)?;
         let engine = Arc::new(Engine {
-            first_txid: TxId(txids.peek()),
             txids,
             row_ids: Counter::open(&space, slot_of_volume::ROW_IDS, chunk)?,
             object_ids: Counter::open(&space, slot_of_volume::OBJECT_IDS, 64)?,
@@ -220,18 +219,13 @@ impl Engine {
         let space = if blank { Space::format(pool).await? } else { Space::open(pool).await? };
         match space.slot(slot_of_volume::FORMAT)? {
             ENGINE_FORMAT => {}
+            OLDER_FORMAT => Engine::set_format(&space).await?,
             0 => {
                 if space.slot(slot_of_volume::TRANSACTIONS)? == 0 {
                     make_page(&space, None).await?;
                 }
                 Catalog::format(&space).await?;
-                let volume = space.volume_page();
-                space
-                    .change(&[volume], 256, |mtr| {
-                        space.set_slot(mtr, slot_of_volume::FORMAT, ENGINE_FORMAT);
-                        btree::Decision::Done(())
-                    })
-                    .await?;
+                Engine::set_format(&space).await?;
             }
             other => {
                 let what = format!("engine format {other}, this build knows {ENGINE_FORMAT} (epoch {epoch})");
@@ -239,6 +233,17 @@ impl Engine {
             }
         }
         Ok(space)
+    }
+
+    async fn set_format(space: &Arc<Space>) -> Result<()> {
+        let volume = space.volume_page();
+        space
+            .change(&[volume], 256, |mtr| {
+                space.set_slot(mtr, slot_of_volume::FORMAT, ENGINE_FORMAT);
+                btree::Decision::Done(())
+            })
+            .await?;
+        Ok(())
     }
 
     fn spawn_tasks(self: &Arc<Engine>) {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   sql ── Dictionary ──> definitions                        Txn ── insert / get / scan / update / delete
-//!               │                                              │ begin: free. first read: view. first write: TxId, slot, undo page
+//!               │                                              │ begin: free. first read: view. first write: TxId, slot, undo unit
 //!               v                                              v
 //!        rows of its own tables ───────────────>  rows: leaf + undo record, one mini-transaction each
 //!                                                              │ commit: slot freed, commit LSN stamped - one mini-transaction
@@ -15,7 +15,7 @@
 //!    <= VDL (`rows::seen`, `txn::registry`).
 //! 2. A changed row is locked by its TxId; nothing is entered anywhere for it until somebody else wants it (`lock`).
 //! 3. Opening reads the transaction table, not the log: an ACTIVE slot of an older epoch is an aborted transaction (`engine`).
-//! 4. Undo space is never reused under its transaction, and a page reused names another TxId (`format::undo`).
+//! 4. Undo space is never reused under its transaction, and a unit reused names another TxId (`format::undo`).
 //! 5. A result may be sent once every commit it observed is durable (`Txn::observed`, `Engine::wait_durable`).
 //!
 //! No runtime is named: plain futures on our own events; time, tasks and randomness come through `protocol::env::Env`.

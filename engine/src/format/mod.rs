@@ -7,6 +7,7 @@ pub(crate) mod row;
 pub(crate) mod secondary;
 pub(crate) mod slots;
 pub(crate) mod undo;
+pub(crate) mod unit;
 
 use protocol::page::PageId;
 use std::fmt;

@@ -10,11 +10,12 @@
 //! | 48 | 16 | reserved, zero |
 //! | 64 | 32 each | [`SLOTS`] slots |
 //!
-//! A slot: state u8 (0 free, 1 active, 2 aborted), 7 reserved, TxId u64, first undo page u64, epoch u64.
+//! A slot: state u8 (0 free, 1 active, 2 aborted), 7 reserved, TxId u64, first undo unit u64, epoch u64.
 //!
 //! Only ACTIVE and ABORTED transactions have a slot; commit and the end of a rollback free it. An ACTIVE slot of an older epoch counts as
 //! aborted: that is the whole of crash recovery.
 
+use super::unit::Unit;
 use super::{Damaged, TxId, damaged, u64_at};
 use protocol::lsn::VolumeEpoch;
 use protocol::page::{PAGE_BYTES, PageId};
@@ -43,7 +44,7 @@ pub(crate) enum SlotState {
 pub(crate) struct Slot {
     pub(crate) state: SlotState,
     pub(crate) txid: TxId,
-    pub(crate) first_undo: PageId,
+    pub(crate) first_undo: Unit,
     pub(crate) epoch: VolumeEpoch,
 }
 
@@ -75,7 +76,7 @@ impl Slot {
         Ok(Some(Slot {
             state,
             txid: TxId(u64_at(b, 8)),
-            first_undo: PageId(u64_at(b, 16)),
+            first_undo: Unit::from_link(u64_at(b, 16))?,
             epoch: VolumeEpoch(u64_at(b, 24)),
         }))
     }

@@ -1,92 +1,23 @@
-//! Undo pages and undo records (docs/formats/undo.md).
-//!
-//! A transaction's undo is a chain of pages, linked both ways; the first one tells whether and where it committed. Offsets in a page:
-//!
-//! | offset | size | field |
-//! |---|---|---|
-//! | 32 | 1 | format version, [`UNDO_VERSION`] |
-//! | 33 | 1 | reserved |
-//! | 34 | 2 | end of the last record |
-//! | 36 | 4 | slot in the transaction table: page of the table u16 (in chain order), slot u16 |
-//! | 40 | 8 | TxId |
-//! | 48 | 8 | first page of the chain (its own id on the first page) |
-//! | 56 | 8 | previous page, 0 on the first |
-//! | 64 | 8 | next page, 0 on the last |
-//! | 72 | 8 | first page only: commit LSN, stamped by the commit record; 0: not committed |
-//! | 80 | .. | records |
+//! Undo records (docs/formats/undo.md): what a change replaced. They lie in units of undo space, whose headers are [`super::unit`]'s.
 //!
 //! A record: length u16, then [`UndoRecord`]'s fields as encoded below, then the length again (so a chain can be walked backwards).
 //! References of old overflow chains stand last, 16 bytes each; one that is zero was freed. Byte 2 is a flag byte: 1 = reverted, 2 = its old overflow chains are freed (both set in place, later); 4 = the change deleted the row.
 //!
-//! Invariants:
-//! 1. Space is never reused while the page belongs to the transaction: a pointer to a record stays true to the end.
-//! 2. A page whose TxId is not the one looked for has been given up: that transaction is settled.
+//! Invariant: a pointer to a record stays true as long as its unit is the transaction's.
 
 use super::row::ROW_HEADER_BYTES;
-use super::{Damaged, Reader, TxId, UndoPtr, damaged, put_bytes, put_varint, u16_at, u64_at};
-use protocol::lsn::Lsn;
-use protocol::page::{PAGE_BYTES, PageId};
+use super::unit::{HEADER_BYTES, OFF_FIRST};
+use super::{Damaged, Reader, TxId, UndoPtr, damaged, put_bytes, put_varint, u16_at};
+use protocol::page::PAGE_BYTES;
 
-/// Version byte of the page body.
-pub(crate) const UNDO_VERSION: u8 = 1;
-pub(crate) const OFF_VERSION: u16 = 32;
-pub(crate) const OFF_USED: u16 = 34;
-pub(crate) const OFF_NEXT: u16 = 64;
-pub(crate) const OFF_COMMIT: u16 = 72;
-/// Where records begin.
-pub(crate) const OFF_RECORDS: u16 = 80;
+/// No record begins before this.
+const OFF_RECORDS: u16 = OFF_FIRST + HEADER_BYTES;
 
 pub(crate) const REVERTED: u8 = 1;
 pub(crate) const OVERFLOW_FREED: u8 = 2;
 pub(crate) const DELETES: u8 = 4;
 /// Offset of the flag byte within a record.
 pub(crate) const OFF_FLAGS: u16 = 2;
-
-/// The header of an undo page.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct UndoHeader {
-    pub(crate) used: u16,
-    pub(crate) slot: (u16, u16),
-    pub(crate) txid: TxId,
-    pub(crate) first: PageId,
-    pub(crate) previous: PageId,
-    pub(crate) next: PageId,
-    pub(crate) commit: Lsn,
-}
-
-impl UndoHeader {
-    /// Bytes 32..56 or 32..80 of the page: a first page right after `init` needs no more than the zeroes beyond `first`.
-    pub(crate) fn encode(&self) -> [u8; 48] {
-        let mut out = [0; 48];
-        out[0] = UNDO_VERSION;
-        out[2..4].copy_from_slice(&self.used.to_le_bytes());
-        out[4..6].copy_from_slice(&self.slot.0.to_le_bytes());
-        out[6..8].copy_from_slice(&self.slot.1.to_le_bytes());
-        out[8..16].copy_from_slice(&self.txid.0.to_le_bytes());
-        out[16..24].copy_from_slice(&self.first.0.to_le_bytes());
-        out[24..32].copy_from_slice(&self.previous.0.to_le_bytes());
-        out[32..40].copy_from_slice(&self.next.0.to_le_bytes());
-        out[40..48].copy_from_slice(&self.commit.0.to_le_bytes());
-        out
-    }
-
-    /// The header of a page; `None` when it never was an undo page or is free.
-    pub(crate) fn decode(page: &[u8; PAGE_BYTES]) -> Option<UndoHeader> {
-        let b = &page[usize::from(OFF_VERSION)..usize::from(OFF_RECORDS)];
-        if b[0] != UNDO_VERSION || protocol::page::kind(page) != Some(protocol::PageKind::Undo) {
-            return None;
-        }
-        Some(UndoHeader {
-            used: u16_at(b, 2),
-            slot: (u16_at(b, 4), u16_at(b, 6)),
-            txid: TxId(u64_at(b, 8)),
-            first: PageId(u64_at(b, 16)),
-            previous: PageId(u64_at(b, 24)),
-            next: PageId(u64_at(b, 32)),
-            commit: Lsn(u64_at(b, 40)),
-        })
-    }
-}
 
 /// A secondary entry that a change made old: purge removes it if it is still marked by this transaction.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -311,21 +242,16 @@ fn raw(page: &[u8; PAGE_BYTES], offset: u16) -> Result<&[u8], Damaged> {
     Ok(bytes)
 }
 
-/// Whether a page belongs to a transaction.
-pub(crate) fn owns(page: &[u8; PAGE_BYTES], txid: TxId) -> bool {
-    UndoHeader::decode(page).is_some_and(|h| h.txid == txid)
-}
-
-/// The offset of the last record that ends at `end`; `None` at the start of the page.
-pub(crate) fn record_before(page: &[u8; PAGE_BYTES], end: u16) -> Result<Option<u16>, Damaged> {
-    if end <= OFF_RECORDS {
+/// The offset of the last record that ends at `end`; `None` at `start`, where the records of the unit begin.
+pub(crate) fn record_before(page: &[u8; PAGE_BYTES], start: u16, end: u16) -> Result<Option<u16>, Damaged> {
+    if end <= start {
         return Ok(None);
     }
     if usize::from(end) > PAGE_BYTES {
         return Err(damaged("undo page: end outside the page"));
     }
     let len = u16_at(page, usize::from(end) - 2);
-    let at = end.checked_sub(len).filter(|at| *at >= OFF_RECORDS).ok_or(damaged("undo page: bad length"))?;
+    let at = end.checked_sub(len).filter(|at| *at >= start).ok_or(damaged("undo page: bad length"))?;
     raw(page, at)?;
     Ok(Some(at))
 }
@@ -392,11 +318,11 @@ mod tests {
             let mut end = OFF_RECORDS + body.len() as u16;
             for (start, record) in starts.iter().zip(&records).rev() {
                 prop_assert_eq!(record_end(&page, *start).unwrap(), end);
-                prop_assert_eq!(record_before(&page, end).unwrap(), Some(*start));
+                prop_assert_eq!(record_before(&page, OFF_RECORDS, end).unwrap(), Some(*start));
                 prop_assert_eq!(&UndoRecord::decode(&page, *start).unwrap(), record);
                 end = *start;
             }
-            prop_assert_eq!(record_before(&page, end).unwrap(), None);
+            prop_assert_eq!(record_before(&page, OFF_RECORDS, end).unwrap(), None);
         }
 
         #[test]
@@ -404,7 +330,7 @@ mod tests {
             let mut page = [0; PAGE_BYTES];
             page[80..380].copy_from_slice(&noise);
             let _ = UndoRecord::decode(&page, offset % 400);
-            let _ = record_before(&page, offset);
+            let _ = record_before(&page, OFF_RECORDS, offset);
         }
 
         #[test]

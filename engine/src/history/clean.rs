@@ -1,15 +1,13 @@
-//! The cleaner: walks the undo of an aborted transaction backwards, restores its rows, then frees slot and pages.
+//! The cleaner: walks the undo of an aborted transaction backwards, restores its rows, then frees slot and undo.
 
 use super::Abandoned;
 use crate::engine::Engine;
 use crate::error::{EngineError, Result};
 use crate::format::slots::{self, Slot, SlotState};
-use crate::format::undo::UndoHeader;
 use crate::rows::revert;
 use crate::sync::yield_now;
 use crate::txn::registry::State;
 use btree::Decision;
-use protocol::page::PageId;
 use protocol::redo::Op;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -22,10 +20,10 @@ pub(super) async fn clean(engine: &Arc<Engine>, gone: &Abandoned) -> Result<()> 
         engine.registry.set(gone.txid, State::Aborted);
         engine.locks.release_all(owner);
     }
-    let pages = chain(engine, gone).await?;
-    for page in pages.iter().rev() {
-        let mut end = revert::page_end(engine, *page, gone.txid).await?;
-        while let Some(ptr) = revert::record_before(engine, *page, gone.txid, end).await? {
+    let units = revert::chain(engine, gone.first_undo, gone.txid).await?;
+    for unit in units.iter().rev() {
+        let mut end = revert::unit_end(engine, *unit, gone.txid).await?;
+        while let Some(ptr) = revert::record_before(engine, *unit, gone.txid, end).await? {
             let pass = engine.reverting.enter().await;
             revert::revert_record(engine, gone.txid, ptr).await?;
             drop(pass);
@@ -38,7 +36,7 @@ pub(super) async fn clean(engine: &Arc<Engine>, gone: &Abandoned) -> Result<()> 
         }
     }
     free_slot(engine, gone).await?;
-    engine.undo.give_back(pages);
+    engine.undo.give_back(units);
     engine.history.gone(engine, gone.txid);
     Ok(())
 }
@@ -70,17 +68,4 @@ async fn change_slot(engine: &Engine, gone: &Abandoned, state: &[u8]) -> Result<
         })
         .await?;
     Ok(())
-}
-
-/// The pages of a chain, first to last; a page that is not (or no longer) the transaction's ends it.
-async fn chain(engine: &Engine, gone: &Abandoned) -> Result<Vec<PageId>> {
-    let mut pages = Vec::new();
-    let mut next = gone.first_undo;
-    while next.0 != 0 {
-        let header = engine.pool.pin(next).await?.read(UndoHeader::decode)?;
-        let Some(header) = header.filter(|h| h.txid == gone.txid) else { break };
-        pages.push(next);
-        next = header.next;
-    }
-    Ok(pages)
 }

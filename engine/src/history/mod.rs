@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   commit ──> queue by commit LSN ──(oldest view passes it)──> settled: forgotten by the registry
-//!                                                         └──> purge: deleted rows, marked entries, replaced chains go; undo pages free
+//!                                                         └──> purge: deleted rows, marked entries, replaced chains go; undo is free
 //!   abort  ──> aborted list ──> cleaner: every row restored ──> slot freed ──(statements of then are over)──> forgotten
 //! ```
 //!
@@ -10,7 +10,7 @@
 //! 1. Purge goes in commit order, and a transaction is settled before it is purged.
 //! 2. An aborted transaction keeps its slot until every one of its rows is restored, so a crash in between loses nothing.
 //! 3. What is kept is bounded: past `Settings::max_history_bytes` the oldest view is ended (`EngineError::SnapshotTooOld`), one a round.
-//!    With it everything in memory that grows with history is bounded: under 200 bytes a transaction, which has 16 KiB of undo at least.
+//!    With it everything in memory that grows with history is bounded: about 100 bytes a transaction, which counts 2 KiB at least.
 //! 4. A cleaned or rolled-back TxId stays "aborted" in the registry until every statement is over that may hold a copy of a row of it.
 
 mod clean;
@@ -20,14 +20,15 @@ mod rebuild;
 use crate::engine::{Engine, slot_of_volume};
 use crate::error::{EngineError, Result};
 use crate::format::TxId;
+use crate::format::unit::Unit;
 use crate::lock::Owner;
+use crate::rows::revert;
 use crate::sync::Event;
 use crate::txn::slots::SlotNo;
-use crate::undo::log::UndoPages;
+use crate::undo::log::UndoUnits;
 use btree::Decision;
 use parking_lot::Mutex;
 use protocol::lsn::Lsn;
-use protocol::page::{PAGE_BYTES, PageId};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -36,8 +37,36 @@ use std::sync::{Arc, Weak};
 #[derive(Debug)]
 pub(crate) struct Committed {
     pub(crate) txid: TxId,
-    pub(crate) pages: UndoPages,
-    pub(crate) needs_purge: bool,
+    first: Unit,
+    /// What its undo takes, in pieces of [`PIECE`] bytes.
+    pieces: u32,
+    /// Whether there are more units than the first: they are found by their links.
+    more: bool,
+    needs_purge: bool,
+}
+
+const PIECE: usize = 512;
+/// What a transaction counts at least in history: about 100 bytes of memory know it, so 8 GiB of history are 400 MiB of memory at most.
+const LEAST_BYTES: usize = 2048;
+
+impl Committed {
+    pub(crate) fn new(txid: TxId, units: &[Unit], needs_purge: bool) -> Committed {
+        let pieces: usize = units.iter().map(|u| u.class().bytes() / PIECE).sum();
+        let pieces = u32::try_from(pieces).unwrap_or(u32::MAX);
+        Committed { txid, first: units[0], pieces, more: units.len() > 1, needs_purge }
+    }
+
+    fn bytes(&self) -> u64 {
+        u64::from(self.pieces).max((LEAST_BYTES / PIECE) as u64) * PIECE as u64
+    }
+
+    /// All units, first to last; what was given up and taken by others since (purged before a crash) is not among them.
+    async fn units(&self, engine: &Engine) -> Result<UndoUnits> {
+        if self.more {
+            return Ok(revert::chain(engine, self.first, self.txid).await?.into());
+        }
+        Ok(UndoUnits::from_slice(&[self.first]))
+    }
 }
 
 /// An aborted transaction whose rows are not all restored.
@@ -45,7 +74,7 @@ pub(crate) struct Committed {
 pub(crate) struct Abandoned {
     pub(crate) txid: TxId,
     pub(crate) slot: SlotNo,
-    pub(crate) first_undo: PageId,
+    pub(crate) first_undo: Unit,
     /// A transaction dropped half-way: its slot does not say ABORTED yet, and it still holds its locks.
     pub(crate) owner: Option<Arc<Owner>>,
 }
@@ -61,7 +90,7 @@ pub(crate) struct History {
     idle: AtomicBool,
     pub(crate) event: Event,
     purged_at: AtomicU64,
-    /// Undo pages of committed transactions that are not purged, in bytes.
+    /// Undo of committed transactions that are not purged, in bytes; a transaction counts at least [`LEAST_BYTES`].
     bytes: AtomicU64,
     /// A purge failed: what is written down as purged stays below it.
     stuck: AtomicBool,
@@ -77,19 +106,19 @@ const PURGED_EVERY_US: u64 = 1_000_000;
 impl History {
     /// A transaction committed at `lsn`.
     pub(crate) fn commit(&self, lsn: Lsn, committed: Committed) {
-        self.bytes.fetch_add(bytes_of(&committed.pages), Ordering::Relaxed);
+        self.bytes.fetch_add(committed.bytes(), Ordering::Relaxed);
         self.committed.lock().insert(lsn, committed);
         self.wake();
     }
 
     /// A transaction ended without commit and has rows that are not restored.
-    pub(crate) fn abandon(&self, txid: TxId, slot: SlotNo, first_undo: PageId) {
+    pub(crate) fn abandon(&self, txid: TxId, slot: SlotNo, first_undo: Unit) {
         self.abandoned.lock().push_back(Abandoned { txid, slot, first_undo, owner: None });
         self.wake();
     }
 
     /// A transaction was dropped half-way.
-    pub(crate) fn orphan(&self, txid: TxId, slot: SlotNo, first_undo: PageId, owner: Arc<Owner>) {
+    pub(crate) fn orphan(&self, txid: TxId, slot: SlotNo, first_undo: Unit, owner: Arc<Owner>) {
         self.abandoned.lock().push_front(Abandoned { txid, slot, first_undo, owner: Some(owner) });
         self.event.raise();
     }
@@ -138,10 +167,6 @@ impl History {
     fn is_empty(&self) -> bool {
         self.committed.lock().is_empty() && self.abandoned.lock().is_empty() && self.gone.lock().is_empty()
     }
-}
-
-fn bytes_of(pages: &[PageId]) -> u64 {
-    (pages.len() * PAGE_BYTES) as u64
 }
 
 /// Starts the background task of an engine; it ends with the engine.
@@ -198,16 +223,16 @@ async fn round(weak: &Weak<Engine>) -> Result<()> {
     let mut upto = Lsn::ZERO;
     let mut failed = None;
     for (lsn, committed) in work {
-        if committed.needs_purge
-            && let Err(error) = purge::purge(&engine, &committed).await
-        {
-            // Its pages are not given out before the next opening has tried again.
-            failed = Some(error);
-            engine.history.stuck.store(true, Ordering::Relaxed);
-            continue;
+        match purge_one(&engine, &committed).await {
+            Ok(units) => free.extend(units),
+            Err(error) => {
+                // Its undo is not given out before the next opening has tried again.
+                failed = Some(error);
+                engine.history.stuck.store(true, Ordering::Relaxed);
+                continue;
+            }
         }
-        engine.history.bytes.fetch_sub(bytes_of(&committed.pages), Ordering::Relaxed);
-        free.extend(committed.pages);
+        engine.history.bytes.fetch_sub(committed.bytes(), Ordering::Relaxed);
         engine.counts.purged.fetch_add(1, Ordering::Relaxed);
         upto = lsn;
     }
@@ -228,6 +253,15 @@ async fn round(weak: &Weak<Engine>) -> Result<()> {
         engine.history.abandoned.lock().retain(|a| a.txid != next.txid);
     }
     Ok(())
+}
+
+/// Purges a settled transaction; returns its undo, which is free then.
+async fn purge_one(engine: &Arc<Engine>, committed: &Committed) -> Result<UndoUnits> {
+    let units = committed.units(engine).await?;
+    if committed.needs_purge {
+        purge::purge(engine, committed, &units).await?;
+    }
+    Ok(units)
 }
 
 /// Too much history, and a view that holds it back: the oldest one ends. The next round settles and purges what it kept, and looks again.

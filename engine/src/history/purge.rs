@@ -6,23 +6,21 @@ use crate::engine::Engine;
 use crate::error::{EngineError, Result};
 use crate::format::UndoPtr;
 use crate::format::row::{self, RowHeader};
-use crate::format::undo::{
-    Before, DELETES, OFF_RECORDS, OVERFLOW_FREED, REVERTED, UndoHeader, UndoRecord, record_end,
-};
+use crate::format::undo::{Before, DELETES, OVERFLOW_FREED, REVERTED, UndoRecord, record_end};
+use crate::format::unit::{UndoHeader, Unit};
 use crate::rows::{chains, entries};
 use crate::sync::yield_now;
 use btree::{Decision, Room};
 use buffer_pool::PinnedPage;
-use protocol::page::PageId;
 use std::sync::Arc;
 
 /// Purges a transaction, front to back. Everything here may be repeated after a crash.
-pub(super) async fn purge(engine: &Arc<Engine>, committed: &Committed) -> Result<()> {
-    for page in &committed.pages {
-        let mut at = OFF_RECORDS;
-        while let Some((record, next)) = next_record(engine, committed, *page, at).await? {
+pub(super) async fn purge(engine: &Arc<Engine>, committed: &Committed, units: &[Unit]) -> Result<()> {
+    for unit in units {
+        let mut at = unit.records();
+        while let Some((record, next)) = next_record(engine, committed, *unit, at).await? {
             if record.flags & REVERTED == 0 {
-                purge_record(engine, committed, &record, UndoPtr::new(*page, at)).await?;
+                purge_record(engine, committed, &record, UndoPtr::new(unit.page(), at)).await?;
             }
             at = next;
             yield_now().await;
@@ -31,24 +29,22 @@ pub(super) async fn purge(engine: &Arc<Engine>, committed: &Committed) -> Result
     Ok(())
 }
 
-/// The record at `at` and the offset after it; `None` at the end of the page.
+/// The record at `at` and the offset after it; `None` at the end of the unit.
 async fn next_record(
     engine: &Engine,
     committed: &Committed,
-    page: PageId,
+    unit: Unit,
     at: u16,
 ) -> Result<Option<(UndoRecord, u16)>> {
-    let pin = engine.pool.pin(page).await?;
+    let pin = engine.pool.pin(unit.page()).await?;
     pin.read(|bytes| {
-        let Some(header) = UndoHeader::decode(bytes).filter(|h| h.txid == committed.txid) else {
-            return Ok(None);
-        };
-        if at >= header.used {
+        let header = UndoHeader::of_unit(bytes, unit)?;
+        if header.is_none_or(|h| h.txid != committed.txid || at >= h.used) {
             return Ok(None);
         }
         Ok(Some((UndoRecord::decode(bytes, at)?, record_end(bytes, at)?)))
     })?
-    .map_err(|d: crate::format::Damaged| EngineError::corrupt(page, d.what))
+    .map_err(|d: crate::format::Damaged| EngineError::corrupt(unit.page(), d.what))
 }
 
 async fn purge_record(

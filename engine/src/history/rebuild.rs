@@ -1,66 +1,84 @@
-//! After an opening, in the background: which undo pages are free, and which committed transactions still wait for purge.
+//! After an opening, in the background: what undo space is free, and which committed transactions still wait for purge.
 //!
-//! Reads the header of every undo page once. Pages of transactions of this opening are left alone: their TxIds are not below the first
-//! one given out now.
+//! Reads every undo page once. Pages claimed since the opening are left alone: until this is done, transactions of this opening use no others.
 
 use super::Committed;
 use crate::engine::{Engine, slot_of_volume};
-use crate::error::Result;
-use crate::format::TxId;
-use crate::format::undo::UndoHeader;
+use crate::error::{EngineError, Result};
+use crate::format::unit::{self, Class, UndoHeader, Unit};
+use crate::format::{Damaged, TxId};
 use btree::OwnerId;
 use protocol::lsn::Lsn;
 use protocol::page::PageId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Finds free undo pages and unpurged history.
+/// What the headers on the volume say of one transaction's undo.
+#[derive(Default)]
+struct Chain {
+    first: Option<(Unit, Lsn)>,
+    /// Each unit with the one after it.
+    units: BTreeMap<Unit, Unit>,
+}
+
+/// Finds free undo space and unpurged history.
 pub(super) async fn rebuild(engine: &Arc<Engine>) -> Result<()> {
-    let born_now = engine.first_txid;
     let purged = Lsn(engine.space.slot(slot_of_volume::PURGED)?);
     let dead: BTreeSet<TxId> = engine.history.abandoned.lock().iter().map(|a| a.txid).collect();
     let mut free = Vec::new();
-    let mut commits: BTreeMap<TxId, Lsn> = BTreeMap::new();
-    let mut chains: BTreeMap<TxId, Vec<(PageId, UndoHeader)>> = BTreeMap::new();
+    let mut chains: BTreeMap<TxId, Chain> = BTreeMap::new();
     let all = engine.space.pages_of(OwnerId::UNDO).await?;
     let total = all.len() as u64;
     for page in all {
-        let Some(header) = engine.pool.pin(page).await?.read(UndoHeader::decode)? else {
-            // Claimed and never written to: by one that crashed, unless by one of this opening that is about to.
-            if !engine.undo.is_fresh(page) {
-                free.push(page);
+        if engine.undo.is_fresh(page) {
+            continue;
+        }
+        for (unit, header) in units_of(engine, page).await? {
+            match header {
+                None => free.push(unit),
+                Some(header) if dead.contains(&header.txid) => {}
+                Some(header) => {
+                    let chain = chains.entry(header.txid).or_default();
+                    if header.first == unit {
+                        chain.first = Some((unit, header.commit));
+                    }
+                    chain.units.insert(unit, header.next);
+                }
             }
-            continue;
-        };
-        if header.txid >= born_now || dead.contains(&header.txid) {
-            continue;
         }
-        if header.first == page && header.commit != Lsn::ZERO {
-            commits.insert(header.txid, header.commit);
-        }
-        chains.entry(header.txid).or_default().push((page, header));
     }
-    for (txid, mut pages) in chains {
-        match commits.get(&txid) {
-            Some(lsn) if *lsn > purged => {
-                order(&mut pages);
-                let pages = pages.into_iter().map(|(page, _)| page).collect();
-                engine.history.commit(*lsn, Committed { txid, pages, needs_purge: true });
-            }
-            _ => free.extend(pages.into_iter().map(|(page, _)| page)),
+    for (txid, mut chain) in chains {
+        if let Some((first, commit)) = chain.first.filter(|(_, commit)| *commit > purged) {
+            let units = linked(&mut chain.units, first);
+            engine.history.commit(commit, Committed::new(txid, &units, true));
         }
+        // Purged, rolled back, or no longer linked: purged before the crash, and another's already in part.
+        free.extend(chain.units.into_keys());
     }
     engine.undo.found(total, free);
     engine.catalog.finish_ddl(engine).await
 }
 
-/// Sorts a chain from its first page on.
-fn order(pages: &mut Vec<(PageId, UndoHeader)>) {
-    let mut by_previous: BTreeMap<PageId, (PageId, UndoHeader)> =
-        pages.drain(..).map(|(page, header)| (header.previous, (page, header))).collect();
-    let mut previous = PageId(0);
-    while let Some((page, header)) = by_previous.remove(&previous) {
-        pages.push((page, header));
-        previous = page;
+/// The units of a page with their headers; one of the whole page when it was never used.
+async fn units_of(engine: &Engine, page: PageId) -> Result<Vec<(Unit, Option<UndoHeader>)>> {
+    let pin = engine.pool.pin(page).await?;
+    let units = pin.read(|bytes| {
+        let class = unit::class_of(bytes)?.unwrap_or(Class::Page);
+        (0..class.all().count_ones())
+            .map(|no| Unit::new(page, class, no as u8))
+            .map(|unit| Ok((unit, UndoHeader::of_unit(bytes, unit)?)))
+            .collect::<Result<Vec<_>, Damaged>>()
+    })?;
+    units.map_err(|d| EngineError::corrupt(page, d.what))
+}
+
+/// Takes a chain out of `units`, from its first unit on.
+fn linked(units: &mut BTreeMap<Unit, Unit>, first: Unit) -> Vec<Unit> {
+    let mut chain = Vec::new();
+    let mut at = first;
+    while let Some(next) = units.remove(&at) {
+        chain.push(at);
+        at = next;
     }
+    chain
 }

@@ -98,7 +98,7 @@ pub(crate) async fn free_replaced(
             .space
             .change(&extra, 2048 + doomed.log_bytes(), |mtr| {
                 let no = mtr.page_no(&pin);
-                if !undo::owns(mtr.page(no), txid) {
+                if !read::owns(mtr.page(no), ptr, txid) {
                     return Decision::Abort(());
                 }
                 doomed.release(engine, mtr);

@@ -10,38 +10,56 @@ use crate::dictionary::TableDef;
 use crate::engine::Engine;
 use crate::error::{EngineError, Result};
 use crate::format::row::RowHeader;
-use crate::format::undo::{Before, REVERTED, UndoHeader, UndoRecord, record_before as before_in_page};
+use crate::format::undo::{Before, REVERTED, UndoRecord, record_before as before_in_unit};
+use crate::format::unit::{UndoHeader, Unit};
 use crate::format::{TxId, UndoPtr, row};
 use crate::rows::{chains, change, entries};
 use crate::undo::read::{self, Below};
 use btree::{Decision, Room};
 use buffer_pool::{Mtr, PinnedPage};
-use protocol::page::PageId;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// Redo of a record's flag.
 const FLAG_LOG_BYTES: usize = 128;
 
-/// The end of the records on a page of a transaction; the start when the page is not its any more.
-pub(crate) async fn page_end(engine: &Engine, page: PageId, txid: TxId) -> Result<u16> {
-    let header = engine.pool.pin(page).await?.read(UndoHeader::decode)?;
-    Ok(header.filter(|h| h.txid == txid).map_or(0, |h| h.used))
+/// The header of a unit, if the unit is (still) the transaction's.
+pub(crate) async fn header(engine: &Engine, unit: Unit, txid: TxId) -> Result<Option<UndoHeader>> {
+    let header = engine.pool.pin(unit.page()).await?.read(|bytes| UndoHeader::of_unit(bytes, unit))?;
+    let header = header.map_err(|d| EngineError::corrupt(unit.page(), d.what))?;
+    Ok(header.filter(|h| h.txid == txid))
+}
+
+/// The units of a chain from `first` on, first to last; one that is not (or no longer) the transaction's ends it.
+pub(crate) async fn chain(engine: &Engine, first: Unit, txid: TxId) -> Result<Vec<Unit>> {
+    let mut units = Vec::new();
+    let mut next = first;
+    while next != Unit::NONE {
+        let Some(header) = header(engine, next, txid).await? else { break };
+        units.push(next);
+        next = header.next;
+    }
+    Ok(units)
+}
+
+/// The end of the records in a unit of a transaction; the start when the unit is not its any more.
+pub(crate) async fn unit_end(engine: &Engine, unit: Unit, txid: TxId) -> Result<u16> {
+    Ok(header(engine, unit, txid).await?.map_or(0, |h| h.used))
 }
 
 /// The record that ends at `end`.
 pub(crate) async fn record_before(
     engine: &Engine,
-    page: PageId,
+    unit: Unit,
     txid: TxId,
     end: u16,
 ) -> Result<Option<UndoPtr>> {
-    let at = engine.pool.pin(page).await?.read(|bytes| match UndoHeader::decode(bytes) {
-        Some(header) if header.txid == txid => before_in_page(bytes, end),
+    let at = engine.pool.pin(unit.page()).await?.read(|bytes| match UndoHeader::of_unit(bytes, unit)? {
+        Some(header) if header.txid == txid => before_in_unit(bytes, unit.records(), end),
         _ => Ok(None),
     })?;
-    let at = at.map_err(|d| EngineError::corrupt(page, d.what))?;
-    Ok(at.map(|at| UndoPtr::new(page, at)))
+    let at = at.map_err(|d| EngineError::corrupt(unit.page(), d.what))?;
+    Ok(at.map(|at| UndoPtr::new(unit.page(), at)))
 }
 
 /// Takes the change of one record out.

@@ -118,7 +118,7 @@ fn versions_stay_as_long_as_a_view_needs_them_and_go_after() {
         assert_eq!((status.history_length, status.unsettled_transactions, status.slots_used), (0, 0, 0));
         let report = whole(&engine, &t).await;
         assert_eq!((report.versions, report.entries), (0, 5), "marked entries are purged");
-        assert!(status.undo_pages_free > 0);
+        assert!(status.undo_pages <= 3, "{} undo pages for two dozen small transactions", status.undo_pages);
     });
 }
 

@@ -1,12 +1,12 @@
 //! Commit and rollback.
 //!
-//! Commit is one mini-transaction of two records: the slot is freed; then, as the last record and so a CPL, the first undo page gets the
-//! record's own LSN. That LSN is the commit. A crash before it leaves an ACTIVE slot of an older epoch: aborted.
+//! Commit is one mini-transaction of two records: the slot is freed; then, as the last record and so a CPL, the header of the first undo unit gets
+//! the record's own LSN. That LSN is the commit. A crash before it leaves an ACTIVE slot of an older epoch: aborted.
 
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::format::slots::{self, SlotState};
-use crate::format::undo::OFF_COMMIT;
+use crate::format::unit::AT_COMMIT;
 use crate::history::Committed;
 use crate::rows::revert;
 use crate::sync::yield_now;
@@ -34,7 +34,8 @@ impl Txn {
         let owner = self.owner();
         let log = self.undo.as_ref().expect("invariant: changes have an undo chain");
         let txid = log.txid;
-        let undo = engine.pool.pin(log.pages[0]).await?;
+        let first = log.units[0];
+        let undo = engine.pool.pin(first.page()).await?;
         let table = engine.pool.pin(engine.slots.page(log.slot)).await?;
         let slot = slots::offset(log.slot.slot);
         let committed = engine
@@ -43,7 +44,7 @@ impl Txn {
                 engine.registry.set(txid, State::Committing);
                 let (table, undo) = (mtr.page_no(&table), mtr.page_no(&undo));
                 mtr.run(table, Op::Write { offset: slot, bytes: &[0] });
-                mtr.run(undo, Op::StampLsn { offset: OFF_COMMIT });
+                mtr.run(undo, Op::StampLsn { offset: first.base() + AT_COMMIT });
                 mtr.commit_at(undo);
                 Decision::Done(())
             })
@@ -57,7 +58,7 @@ impl Txn {
         };
         engine.registry.set(txid, State::Committed(lsn));
         let log = self.undo.take().expect("invariant: looked at above");
-        engine.history.commit(lsn, Committed { txid, needs_purge: log.needs_purge, pages: log.pages });
+        engine.history.commit(lsn, Committed::new(txid, &log.units, log.needs_purge));
         engine.slots.give_back(log.slot);
         engine.counts.commits.fetch_add(1, Ordering::Relaxed);
         self.finish();
@@ -83,13 +84,13 @@ impl Txn {
                 engine.registry.set(log.txid, State::Aborted);
                 engine.slots.give_back(log.slot);
                 engine.history.gone(&engine, log.txid);
-                engine.undo.give_back(log.pages);
+                engine.undo.give_back(log.units);
             } else {
                 let log = self.undo.as_ref().expect("invariant: changes have an undo chain");
                 set_slot(&engine, log, SlotState::Aborted as u8).await?;
                 let log = self.undo.take().expect("invariant: looked at above");
                 engine.registry.set(log.txid, State::Aborted);
-                engine.history.abandon(log.txid, log.slot, log.pages[0]);
+                engine.history.abandon(log.txid, log.slot, log.units[0]);
             }
             engine.counts.rollbacks.fetch_add(1, Ordering::Relaxed);
         }
@@ -106,10 +107,10 @@ impl Txn {
         let engine = Arc::clone(&self.engine);
         let txid = log.txid;
         let mut done = 0_u64;
-        for page in log.pages.iter().rev() {
-            let mut end = revert::page_end(&engine, *page, txid).await?;
-            while let Some(ptr) = revert::record_before(&engine, *page, txid, end).await? {
-                if ptr.page() == mark.page && ptr.offset() < mark.used {
+        for unit in log.units.iter().rev() {
+            let mut end = revert::unit_end(&engine, *unit, txid).await?;
+            while let Some(ptr) = revert::record_before(&engine, *unit, txid, end).await? {
+                if *unit == mark.unit && ptr.offset() < mark.used {
                     return Ok(());
                 }
                 revert::revert_record(&engine, txid, ptr).await?;
@@ -119,7 +120,7 @@ impl Txn {
                     yield_now().await;
                 }
             }
-            if *page == mark.page {
+            if *unit == mark.unit {
                 break;
             }
         }
@@ -133,7 +134,7 @@ impl Txn {
             // Never written to: nobody has seen the TxId.
             self.engine.registry.forget(log.txid);
             self.engine.slots.give_back(log.slot);
-            self.engine.undo.give_back(log.pages);
+            self.engine.undo.give_back(log.units);
         }
         if let Some(owner) = self.owner.take() {
             self.engine.locks.release_all(&owner);
@@ -175,7 +176,7 @@ impl Drop for Txn {
         if self.has_changes() {
             let log = self.undo.take().expect("invariant: changes have an undo chain");
             let owner = self.owner();
-            self.engine.history.orphan(log.txid, log.slot, log.pages[0], owner);
+            self.engine.history.orphan(log.txid, log.slot, log.units[0], owner);
             self.owner = None;
             self.open = false;
             self.leave();

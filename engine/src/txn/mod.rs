@@ -1,7 +1,7 @@
 //! A transaction: its view, its undo, its locks, and its end.
 //!
 //! A [`Txn`] is used by one task at a time. Beginning one costs nothing; a read opens a view, a lock makes an owner, the first write
-//! takes a TxId, a slot and an undo page. Ends: [`Txn::commit`], [`Txn::rollback`]; dropping an open one hands it to the cleaner.
+//! takes a TxId, a slot and a unit of undo space. Ends: [`Txn::commit`], [`Txn::rollback`]; dropping an open one hands it to the cleaner.
 
 pub(crate) mod counter;
 mod end;
@@ -15,6 +15,7 @@ use crate::dictionary::runtime::TableShared;
 use crate::engine::Engine;
 use crate::error::{EngineError, Result};
 use crate::format::TxId;
+use crate::format::unit::Class;
 use crate::lock::{LockMode, LockWait, Owner};
 use crate::rows::seen::Eyes;
 use crate::sync::KillSwitch;
@@ -311,7 +312,7 @@ impl Txn {
         Ok(())
     }
 
-    /// The undo chain; the first call takes TxId, slot and page.
+    /// The undo chain; the first call takes TxId, slot and a unit.
     pub(crate) async fn undo_log(&mut self) -> Result<&mut UndoLog> {
         if self.undo.is_none() {
             let owner = self.owner();
@@ -325,15 +326,16 @@ impl Txn {
                     return Err(error);
                 }
             };
-            let page = match engine.undo.take(&engine.space).await {
-                Ok(page) => page,
+            let session = self.options.session;
+            let unit = match engine.undo.take(&engine.space, Class::Small, session).await {
+                Ok(unit) => unit,
                 Err(error) => {
                     engine.slots.give_back(slot);
                     engine.registry.forget(txid);
                     return Err(error);
                 }
             };
-            self.undo = Some(UndoLog::new(txid, slot, page));
+            self.undo = Some(UndoLog::new(txid, slot, unit, session));
         }
         Ok(self.undo.as_mut().expect("invariant: made above"))
     }

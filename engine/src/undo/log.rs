@@ -1,38 +1,38 @@
-//! One transaction's chain of undo pages, while it runs.
+//! One transaction's chain of undo units, while it runs.
 //!
 //! ```text
-//!   slot ──> first page <──> page <──> last page      position: the end of the last record
+//!   slot ──> first unit <──> unit <──> last unit      position: the end of the last record
 //!            commit LSN (0 until the commit record stamps it)
 //! ```
 //!
 //! Invariants:
-//! 1. The first record's mini-transaction also makes the first page's header and the slot, so a slot never names a page that is not the
-//!    transaction's. Further pages are linked in a mini-transaction of their own before they are used.
+//! 1. The first record's mini-transaction also makes the first unit's header and the slot, so a slot never names a unit that is not the
+//!    transaction's. Further units are linked in a mini-transaction of their own before they are used.
 //! 2. `position` moves only forward: records undone by a statement rollback stay where they are, flagged.
 
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::format::slots::{Slot, SlotState};
-use crate::format::undo::{OFF_NEXT, OFF_RECORDS, OFF_USED, OFF_VERSION, UndoHeader};
+use crate::format::unit::{AT_NEXT, AT_USED, Class, HEADER_BYTES, OFF_FIRST, UndoHeader, Unit};
 use crate::format::{TxId, UndoPtr};
 use crate::txn::slots::SlotNo;
 use btree::Decision;
-use buffer_pool::{Mtr, PinnedPage};
+use buffer_pool::{Mtr, PageNo, PinnedPage};
 use protocol::lsn::Lsn;
-use protocol::page::{PAGE_BYTES, PageId, PageKind};
+use protocol::page::{PAGE_BYTES, PageKind};
 use protocol::redo::Op;
 use smallvec::SmallVec;
 
-/// Redo that [`UndoLog::write`] adds to a mini-transaction beside the record's own bytes: three page headers and the headers of both pages.
+/// Redo that [`UndoLog::write`] adds to a mini-transaction beside the record's own bytes: three page headers and the headers of both units.
 pub(crate) const WRITE_LOG_BYTES: usize = 512;
 
-/// The pages of a chain, first to last. Nearly every transaction has one.
-pub(crate) type UndoPages = SmallVec<[PageId; 2]>;
+/// The units of a chain, first to last. Nearly every transaction has one.
+pub(crate) type UndoUnits = SmallVec<[Unit; 2]>;
 
 /// A place in the chain: everything up to it was written before.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Mark {
-    pub(crate) page: PageId,
+    pub(crate) unit: Unit,
     pub(crate) used: u16,
 }
 
@@ -41,8 +41,9 @@ pub(crate) struct Mark {
 pub(crate) struct UndoLog {
     pub(crate) txid: TxId,
     pub(crate) slot: SlotNo,
-    /// All pages, first to last. One entry per 16 KiB of undo.
-    pub(crate) pages: UndoPages,
+    /// All units, first to last. One entry per 16 KiB of undo, two more at the start.
+    pub(crate) units: UndoUnits,
+    session: u32,
     used: u16,
     /// False until the first record is in the log.
     pub(crate) begun: bool,
@@ -74,13 +75,14 @@ impl UndoPins {
 }
 
 impl UndoLog {
-    /// A chain that has its slot and its first page, both only in memory.
-    pub(crate) fn new(txid: TxId, slot: SlotNo, first: PageId) -> UndoLog {
+    /// A chain that has its slot and its first unit, both only in memory. `session` spreads units over pages.
+    pub(crate) fn new(txid: TxId, slot: SlotNo, first: Unit, session: u32) -> UndoLog {
         UndoLog {
             txid,
             slot,
-            pages: UndoPages::from_slice(&[first]),
-            used: OFF_RECORDS,
+            units: UndoUnits::from_slice(&[first]),
+            session,
+            used: first.records(),
             begun: false,
             needs_purge: false,
             bytes: 0,
@@ -88,60 +90,75 @@ impl UndoLog {
         }
     }
 
-    fn last(&self) -> PageId {
-        *self.pages.last().expect("invariant: an undo chain has a first page")
+    fn last(&self) -> Unit {
+        *self.units.last().expect("invariant: an undo chain has a first unit")
     }
 
     /// Where the chain ends now.
     pub(crate) fn mark(&self) -> Mark {
-        if self.begun { Mark { page: self.last(), used: self.used } } else { Mark::default() }
+        if self.begun { Mark { unit: self.last(), used: self.used } } else { Mark::default() }
     }
 
     /// Makes sure that a record of `bytes` fits, and pins what writing it needs.
     pub(crate) async fn room(&mut self, core: &Engine, bytes: usize) -> Result<UndoPins> {
-        assert!(bytes <= PAGE_BYTES - usize::from(OFF_RECORDS), "undo record of {bytes} bytes");
-        if usize::from(self.used) + bytes > PAGE_BYTES {
-            self.extend(core).await?;
+        let most = PAGE_BYTES - usize::from(OFF_FIRST + HEADER_BYTES);
+        assert!(bytes <= most, "undo record of {bytes} bytes, a page holds {most}");
+        if usize::from(self.used) + bytes > usize::from(self.last().end()) {
+            self.extend(core, bytes).await?;
         }
-        let page = core.pool.pin(self.last()).await?;
+        let page = core.pool.pin(self.last().page()).await?;
         let table = if self.begun { None } else { Some(core.pool.pin(core.slots.page(self.slot)).await?) };
         Ok(UndoPins { page, table })
     }
 
-    /// Links a new last page.
-    async fn extend(&mut self, core: &Engine) -> Result<()> {
-        let id = core.undo.take(&core.space).await?;
-        let (old, new) = (core.pool.pin(self.last()).await?, core.pool.pin(id).await?);
-        let header = self.header(OFF_RECORDS, self.last());
+    /// Links a new last unit; before the first record, takes a larger first one.
+    async fn extend(&mut self, core: &Engine, bytes: usize) -> Result<()> {
+        let class = Class::after(self.begun.then(|| self.last().class()), bytes);
+        let unit = core.undo.take(&core.space, class, self.session).await?;
+        if !self.begun {
+            core.undo.give_back(std::mem::replace(&mut self.units, UndoUnits::from_slice(&[unit])));
+            self.used = unit.records();
+            return Ok(());
+        }
+        let last = self.last();
+        let (old, new) = (core.pool.pin(last.page()).await?, core.pool.pin(unit.page()).await?);
         core.space
             .change(&[&old, &new], 512, |mtr| {
                 let (old, new) = (mtr.page_no(&old), mtr.page_no(&new));
-                mtr.run(old, Op::Write { offset: OFF_NEXT, bytes: &id.0.to_le_bytes() });
-                mtr.run(new, Op::Init { kind: PageKind::Undo });
-                mtr.run(new, Op::Write { offset: OFF_VERSION, bytes: &header.encode() });
+                mtr.run(old, Op::Write { offset: last.base() + AT_NEXT, bytes: &unit.0.to_le_bytes() });
+                self.begin_unit(mtr, new, unit, last, unit.records());
                 Decision::Done(())
             })
             .await?;
-        self.pages.push(id);
-        self.used = OFF_RECORDS;
+        self.units.push(unit);
+        self.used = unit.records();
         Ok(())
     }
 
-    fn header(&self, used: u16, previous: PageId) -> UndoHeader {
-        UndoHeader {
+    /// Writes the header of a unit. Of what it held before nothing stays valid; a part of a page was given out with others in use.
+    fn begin_unit(&self, mtr: &mut Mtr<'_>, page: PageNo, unit: Unit, previous: Unit, used: u16) {
+        if unit.class() == Class::Page {
+            mtr.run(page, Op::Init { kind: PageKind::Undo });
+        }
+        let header = UndoHeader {
             used,
             slot: (self.slot.page, self.slot.slot),
             txid: self.txid,
-            first: self.pages[0],
+            first: if previous == Unit::NONE { unit } else { self.units[0] },
             previous,
-            next: PageId(0),
+            next: Unit::NONE,
             commit: Lsn::ZERO,
-        }
+        };
+        // In two, because most often the links are as they were, and only what differs costs redo.
+        let header = header.encode(unit.class());
+        let (head, links) = header.split_at(16);
+        mtr.run(page, Op::Write { offset: unit.base(), bytes: head });
+        mtr.run(page, Op::Write { offset: unit.base() + 16, bytes: links });
     }
 
     /// Where the next record will lie.
     pub(crate) fn next_ptr(&self) -> UndoPtr {
-        UndoPtr::new(self.last(), self.used)
+        UndoPtr::new(self.last().page(), self.used)
     }
 
     /// Writes a record into the mini-transaction that makes the change it undoes. The mini-transaction must go through: nothing is
@@ -153,18 +170,20 @@ impl UndoLog {
             let slot = Slot {
                 state: SlotState::Active,
                 txid: self.txid,
-                first_undo: self.pages[0],
+                first_undo: self.units[0],
                 epoch: core.epoch,
             };
             let table = mtr.page_no(table);
             let offset = crate::format::slots::offset(self.slot.slot);
-            mtr.run(table, Op::Write { offset, bytes: &slot.encode() });
-            // Header and first record in one operation. What `init` zeroed need not be said: links and commit LSN.
-            mtr.run(page, Op::Init { kind: PageKind::Undo });
-            let header = self.header(used, PageId(0)).encode();
-            mtr.run(page, Op::Write { offset: OFF_VERSION, bytes: &header[..24] });
+            // In two: between the TxId's bytes that differ and the unit's there are many that do not.
+            let slot = slot.encode();
+            let (head, place) = slot.split_at(16);
+            mtr.run(table, Op::Write { offset, bytes: head });
+            mtr.run(table, Op::Write { offset: offset + 16, bytes: place });
+            self.begin_unit(mtr, page, self.units[0], Unit::NONE, used);
         } else {
-            mtr.run(page, Op::Write { offset: OFF_USED, bytes: &used.to_le_bytes() });
+            let offset = self.last().base() + AT_USED;
+            mtr.run(page, Op::Write { offset, bytes: &used.to_le_bytes() });
         }
         mtr.run(page, Op::Write { offset: self.used, bytes: record });
     }

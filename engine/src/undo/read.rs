@@ -2,26 +2,26 @@
 
 use crate::engine::Engine;
 use crate::error::{EngineError, Result};
-use crate::format::undo::{self, OFF_FLAGS, UndoHeader, UndoRecord};
+use crate::format::undo::{self, OFF_FLAGS, UndoRecord};
+use crate::format::unit::UndoHeader;
 use crate::format::{TxId, UndoPtr, damaged, row};
 use btree::Decision;
 use buffer_pool::{Mtr, PageNo};
+use protocol::page::PAGE_BYTES;
 use protocol::redo::Op;
 
-/// The record at `ptr`; `None` when the page is no longer the transaction's (it was rolled back, or purged).
+/// The record at `ptr`; `None` when the unit is no longer the transaction's (it was rolled back, or purged).
 pub(crate) async fn record(engine: &Engine, ptr: UndoPtr, txid: TxId) -> Result<Option<UndoRecord>> {
     if ptr == UndoPtr::NONE {
         return Ok(None);
     }
     let pin = engine.pool.pin(ptr.page()).await?;
-    pin.read(|bytes| match UndoHeader::decode(bytes) {
-        Some(header) if header.txid == txid => {
-            if ptr.offset() >= header.used {
-                return Err(crate::format::damaged("undo pointer beyond the end of its page"));
-            }
-            UndoRecord::decode(bytes, ptr.offset()).map(Some)
+    pin.read(|bytes| match UndoHeader::of_record(bytes, ptr, txid)? {
+        Some(header) if ptr.offset() >= header.used => {
+            Err(damaged("undo pointer beyond the end of its unit"))
         }
-        _ => Ok(None),
+        Some(_) => UndoRecord::decode(bytes, ptr.offset()).map(Some),
+        None => Ok(None),
     })?
     .map_err(|d| EngineError::corrupt(ptr.page(), d.what))
 }
@@ -33,7 +33,7 @@ pub(crate) enum Below {
     Version,
     /// There was no row.
     Nothing,
-    /// The undo page is no longer the transaction's: it was rolled back, or purged.
+    /// The undo unit is no longer the transaction's: it was rolled back, or purged.
     Gone,
 }
 
@@ -45,18 +45,18 @@ pub(crate) async fn step_down(engine: &Engine, row: &mut Vec<u8>) -> Result<Belo
         return Ok(Below::Gone);
     }
     let pin = engine.pool.pin(ptr.page()).await?;
-    pin.read(|bytes| match UndoHeader::decode(bytes) {
-        Some(header) if header.txid == txid && ptr.offset() < header.used => {
+    pin.read(|bytes| match UndoHeader::of_record(bytes, ptr, txid)? {
+        Some(header) if ptr.offset() < header.used => {
             let found = undo::step_down(bytes, ptr.offset(), row)?;
             Ok(if found { Below::Version } else { Below::Nothing })
         }
-        Some(header) if header.txid == txid => Err(damaged("undo pointer beyond the end of its page")),
-        _ => Ok(Below::Gone),
+        Some(_) => Err(damaged("undo pointer beyond the end of its unit")),
+        None => Ok(Below::Gone),
     })?
     .map_err(|d| EngineError::corrupt(ptr.page(), d.what))
 }
 
-/// Sets a flag of a record, if its page is still the transaction's.
+/// Sets a flag of a record, if its unit is still the transaction's.
 pub(crate) async fn set_flag(engine: &Engine, ptr: UndoPtr, txid: TxId, flag: u8) -> Result<()> {
     let pin = engine.pool.pin(ptr.page()).await?;
     engine
@@ -70,9 +70,14 @@ pub(crate) async fn set_flag(engine: &Engine, ptr: UndoPtr, txid: TxId, flag: u8
     Ok(())
 }
 
-/// Sets a flag of a record on a page latched in a mini-transaction, if the page is still the transaction's.
+/// Whether a record's unit is (still) a transaction's.
+pub(crate) fn owns(page: &[u8; PAGE_BYTES], ptr: UndoPtr, txid: TxId) -> bool {
+    UndoHeader::of_record(page, ptr, txid).is_ok_and(|h| h.is_some())
+}
+
+/// Sets a flag of a record on a page latched in a mini-transaction, if its unit is still the transaction's.
 pub(crate) fn write_flag(mtr: &mut Mtr<'_>, no: PageNo, txid: TxId, ptr: UndoPtr, flag: u8) {
-    if UndoHeader::decode(mtr.page(no)).is_some_and(|h| h.txid == txid) {
+    if owns(mtr.page(no), ptr, txid) {
         let offset = ptr.offset() + OFF_FLAGS;
         let now = mtr.page(no)[usize::from(offset)];
         mtr.run(no, Op::Write { offset, bytes: &[now | flag] });

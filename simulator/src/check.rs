@@ -6,7 +6,6 @@
 
 use crate::compute::Told;
 use crate::director::{Director, Next};
-use crate::plan::Class;
 use protocol::geometry::WRITE_QUORUM;
 use protocol::head::HeadVersion;
 use protocol::message::{Envelope, Install, Message, Peer, SegmentState};
@@ -21,6 +20,9 @@ impl Director {
         match &envelope.message {
             Message::Acked(acked) => {
                 self.check_fence(node, id, envelope.to);
+                if let (PgId(0), Peer::Compute(writer)) = (id.pg, envelope.to) {
+                    self.saw_promise(node, writer, acked);
+                }
                 self.hosts[node].promised(id, acked);
             }
             Message::State(state) => self.saw_grant(node, id, state, envelope.to),
@@ -61,9 +63,15 @@ impl Director {
     /// A message reaches a compute process: remembers the highest head granted to it.
     pub(crate) fn saw_to_compute(&mut self, envelope: &Envelope) {
         let (Peer::Compute(writer), Message::State(state)) = (envelope.to, &envelope.message) else { return };
+        if let (true, Peer::Segment(SegmentId { pg: PgId(0), position })) = (state.votes, envelope.from) {
+            self.saw_vote(writer, position);
+        }
         let Some(head) = state.head.as_ref().filter(|_| state.request == 0 && state.writer == writer) else {
             return;
         };
+        if self.elections.installing(writer) {
+            return;
+        }
         if self.granted.get(&writer).is_none_or(|held| head.version > held.version) {
             self.granted.insert(writer, head.clone());
         }
@@ -75,6 +83,8 @@ impl Director {
         if install.head.version.epoch != install.epoch {
             return;
         }
+        // A grant that comes after this is too late to be adopted: the head of this epoch replaces whatever it holds.
+        self.elections.installs(install.writer);
         let Some(newest) = self.granted.remove(&install.writer) else { return };
         let entries = &install.head.truncations.entries;
         let vdl = entries.last().map_or(Lsn::ZERO, |own| own.lo);
@@ -84,13 +94,20 @@ impl Director {
         });
         if let Some(lost) = lost {
             let (epoch, version) = (install.epoch, newest.version);
-            self.fail(format!("R2: {epoch:?} was granted {version:?} and installs a list without {lost:?}"));
+            self.fail(format!(
+                "R2: {epoch:?} was granted {version:?} and installs a list without {lost:?}: {entries:?}"
+            ));
         }
     }
 
     /// A message leaves a compute process.
     pub(crate) fn saw_from_compute(&mut self, compute: usize, envelope: &Envelope) {
         self.check_membership(envelope);
+        if let (Message::Fence(fence), Peer::Segment(SegmentId { pg: PgId(0), .. })) =
+            (&envelope.message, envelope.to)
+        {
+            self.check_candidate(fence.writer);
+        }
         let (head, epoch) = match &envelope.message {
             Message::Append(append) => (append.head.as_ref(), append.epoch),
             Message::Install(install) => (Some(&install.head), install.epoch),
@@ -104,6 +121,7 @@ impl Director {
             }
         }
         if let Message::Install(install) = &envelope.message {
+            self.check_winner(install);
             self.check_list(install);
         }
         let Some(frames) = Director::frames_of(&envelope.message) else { return };
@@ -158,6 +176,7 @@ impl Director {
             Told::Vdl(epoch, vdl) => self.check_vdl(epoch, vdl),
             Told::Committed(lsn) => {
                 self.history.acked += 1;
+                self.acked = self.acked.max(lsn);
                 if self.history.at(lsn).is_none() {
                     self.fail(format!("I1: commit {lsn} answered, and it is not in the history"));
                 }
@@ -183,6 +202,16 @@ impl Director {
                 }
             }
             Told::Replaced => self.report.replaced += 1,
+            Told::Answered { must_see, view } => {
+                self.report.statements += 1;
+                self.check_lease(compute);
+                if view < must_see {
+                    let writer = self.computes[compute].writer;
+                    self.fail(format!(
+                        "I23/R8: {writer} answers from {view}, and {must_see} was acknowledged before"
+                    ));
+                }
+            }
         }
     }
 
@@ -341,7 +370,7 @@ impl Director {
         head: &Head,
     ) -> Result<(), String> {
         let Some(promise) = self.hosts[node].promises.get(&(id, state.incarnation)) else { return Ok(()) };
-        if self.plan.has(Class::Rot) && self.rot_victim == node {
+        if self.damaged(node) {
             return Ok(());
         }
         if state.page_point < promise.page_point {
@@ -375,6 +404,7 @@ impl Director {
             let state = self.hosts[self.node_of(peer)].serving().and_then(|n| n.inspect(peer));
             if let Some(state) = state
                 && state.incarnation == member.incarnation
+                && !self.damaged(self.node_of(peer))
                 && state.page_point > Lsn::ZERO
                 && self.history.last_of(id.pg, floor) > state.page_point
             {

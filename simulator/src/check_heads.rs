@@ -13,18 +13,20 @@ impl Director {
         }
         let grant = (state.epoch, state.writer);
         let told = self.hosts[node].grants.entry((id, state.incarnation)).or_insert(grant);
-        if told.0 == grant.0 && told.1 != grant.1 {
+        // A winner's own messages replace a grant of its epoch to somebody who lost (R7).
+        if told.0 == grant.0 && told.1 != grant.1 && !self.elections.won(grant.1) {
             let (epoch, first, second) = (grant.0, told.1, grant.1);
             return self.fail(format!("I8: node {node} {id} granted {epoch:?} to {first} and to {second}"));
         }
         *told = (*told).max(grant);
+        self.check_election(node, id, state);
     }
 
     /// I8: a grant that was told is still there.
     pub(crate) fn check_grant(&self, node: usize, id: SegmentId, state: &SegmentState) -> Result<(), String> {
         let told = self.hosts[node].grants.get(&(id, state.incarnation));
         match told {
-            Some((epoch, writer)) if state.epoch < *epoch => Err(format!(
+            Some((epoch, writer)) if state.epoch < *epoch && !self.damaged(node) => Err(format!(
                 "I8: node {node} {id} granted {epoch:?} to {writer}, and knows of {:?}",
                 state.epoch
             )),

@@ -3,13 +3,16 @@
 //! It keeps what a buffer pool would: the LSN of every page it changed. What it acknowledges to its clients, and what it reads,
 //! goes to the oracle through [`Told`].
 
+use crate::clock::Clock;
 use crate::oracle::PageModel;
-use crate::plan::Plan;
+use crate::plan::{Class, Plan};
 use crate::rng::Rng;
+use crate::statement::Statements;
 use bytes::Bytes;
 use protocol::contract::{LogError, MtrRecord};
 use protocol::geometry::COPIES;
 use protocol::message::{Envelope, Message, PageRefusal, Peer, ReadPage};
+use protocol::mutant;
 use protocol::page::PageKind;
 use protocol::record::frame_len;
 use protocol::redo::{Op, OpsBuf};
@@ -47,6 +50,13 @@ pub(crate) enum Told {
     ReadStuck(PageId, Lsn, u64),
     /// A copy was replaced by a newcomer.
     Replaced,
+    /// A statement was answered from this view; it must see this commit.
+    Answered {
+        /// The last commit that had been acknowledged when the client sent it.
+        must_see: Lsn,
+        /// VDL it was answered from.
+        view: Lsn,
+    },
 }
 
 enum Stage {
@@ -85,6 +95,11 @@ pub(crate) struct Compute {
     lal_bytes: u64,
     groups: u32,
     lease_ms: u64,
+    lies: bool,
+    clock: Clock,
+    /// Planted bug: how long its clock stood still.
+    slept_us: u64,
+    pub(crate) statements: Statements,
 }
 
 /// A read goes to the next copy after this long.
@@ -116,6 +131,10 @@ impl Compute {
             lal_bytes: plan.lal_bytes,
             groups: plan.groups,
             lease_ms: plan.lease_ms,
+            lies: plan.lies,
+            clock: if plan.has(Class::ClockSkew) { Clock::skewed(rng) } else { Clock::default() },
+            slept_us: 0,
+            statements: Statements::default(),
         }
     }
 
@@ -129,7 +148,8 @@ impl Compute {
             send_bytes: 1 << 10,
             keep_bytes: 8 << 10,
             retransmit_us: 30_000,
-            degraded_us: 100_000,
+            degraded_us: if self.lies { 3_600_000_000 } else { 100_000 },
+            heartbeat_us: if self.lease_ms > 0 { self.lease_ms * 1000 / 6 } else { 100_000 },
             prune_us: 100_000,
             ..Settings::default()
         }
@@ -220,10 +240,11 @@ impl Compute {
         }
         self.notices(now_us, told);
         self.drive_reads(now_us, told);
+        self.drive_statements(now_us, told);
     }
 
     fn stand(&mut self, create: bool, rng: &mut Rng) {
-        self.writer = WriterId(rng.nonce());
+        self.writer = WriterId(if mutant!(HostIdAsWriter) { 7 } else { rng.nonce() });
         self.stage = if create {
             Stage::Creating(Creator::new(NewVolume {
                 volume: self.volume,
@@ -244,7 +265,7 @@ impl Compute {
     }
 
     fn ended(&mut self, now_us: u64, outcome: Outcome, rng: &mut Rng, told: &mut Vec<Told>) {
-        let pause = rng.exponential(60_000);
+        let pause = if mutant!(NoBackoff) { 1 } else { rng.exponential(60_000) };
         self.stage = Stage::Waiting { until_us: now_us + pause, create: false };
         match outcome {
             Outcome::Opened(log) => {
@@ -285,6 +306,47 @@ impl Compute {
         }
     }
 
+    /// What its clock shows at this virtual time.
+    fn clock_us(&self, now_us: u64) -> u64 {
+        self.clock.at(now_us) - if mutant!(LeaseInstant) { self.slept_us } else { 0 }
+    }
+
+    /// The virtual time at which its clock shows `local_us`.
+    #[must_use]
+    pub(crate) fn real_us(&self, local_us: u64) -> u64 {
+        self.clock.when(local_us)
+    }
+
+    /// Its machine sleeps for so long from now on.
+    pub(crate) fn slept(&mut self, us: u64) {
+        self.slept_us += us;
+    }
+
+    /// One event at this virtual time.
+    pub(crate) fn step_at(
+        &mut self,
+        now_us: u64,
+        message: Option<Envelope>,
+        rng: &mut Rng,
+        told: &mut Vec<Told>,
+    ) {
+        self.step(self.clock_us(now_us), message, rng, told);
+    }
+
+    /// A statement is read from its socket at this virtual time.
+    pub(crate) fn statement_at(&mut self, now_us: u64, must_see: Lsn, told: &mut Vec<Told>) {
+        self.statement(self.clock_us(now_us), must_see, told);
+    }
+
+    /// R8(h): it answers no statement any more, and once nothing it wrote is short of quorum it gives its promises back.
+    pub(crate) fn hand_over(&mut self) {
+        if let Stage::Open(log) = &mut self.stage
+            && (log.vdl() == log.last_lsn() || log.last_lsn() == log.ceiling())
+        {
+            log.hand_over(&mut self.actions);
+        }
+    }
+
     /// It opened: a real process would read these pages first.
     pub(crate) fn learn(&mut self, model: &PageModel) {
         self.page_lsns = model.ids().into_iter().map(|id| (id, model.lsn(id))).collect();
@@ -298,20 +360,23 @@ impl Compute {
     /// When it wants to be woken.
     #[must_use]
     pub(crate) fn wake_us(&self, now_us: u64) -> u64 {
-        let reads = if self.reads.is_empty() { u64::MAX } else { now_us + HEDGE_US / 2 };
-        match &self.stage {
+        let local_us = self.clock_us(now_us);
+        let reads = if self.reads.is_empty() { u64::MAX } else { local_us + HEDGE_US / 2 };
+        let wake = match &self.stage {
             Stage::Waiting { until_us, .. } => *until_us,
-            Stage::Creating(_) => now_us + 10_000,
-            Stage::Opening(recoverer) => recoverer.next_wake_us(now_us),
+            Stage::Creating(_) => local_us + 10_000,
+            Stage::Opening(recoverer) => recoverer.next_wake_us(local_us),
             Stage::Open(log) => log.next_wake_us().min(reads),
-            Stage::Dead => u64::MAX,
-        }
-        .max(now_us + 1)
+            Stage::Dead => return u64::MAX,
+        };
+        let slept_us = if mutant!(LeaseInstant) { self.slept_us } else { 0 };
+        self.clock.when(wake.saturating_add(slept_us)).max(now_us + 1)
     }
 
     /// Writes one mini-transaction of one to four records over random pages, of all groups or, in idle phases, of one.
     /// Returns the commit's LSN if it was one.
     pub(crate) fn write(&mut self, now_us: u64, rng: &mut Rng, busy: Option<PgId>) -> Option<Lsn> {
+        let now_us = self.clock_us(now_us);
         let (groups, per_group) = (self.groups, self.pages);
         let Stage::Open(log) = &mut self.stage else { return None };
         let count = if rng.chance(3_000) { rng.range(2, 5) } else { 1 };
@@ -370,6 +435,7 @@ impl Compute {
 
     /// Starts a read of `page`.
     pub(crate) fn start_read(&mut self, now_us: u64, page: PageId) {
+        let now_us = self.clock_us(now_us);
         let Stage::Open(log) = &mut self.stage else { return };
         let at = log.vdl();
         let pg = log.head().geometry().pg_of(page);

@@ -8,6 +8,7 @@
 //! Everything is ordered by (virtual time, number of the event): no clock, no thread, no unordered map. So a plan replays exactly,
 //! and the hash of the trace says whether it did.
 
+use crate::check_lease::Elections;
 use crate::compute::{Compute, Told};
 use crate::disk::Crash;
 use crate::host::Host;
@@ -39,6 +40,10 @@ pub(crate) enum Next {
     Write(usize),
     /// The process reads something, and will again.
     Read(usize),
+    /// Clients ask every open writer something, and will again.
+    Ask,
+    /// A statement that must see this commit is read from its socket.
+    Statement(usize, Lsn),
     /// A fault of this class, and the next one of it.
     Fault(Class),
     /// The degraded drill begins, or strikes.
@@ -76,6 +81,8 @@ pub struct Report {
     pub crashes: u64,
     /// Newcomers that became members.
     pub replaced: u64,
+    /// Statements answered under a lease.
+    pub statements: u64,
     /// Hash of everything that happened, in order.
     pub hash: u64,
 }
@@ -106,6 +113,11 @@ pub struct Director {
     /// The newest head that left a writer.
     pub(crate) newest_head: Option<Head>,
     pub(crate) created: bool,
+    /// The last commit any client was told of.
+    pub(crate) acked: Lsn,
+    pub(crate) elections: Elections,
+    /// Until when processes sleep.
+    pub(crate) asleep: BTreeMap<usize, u64>,
     pub(crate) tracer: Option<Tracer>,
     pub(crate) healing: bool,
     pub(crate) writes_stopped: bool,
@@ -147,6 +159,9 @@ impl Director {
             granted: BTreeMap::new(),
             newest_head: None,
             created: false,
+            acked: Lsn::ZERO,
+            elections: Elections::default(),
+            asleep: BTreeMap::new(),
             tracer: None,
             healing: false,
             writes_stopped: false,
@@ -168,6 +183,9 @@ impl Director {
         }
         self.after(1_000, Next::ComputeTick(0));
         self.after(10_000, Next::Check);
+        if self.plan.lease_ms > 0 {
+            self.after(10_000, Next::Ask);
+        }
         self.schedule_faults();
         while !self.done && self.report.failure.is_none() {
             let Some(Reverse((at, number))) = self.heap.pop() else { break };
@@ -213,7 +231,26 @@ impl Director {
         self.report.hash = (self.report.hash ^ word).wrapping_mul(0x0000_0100_0000_01B3).rotate_left(5);
     }
 
+    /// The process that `next` is for, if its machine sleeps: until when.
+    fn sleeps(&self, next: &Next) -> Option<u64> {
+        let compute = match next {
+            Next::Arrive(Place::Compute(compute), _)
+            | Next::ComputeTick(compute)
+            | Next::Write(compute)
+            | Next::Read(compute)
+            | Next::Statement(compute, _) => compute,
+            _ => return None,
+        };
+        self.asleep.get(compute).copied().filter(|until| *until > self.now_us)
+    }
+
     fn turn(&mut self, next: Next) {
+        if let Some(until_us) = self.sleeps(&next) {
+            if let Next::ComputeTick(compute) = next {
+                self.compute_tick_us[compute] = until_us;
+            }
+            return self.after(until_us - self.now_us, next);
+        }
         match next {
             Next::Arrive(place, bytes) => self.arrive(place, &bytes),
             Next::Disk(node, life, token) => self.disk_done(node, life, token),
@@ -231,6 +268,8 @@ impl Director {
             }
             Next::Write(compute) => self.write(compute),
             Next::Read(compute) => self.read(compute),
+            Next::Ask => self.ask(),
+            Next::Statement(compute, must_see) => self.statement(compute, must_see),
             Next::Fault(class) => self.fault(class),
             Next::Drill(strike) => self.drill(strike),
             Next::NodeUp(node) => {
@@ -266,6 +305,7 @@ impl Director {
                 if matches!(envelope.message, Message::Create(_)) && creates.len() < 16 {
                     creates.push(bytes.clone());
                 }
+                self.reaches_arbiter(node, &envelope);
                 if self.hosts[node].node.is_some() {
                     self.node_step(node, NodeEvent::Message(envelope));
                 }
@@ -307,7 +347,7 @@ impl Director {
     }
 
     pub(crate) fn node_step(&mut self, node: usize, event: NodeEvent) {
-        let now_us = self.now_us;
+        let now_us = self.hosts[node].clock.at(self.now_us);
         let mut out = Vec::new();
         if let Some(core) = &mut self.hosts[node].node {
             core.step(now_us, event, &mut out);
@@ -343,7 +383,7 @@ impl Director {
         }
         let host = &mut self.hosts[node];
         let Some(core) = &host.node else { return };
-        let wake = core.next_wake_us();
+        let wake = host.clock.when(core.next_wake_us());
         if wake != u64::MAX && wake.max(self.now_us + 1) < host.tick_us {
             host.tick_us = wake.max(self.now_us + 1);
             let (delay, life) = (host.tick_us - self.now_us, host.life);
@@ -357,7 +397,8 @@ impl Director {
             return;
         }
         let fails = self.plan.has(Class::DeviceErrors) && !self.healing && self.rng.chance(5);
-        let result = self.hosts[node].disk.complete(token, fails, &mut self.rng);
+        let lie = self.lie(node);
+        let result = self.hosts[node].disk.complete(token, fails, lie, &mut self.rng);
         self.hosts[node].hurt |= fails;
         self.trace(2, node as u64 ^ token.0 << 8);
         if let Some(tracer) = &mut self.tracer {
@@ -369,6 +410,10 @@ impl Director {
     /// A process that gave up is restarted; one that gave up without a device error is wrong.
     fn watch_failure(&mut self, node: usize) {
         let Some(why) = self.hosts[node].failed().map(str::to_owned) else { return };
+        if self.hosts[node].super_rot {
+            // It halts rather than lies. Its folder is replaced, as an operator would.
+            return self.delete_folder(node, 50_000);
+        }
         if !self.hosts[node].hurt {
             return self.fail(format!("node {node} refuses to work on a sound device: {why}"));
         }
@@ -380,6 +425,10 @@ impl Director {
     // ---- compute
 
     pub(crate) fn start_compute(&mut self) {
+        if self.healing {
+            // One that was scheduled before: two writers in peace would be a fault.
+            self.computes.iter_mut().for_each(Compute::kill);
+        }
         let volume = VolumeId(0);
         let volume = self.hosts.first().map_or(volume, |h| h.volume());
         let create = !self.created;
@@ -401,7 +450,7 @@ impl Director {
             return;
         }
         let mut told = Vec::new();
-        self.computes[compute].step(self.now_us, message, &mut self.rng, &mut told);
+        self.computes[compute].step_at(self.now_us, message, &mut self.rng, &mut told);
         self.after_compute(compute, told);
     }
 
@@ -428,8 +477,9 @@ impl Director {
             self.compute_tick_us[compute] = wake;
             self.after(wake - self.now_us, Next::ComputeTick(compute));
         }
-        // An old process that lost its log is gone for good: the new one stands in its place.
-        if compute != self.current() && self.computes[compute].log().is_none() {
+        // An old process that lost its log is gone for good: the new one stands in its place. Rivals stand again.
+        let stays = self.plan.has(Class::Rivals) && !self.healing && self.alive() <= 3;
+        if compute != self.current() && self.computes[compute].log().is_none() && !stays {
             self.computes[compute].kill();
         }
     }

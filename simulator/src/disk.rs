@@ -22,6 +22,17 @@ pub enum Crash {
     Machine,
 }
 
+/// How a device betrays the write it is asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Lie {
+    /// Not at all.
+    No,
+    /// It says that it wrote, and did not.
+    Lost,
+    /// It wrote to another place of the same file.
+    Misdirected,
+}
+
 #[derive(Clone, Debug, Default)]
 struct SimFile {
     len: u64,
@@ -64,8 +75,14 @@ impl SimDisk {
         assert!(before.is_none(), "token {token:?} used twice");
     }
 
-    /// The operation happens now, or fails.
-    pub fn complete(&mut self, token: Token, fails: bool, rng: &mut Rng) -> Result<AlignedBuf, DiskError> {
+    /// The operation happens now, or fails, or is said to have happened.
+    pub fn complete(
+        &mut self,
+        token: Token,
+        fails: bool,
+        lie: Lie,
+        rng: &mut Rng,
+    ) -> Result<AlignedBuf, DiskError> {
         let Flying { file, op, after } =
             self.flying.remove(&token).expect("invariant: only issued operations complete");
         let is_read = matches!(op, DiskOp::Read { .. });
@@ -79,7 +96,13 @@ impl SimDisk {
         }
         match op {
             DiskOp::Read { offset, len } => return Ok(self.read(file, offset, len)),
+            DiskOp::Write { .. } if lie == Lie::Lost => {}
             DiskOp::Write { offset, bytes, durable } => {
+                let elsewhere = self.files.get(&file).map_or(0, |f| f.len) / SECTOR_BYTES as u64;
+                let offset = match lie {
+                    Lie::Misdirected => rng.range(0, elsewhere.max(1) - 1) * SECTOR_BYTES as u64,
+                    _ => offset,
+                };
                 self.write(file, offset, &Bytes::copy_from_slice(&bytes), durable, |_| true);
             }
             DiskOp::Sync => {
@@ -270,7 +293,8 @@ mod tests {
     fn write(disk: &mut SimDisk, token: u64, byte: u8, durable: bool) {
         let bytes = AlignedBuf::padded(&[byte; SECTOR_BYTES]);
         disk.issue(Token(token), DiskFile::Super, DiskOp::Write { offset: 0, bytes, durable });
-        disk.complete(Token(token), false, &mut Rng::new(1)).expect("invariant: this disk does not fail");
+        disk.complete(Token(token), false, Lie::No, &mut Rng::new(1))
+            .expect("invariant: this disk does not fail");
     }
 
     fn first(disk: &SimDisk) -> u8 {
@@ -285,7 +309,8 @@ mod tests {
             write(&mut disk, 1, 1, false);
             disk.issue(Token(2), DiskFile::Super, DiskOp::Sync);
             write(&mut disk, 3, 2, false);
-            disk.complete(Token(2), false, &mut Rng::new(1)).expect("invariant: this disk does not fail");
+            disk.complete(Token(2), false, Lie::No, &mut Rng::new(1))
+                .expect("invariant: this disk does not fail");
             disk.crash(Crash::Machine, &mut Rng::new(seed));
             match first(&disk) {
                 1 => lost += 1,

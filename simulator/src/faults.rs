@@ -36,6 +36,9 @@ impl Director {
             Class::Loss | Class::Duplicates | Class::LongTail | Class::Zombies | Class::DeviceErrors => {
                 return None;
             }
+            Class::LostWrites | Class::Misdirected | Class::ClockSkew => return None,
+            Class::SuperRot | Class::IndexRot => 3 * plan.rot_us,
+            Class::Rivals | Class::Sleeps | Class::HandOvers => plan.writer_crash_us,
             Class::Partitions => plan.partition_us,
             Class::NodeCrashes | Class::MachineCrashes => plan.node_crash_us,
             Class::ClusterCrashes => plan.cluster_crash_us,
@@ -83,6 +86,20 @@ impl Director {
                 self.after(delay, Next::Room(node));
             }
             Class::AzPlusOne => self.az_plus_one(),
+            Class::SuperRot if self.set_whole(self.rot_victim) => {
+                self.hosts[self.rot_victim].super_rot = true;
+                let hits = 1 + usize::from(self.rng.chance(3_000));
+                for _ in 0..hits {
+                    self.hosts[self.rot_victim].disk.rot(&mut self.rng, |file| *file == DiskFile::Super);
+                }
+            }
+            Class::IndexRot => {
+                let index = |file: &DiskFile| matches!(file, DiskFile::Index(..));
+                self.hosts[self.rot_victim].disk.rot(&mut self.rng, index);
+            }
+            Class::Rivals => self.rival(),
+            Class::Sleeps => self.sleep(),
+            Class::HandOvers => self.hand_over(),
             _ => {}
         }
         if let Some(mean) = self.mean_us(class) {
@@ -151,7 +168,7 @@ impl Director {
         let set = node / 6 * 6;
         let lost = (set..set + 6).filter(|n| *n != node && !self.whole(*n)).count();
         let rot_here =
-            self.plan.has(Class::Rot) && self.rot_victim / 6 == node / 6 && node != self.rot_victim;
+            self.damaged(self.rot_victim) && self.rot_victim / 6 == node / 6 && node != self.rot_victim;
         let rots = usize::from(rot_here && self.whole(self.rot_victim));
         if !self.whole(node) || lost + rots + 1 > self.plan.lost_folders.max(1 + rots) {
             return;
@@ -194,6 +211,7 @@ impl Director {
     /// All faults end; whoever is down starts; one writer stands.
     pub(crate) fn heal(&mut self) {
         self.healing = true;
+        self.asleep.clear();
         self.busy = None;
         self.net.calm();
         for node in 0..self.hosts.len() {

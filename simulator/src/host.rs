@@ -1,7 +1,8 @@
 //! A machine with one node folder: the node's process, its disk, and what it ever promised.
 
+use crate::clock::Clock;
 use crate::disk::{Crash, SimDisk};
-use crate::plan::Plan;
+use crate::plan::{Class, Plan};
 use crate::rng::Rng;
 use bytes::Bytes;
 use protocol::head::HeadVersion;
@@ -39,6 +40,10 @@ pub(crate) struct Host {
     pub(crate) creates: Vec<Bytes>,
     /// A device error was injected into this life of the process.
     pub(crate) hurt: bool,
+    /// Its superblock was damaged: it may refuse to start, and is replaced then.
+    pub(crate) super_rot: bool,
+    /// What this machine takes for the time.
+    pub(crate) clock: Clock,
     /// The device is said to be full.
     pub(crate) full: bool,
     id: NodeId,
@@ -59,6 +64,8 @@ impl Host {
             grants: BTreeMap::new(),
             creates: Vec::new(),
             hurt: false,
+            super_rot: false,
+            clock: if plan.has(Class::ClockSkew) { Clock::skewed(rng) } else { Clock::default() },
             full: false,
             id: NodeId(rng.nonce()),
             volume,
@@ -79,7 +86,7 @@ impl Host {
         self.hurt = false;
         let config = NodeConfig { volume: self.volume, node: self.id, settings: self.settings.clone() };
         let mut node = Node::new(config);
-        node.step(now_us, Event::Open { files: self.disk.list() }, out);
+        node.step(self.clock.at(now_us), Event::Open { files: self.disk.list() }, out);
         self.node = Some(node);
     }
 
@@ -94,6 +101,7 @@ impl Host {
     pub(crate) fn wipe(&mut self, rng: &mut Rng) {
         self.crash(Crash::Process, rng);
         self.disk.wipe();
+        self.super_rot = false;
         self.id = NodeId(rng.nonce());
     }
 

@@ -8,9 +8,9 @@
 //! |---|---|
 //! | [`plan`] | what one seed draws: sizes, rates, classes of faults |
 //! | [`Director`] | the heap of events, and who is called next |
-//! | `net`, [`disk`], `host`, `compute` | links, disks, machines, processes |
-//! | `faults`, `drill` | when faults strike, healing, the last audit; scripted disasters |
-//! | [`oracle`], `check`, `check_heads` | the one history, and what must be true of it |
+//! | `net`, [`disk`], `clock`, `host`, `compute`, `statement` | links, disks, clocks, machines, processes, what clients ask |
+//! | `faults`, `rivals`, `drill` | when faults strike, healing, the last audit; scripted disasters |
+//! | [`oracle`], `check`, `check_heads`, `check_lease` | the one history, and what must be true of it |
 //! | [`crash_points`] | engine and trees: a crash at every CPL of a recorded trace |
 //! | [`run`], [`shrink`] | a seed as a test: panics are failures; fewer faults, same failure |
 //!
@@ -18,6 +18,8 @@
 
 mod check;
 mod check_heads;
+mod check_lease;
+mod clock;
 mod compute;
 pub mod crash_points;
 mod director;
@@ -28,12 +30,14 @@ mod host;
 mod net;
 pub mod oracle;
 pub mod plan;
+mod rivals;
 mod rng;
 mod run;
+mod statement;
 mod trace;
 
 pub use director::{Director, Report};
-pub use plan::{Class, Drill, Plan};
+pub use plan::{Class, Drill, Mode, Plan};
 pub use rng::Rng;
 pub use run::{run, shrink};
 
@@ -71,4 +75,23 @@ pub const CAUGHT_HERE: &[Mutant] = &[
     Mutant::TwoReplaced,
     Mutant::NewcomerCounts,
     Mutant::DropAtOneFull,
+    Mutant::GrantsAt3,
+    Mutant::EpochToAnyId,
+    Mutant::HostIdAsWriter,
+    Mutant::NoBackoff,
+    Mutant::NoLease,
+    Mutant::LeaseAt2,
+    Mutant::LeaseFromReply,
+    Mutant::LeaseIsT,
+    Mutant::LeaseOneRho,
+    Mutant::RestartGrants,
+    Mutant::RestartHalf,
+    Mutant::PromiseDuringGrant,
+    Mutant::PromiseToStale,
+    Mutant::LeaseFlag,
+    Mutant::SharedView,
+    Mutant::LeaseInstant,
+    Mutant::EarlyRelease,
+    Mutant::HeadFromCache,
+    Mutant::MembershipIgnored,
 ];

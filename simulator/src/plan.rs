@@ -1,10 +1,11 @@
 //! What one seed will do: sizes, rates, and which classes of faults it draws (swarm testing).
 //!
 //! A seed switches each class on or off and draws its rates, so that some seeds are calm but for one thing, and some have everything.
-//! The atlas never exceeds what the design promises to survive: one node's disk rots at a time, at most two folders are lost
-//! at a time, and rot and lost folders do not meet in one seed with more than one folder. Old writers do not live on where folders
-//! are lost: `Create` names a life and no folder, so an old writer could begin a listed life anew in an empty one; the locks of
-//! the folders exclude that.
+//! The atlas never exceeds what the design promises to survive: one node's disk rots or lies at a time, at most two folders are lost
+//! at a time, and rot and lost folders do not meet in one seed with more than one folder. Where a disk lies (a write that was
+//! acknowledged is not there, and nothing shows it), no group opens with three copies: that would be one fault more.
+//!
+//! Seeds go round the [`Mode`]s: what a rule is needed for must happen often, not once in thousands of seeds.
 
 use crate::rng::Rng;
 
@@ -39,11 +40,27 @@ pub enum Class {
     FullDisks,
     /// Three of six nodes of a set are down at once.
     AzPlusOne,
+    /// One node's disk drops writes it acknowledged.
+    LostWrites,
+    /// One node's disk writes to another place of the same file.
+    Misdirected,
+    /// One slot, or both, of one node's superblock change.
+    SuperRot,
+    /// Bytes of one node's page index change.
+    IndexRot,
+    /// Every machine's clock is off, and fast or slow by up to rho.
+    ClockSkew,
+    /// Several processes stand for election, and stand again when they lost.
+    Rivals,
+    /// The writer's machine sleeps for a while: its processes with it.
+    Sleeps,
+    /// The writer hands over in good order.
+    HandOvers,
 }
 
 impl Class {
     /// Every class.
-    pub const ALL: [Class; 14] = [
+    pub const ALL: [Class; 22] = [
         Class::Loss,
         Class::Duplicates,
         Class::LongTail,
@@ -58,7 +75,68 @@ impl Class {
         Class::DeviceErrors,
         Class::FullDisks,
         Class::AzPlusOne,
+        Class::LostWrites,
+        Class::Misdirected,
+        Class::SuperRot,
+        Class::IndexRot,
+        Class::ClockSkew,
+        Class::Rivals,
+        Class::Sleeps,
+        Class::HandOvers,
     ];
+
+    /// Classes that damage the disk of the one victim.
+    pub const DAMAGE: [Class; 5] =
+        [Class::Rot, Class::LostWrites, Class::Misdirected, Class::SuperRot, Class::IndexRot];
+}
+
+/// What a seed is about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mode {
+    /// One writer at a time, as the locks of folders keep it; every fault of disks and links.
+    Locks,
+    /// Rivals stand for election all the time; nodes promise nothing, nobody reads (R7 alone).
+    Elections,
+    /// Promises of a few tens of milliseconds, clocks at their bounds, sleeping machines, hand-overs, statements at every writer (R8).
+    Leases,
+    /// Many protection groups, openings that die half-way (R9, R10).
+    Growth,
+    /// Everything.
+    Mixed,
+}
+
+impl Mode {
+    /// Seeds go round these.
+    pub const ALL: [Mode; 5] = [Mode::Locks, Mode::Elections, Mode::Leases, Mode::Growth, Mode::Mixed];
+
+    /// The mode of a seed.
+    #[must_use]
+    pub fn of(seed: u64) -> Mode {
+        Mode::ALL[(seed % Mode::ALL.len() as u64) as usize]
+    }
+
+    /// Drops and adds classes.
+    fn shape(self, classes: &mut Vec<Class>, rng: &mut Rng) {
+        let rivalry = [Class::Rivals, Class::Sleeps, Class::HandOvers];
+        match self {
+            Mode::Locks => classes.retain(|c| !rivalry.contains(c)),
+            Mode::Elections => {
+                classes.retain(|c| *c != Class::HandOvers && *c != Class::Sleeps);
+                classes.push(Class::Rivals);
+            }
+            Mode::Leases => {
+                let heavy = [Class::ClusterCrashes, Class::AzPlusOne, Class::FullDisks, Class::DeviceErrors];
+                let mild = |rng: &mut Rng| rng.chance(3_000);
+                classes.retain(|c| {
+                    !heavy.contains(c)
+                        && (!Class::DAMAGE.contains(c) && *c != Class::LostFolders || mild(rng))
+                });
+                classes.extend([Class::Rivals, Class::ClockSkew]);
+            }
+            Mode::Growth => classes.extend([Class::WriterCrashes, Class::Rivals]),
+            Mode::Mixed => {}
+        }
+    }
 }
 
 /// Scripted disasters (`drill`): log is brought to exactly four copies, then the writer dies.
@@ -134,6 +212,8 @@ pub struct Plan {
     pub half_openings: bool,
     /// T of R8 in milliseconds; 0 when locks stand for elections and leases, as in the embedded cluster.
     pub lease_ms: u64,
+    /// A node may have acknowledged what it does not hold, without a trace: no group opens with three copies.
+    pub lies: bool,
     /// A scripted disaster that chance would need thousands of seeds for.
     pub drill: Option<Drill>,
 }
@@ -142,19 +222,27 @@ impl Plan {
     /// What `seed` draws.
     #[must_use]
     pub fn draw(seed: u64) -> Plan {
+        Plan::draw_in(Mode::of(seed), seed)
+    }
+
+    /// What `seed` draws in this mode.
+    #[must_use]
+    pub fn draw_in(mode: Mode, seed: u64) -> Plan {
         let rng = &mut Rng::new(seed ^ 0xA11_5EED);
         let mut classes: Vec<Class> = Class::ALL.into_iter().filter(|_| rng.chance(4_500)).collect();
+        mode.shape(&mut classes, rng);
         if rng.chance(8_000) && !classes.contains(&Class::WriterCrashes) {
             classes.push(Class::WriterCrashes);
         }
-        let drill = match rng.range(0, 59) {
+        let drills = matches!(mode, Mode::Locks | Mode::Mixed);
+        let drill = match rng.range(0, if drills { 29 } else { 999 }) {
             0 | 1 => Some(Drill::Rot(rng.range(6, 11) as usize)),
             2 => Some(Drill::Folders(rng.range(0, 11) as usize)),
             3 => Some(Drill::Three(rng.range(6, 11) as usize)),
             _ => None,
         };
         if drill.is_some() {
-            classes.retain(|c| matches!(c, Class::Loss | Class::Duplicates | Class::Rot));
+            classes.retain(|c| matches!(c, Class::Loss | Class::Duplicates | Class::Rot | Class::ClockSkew));
             if matches!(drill, Some(Drill::Rot(_))) {
                 classes.push(Class::Rot);
             } else {
@@ -162,10 +250,14 @@ impl Plan {
             }
         }
         let sets = if drill.is_some() { 2 } else { 1 + usize::from(rng.chance(4_000)) };
-        let rots = classes.contains(&Class::Rot);
-        if classes.contains(&Class::LostFolders) {
-            classes.retain(|c| *c != Class::Zombies);
-        }
+        let rots = Class::DAMAGE.iter().any(|c| classes.contains(c));
+        let lies = classes.contains(&Class::LostWrites) || classes.contains(&Class::SuperRot);
+        let growth = mode == Mode::Growth && drill.is_none();
+        let lease_ms = match mode {
+            Mode::Leases => rng.range(30, 150),
+            Mode::Mixed if rng.chance(6_000) => rng.range(60, 600),
+            _ => 0,
+        };
         classes.sort_unstable();
         classes.dedup();
         let plan = Plan {
@@ -174,15 +266,15 @@ impl Plan {
             faults_us: 2_000_000,
             healing_us: 4_000_000,
             sets,
-            pages_per_pg: rng.range(2, 12),
-            groups: rng.range(2, 4) as u32,
+            pages_per_pg: if growth { rng.range(1, 3) } else { rng.range(2, 12) },
+            groups: if growth { 8 } else { rng.range(2, 4) as u32 },
             lal_bytes: rng.range(6_000, 120_000),
             mtr_us: rng.range(1_500, 9_000),
             read_us: rng.range(4_000, 30_000),
             loss: rng.range(10, 1_500),
             duplicates: rng.range(10, 1_000),
             long_tail: rng.range(10, 300),
-            delay_us: rng.range(200, 6_000),
+            delay_us: if mode == Mode::Leases { rng.range(100, 2_500) } else { rng.range(200, 6_000) },
             sync_us: rng.range(100, 3_000),
             node_crash_us: rng.range(60_000, 900_000),
             writer_crash_us: rng.range(60_000, 800_000),
@@ -190,8 +282,10 @@ impl Plan {
             partition_us: rng.range(200_000, 1_000_000),
             rot_us: rng.range(40_000, 500_000),
             lost_folders: if rots { 1 } else { rng.range(1, 2) as usize },
-            half_openings: drill.is_none() && Rng::new(seed ^ 0x4A1F).chance(1_000),
-            lease_ms: 0,
+            half_openings: drill.is_none()
+                && Rng::new(seed ^ 0x4A1F).chance(if growth { 4_000 } else { 1_000 }),
+            lease_ms,
+            lies,
             drill,
         };
         match drill {
@@ -213,6 +307,7 @@ impl Plan {
             drill: None,
             half_openings: false,
             lal_bytes: 100_000,
+            lease_ms: 0,
             delay_us: 300,
             mtr_us: 20_000,
             read_us: 1_000_000,

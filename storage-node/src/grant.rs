@@ -45,6 +45,12 @@ impl Node {
         if promised || silent { Err(RefusedReason::Promised) } else { Ok(()) }
     }
 
+    /// For checkers and status: whether this segment would grant a later epoch to `candidate` now. `None`: no such segment here.
+    #[must_use]
+    pub fn would_grant(&self, id: SegmentId, candidate: WriterId) -> Option<bool> {
+        self.segments.get(&id).map(|segment| self.may_grant(segment, candidate).is_ok())
+    }
+
     /// The answer to a candidate that asks before it stands.
     pub(crate) fn votes(&self, segment: &Segment, candidate: Option<WriterId>) -> bool {
         candidate.is_some_and(|writer| self.may_grant(segment, writer).is_ok())

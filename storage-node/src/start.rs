@@ -252,7 +252,8 @@ impl Node {
         for segment in self.segments.values_mut().filter(|s| s.role == SegmentRole::Full) {
             let replays = opening.journals.remove(&segment.id).unwrap_or_default();
             let pages = Pages::recover(replays, segment.chain.base(), segment.newcomer);
-            self.vdl = self.vdl.max(pages.vdl);
+            // Pages come from records at or below a VDL that was told: where rot ate the batch that states it, they prove it.
+            self.vdl = self.vdl.max(pages.vdl).max(pages.store.page_point);
             segment.pages = Some(pages);
         }
     }

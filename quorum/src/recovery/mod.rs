@@ -299,6 +299,8 @@ impl Recoverer {
         while self.groups.len() < head.groups.len() {
             self.groups.push(Assembly::new(PgId(self.groups.len() as u32)));
         }
+        // The head of a deposed writer may list a group that a higher one does not: it is void (R10).
+        self.groups.truncate(head.groups.len());
         self.head = Some(head.clone());
         if mutant!(MajorityList) {
             self.adopt_majority();

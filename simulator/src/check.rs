@@ -196,9 +196,9 @@ impl Director {
             Told::Forgotten(page, at) => {
                 self.fail(format!("I14: page {page} at {at} was forgotten while in use"));
             }
-            Told::ReadStuck(page, at, us) => {
+            Told::ReadStuck(page, at, us, said) => {
                 if self.healing {
-                    self.fail(format!("P1: page {page} at {at} unread for {us} us without faults"));
+                    self.fail(format!("P1: page {page} at {at} unread for {us} us without faults: {said}"));
                 }
             }
             Told::Replaced => self.report.replaced += 1,

@@ -46,8 +46,8 @@ pub(crate) enum Told {
     Read(PageId, Lsn, Bytes),
     /// A segment forgot a version that was in use.
     Forgotten(PageId, Lsn),
-    /// A read took this long without an answer.
-    ReadStuck(PageId, Lsn, u64),
+    /// A read took this long without an answer; who was asked, and what they said last.
+    ReadStuck(PageId, Lsn, u64, String),
     /// A copy was replaced by a newcomer.
     Replaced,
     /// A statement was answered from this view; it must see this commit.
@@ -72,6 +72,7 @@ struct Read {
     at: Lsn,
     point: Lsn,
     route: Vec<SegmentId>,
+    refusals: BTreeMap<Peer, PageRefusal>,
     tried: usize,
     asked_us: u64,
     since_us: u64,
@@ -442,8 +443,17 @@ impl Compute {
         let Some(point) = log.read_point(pg, at) else { return };
         let route = log.route(pg, point);
         self.next_read += 1;
-        let read =
-            Read { page, at, point, route, tried: 0, asked_us: 0, since_us: now_us, complained: false };
+        let read = Read {
+            page,
+            at,
+            point,
+            route,
+            refusals: BTreeMap::new(),
+            tried: 0,
+            asked_us: 0,
+            since_us: now_us,
+            complained: false,
+        };
         self.reads.insert(self.next_read, read);
         self.drive_reads(now_us, &mut Vec::new());
     }
@@ -459,9 +469,17 @@ impl Compute {
         for (request, read) in &mut self.reads {
             if now_us > read.since_us + STUCK_US && !read.complained {
                 read.complained = true;
-                told.push(Told::ReadStuck(read.page, read.at, now_us - read.since_us));
+                let said =
+                    format!("asked {:?} for {}, refused by {:?}", read.route, read.point, read.refusals);
+                told.push(Told::ReadStuck(read.page, read.at, now_us - read.since_us, said));
             }
-            if now_us < read.asked_us + HEDGE_US || read.route.is_empty() {
+            if now_us < read.asked_us + HEDGE_US {
+                continue;
+            }
+            // Copies come and go while a read waits: as the driver does, plan anew.
+            let pg = log.head().geometry().pg_of(read.page);
+            read.route = log.route(pg, read.point);
+            if read.route.is_empty() {
                 continue;
             }
             let to = read.route[read.tried % read.route.len()];
@@ -484,6 +502,7 @@ impl Compute {
             }
             Message::PageRefused(refused) => {
                 if let Some(read) = self.reads.get_mut(&refused.request) {
+                    read.refusals.insert(envelope.from, refused.reason);
                     read.asked_us = read.asked_us.min(now_us.saturating_sub(HEDGE_US - 3_000));
                     if refused.reason == PageRefusal::Forgotten {
                         told.push(Told::Forgotten(read.page, read.at));

@@ -1,4 +1,4 @@
-//! Log that is on disk only: what leaves memory, and how a peer that lags still gets it.
+//! Log that is on disk only: what leaves memory, and how a peer that lags, or a damaged page, still gets it.
 //!
 //! ```text
 //!   chain:   base ◄── on disk only ──► from ◄── in memory ──► SCL
@@ -12,9 +12,10 @@
 //! Invariants
 //! 1. Only records at or below the VDL told leave memory: none of them can die (R3).
 //! 2. A full segment keeps every record above its newest page point at or below PGMRPL: readers and rounds need no log file.
-//! 3. At most [`READS`] log files are in memory for peers at a time.
+//! 3. At most [`READS`] log files are in memory for peers and damaged pages at a time.
 
 use crate::event::{Action, DiskError, DiskFile, DiskOp};
+use crate::held::Held;
 use crate::image;
 use crate::node::{Node, Pending};
 use crate::scan::Scanner;
@@ -23,6 +24,7 @@ use cache_nvme::aligned::AlignedBuf;
 use protocol::geometry::SegmentId;
 use protocol::lsn::Lsn;
 use protocol::message::{LogSlice, Peer};
+use protocol::page::PageId;
 use protocol::record::Record;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -33,12 +35,31 @@ const FILES: usize = 4;
 /// Bytes of one slice from disk: a file was read for it, so it is larger than one from memory.
 const SLICE_BYTES: usize = 1 << 20;
 
-/// A slice being gathered from log files.
+/// What log files are read for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Wanted {
+    /// A peer's slice.
+    Slice { to: Peer, request: u64 },
+    /// All there is of one damaged page (`heal`).
+    Page(PageId),
+}
+
+impl Wanted {
+    /// Another read of the same kind for the same asker is under way.
+    fn same(&self, other: &Wanted) -> bool {
+        match (self, other) {
+            (Wanted::Slice { to, .. }, Wanted::Slice { to: other, .. }) => to == other,
+            (Wanted::Page(_), Wanted::Page(_)) => true,
+            _ => false,
+        }
+    }
+}
+
+/// Records being gathered from log files.
 #[derive(Debug)]
 pub(crate) struct ColdRead {
     segment: SegmentId,
-    to: Peer,
-    request: u64,
+    wanted: Wanted,
     after: Lsn,
     through: Lsn,
     files: VecDeque<u64>,
@@ -85,18 +106,32 @@ impl Node {
         (after, through): (Lsn, Lsn),
         out: &mut Vec<Action>,
     ) {
-        let same = |r: &ColdRead| r.segment == id && r.to == to;
+        self.read_log(id, Wanted::Slice { to, request }, (after, through), out);
+    }
+
+    /// Starts to read log files for records in (after, through], if there is room; who wants them asks again.
+    pub(crate) fn read_log(
+        &mut self,
+        id: SegmentId,
+        wanted: Wanted,
+        (after, through): (Lsn, Lsn),
+        out: &mut Vec<Action>,
+    ) {
+        let same = |r: &ColdRead| r.segment == id && r.wanted.same(&wanted);
         if self.cold.len() >= READS || self.cold.values().any(same) {
             return;
         }
-        let files = self.log.files_with(id, after, FILES);
-        let read = ColdRead { segment: id, to, request, after, through, files, found: BTreeMap::new() };
+        let files = match wanted {
+            Wanted::Slice { .. } => self.log.files_with(id, after, FILES),
+            Wanted::Page(_) => self.log.files_of(id, after),
+        };
+        let read = ColdRead { segment: id, wanted, after, through, files, found: BTreeMap::new() };
         let number = self.request();
         self.cold.insert(number, read);
         self.read_cold(number, out);
     }
 
-    /// Reads the next file of a slice, or answers.
+    /// Reads the next file, or answers.
     fn read_cold(&mut self, number: u64, out: &mut Vec<Action>) {
         let Some(read) = self.cold.get(&number) else { return };
         if let Some(file) = read.files.front().copied() {
@@ -107,6 +142,15 @@ impl Node {
         let Some(read) = self.cold.remove(&number) else { return };
         let head_version = self.head_version();
         let Some(segment) = self.segments.get(&read.segment) else { return };
+        let (to, request) = match read.wanted {
+            Wanted::Slice { to, request } => (to, request),
+            Wanted::Page(page) => {
+                let mut records: Vec<Held> = read.found.into_values().map(Held::from).collect();
+                let last = records.last().map_or(read.after, |r| r.lsn);
+                records.extend(segment.chain.of_page(page, last, read.through));
+                return self.made_from_log(read.segment, page, read.through, &records, out);
+            }
+        };
         let mut frames = Vec::new();
         for record in read.found.values() {
             if !frames.is_empty() && frames.len() + record.len() > SLICE_BYTES {
@@ -119,14 +163,14 @@ impl Node {
             return;
         }
         let slice = LogSlice {
-            request: read.request,
+            request,
             head_version,
             after: read.after,
             end: false,
             floor: segment.chain.base(),
             frames: Bytes::from(frames),
         };
-        self.send(read.segment, read.to, slice, out);
+        self.send(read.segment, to, slice, out);
     }
 
     pub(crate) fn cold_done(
@@ -151,7 +195,11 @@ impl Node {
             let mut rest = section.frames.clone();
             while let Ok(record) = Record::decode(&rest) {
                 rest = rest.slice(record.len()..);
-                let wanted = record.lsn > read.after && record.lsn <= read.through;
+                let inside = record.lsn > read.after && record.lsn <= read.through;
+                let wanted = match read.wanted {
+                    Wanted::Slice { .. } => inside,
+                    Wanted::Page(page) => inside && record.page == page,
+                };
                 if wanted && !list.is_some_and(|l| l.kills(&record)) {
                     read.found.insert(record.lsn, record);
                 }

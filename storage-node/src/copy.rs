@@ -1,4 +1,4 @@
-//! Pages from a peer: a newcomer copies all of them (R12), a lost store likewise, a damaged page alone.
+//! Pages from a peer: a newcomer copies all of them (R12), a lost store likewise, a damaged page alone (`heal` asks for it).
 //!
 //! ```text
 //!   newcomer                          full peer
@@ -55,7 +55,7 @@ pub(crate) struct CopyOut {
 
 impl Node {
     /// Full members to ask, other than this one.
-    fn full_peers(&self, id: SegmentId) -> Vec<u8> {
+    pub(crate) fn full_peers(&self, id: SegmentId) -> Vec<u8> {
         let Some(group) = self.head.as_ref().and_then(|h| h.group(id.pg)) else { return Vec::new() };
         let full = group.members.iter().enumerate().filter(|(_, m)| m.role == SegmentRole::Full);
         full.map(|(position, _)| position as u8).filter(|p| *p != id.position).collect()
@@ -84,33 +84,6 @@ impl Node {
 
     fn copy_in(&mut self, id: SegmentId) -> Option<&mut CopyIn> {
         self.segments.get_mut(&id)?.pages.as_mut()?.copy.as_mut()
-    }
-
-    /// Asks for damaged pages.
-    pub(crate) fn drive_heal(&mut self, id: SegmentId, out: &mut Vec<Action>) {
-        let (now, timeout) = (self.now_us, self.config.settings.peer_timeout_us);
-        let peers = self.full_peers(id);
-        if peers.is_empty() {
-            return;
-        }
-        let mut request = self.next_request;
-        let Some(pages) = self.segments.get_mut(&id).and_then(|s| s.pages.as_mut()) else { return };
-        let mut asks = Vec::new();
-        for (page, heal) in &mut pages.heal {
-            if heal.asked_us.is_some_and(|at| now < at + timeout) {
-                continue;
-            }
-            request += 1;
-            let position = peers[heal.attempts as usize % peers.len()];
-            (heal.request, heal.asked_us) = (request, Some(now));
-            heal.attempts = heal.attempts.wrapping_add(1);
-            asks.push((*page, position, request));
-        }
-        self.next_request = request;
-        for (page, position, request) in asks {
-            let to = Peer::Segment(SegmentId { pg: id.pg, position });
-            self.send(id, to, CopyPages { request, after: None, only: Some(page), max_pages: 1 }, out);
-        }
     }
 
     pub(crate) fn on_copy_pages(&mut self, id: SegmentId, from: Peer, m: CopyPages, out: &mut Vec<Action>) {

@@ -143,6 +143,12 @@ impl HotLog {
         ahead().filter(|(_, (lowest, _))| *lowest <= end).map(|(n, _)| n).take(count).collect()
     }
 
+    /// Every file with records of `segment` above `after`, oldest first.
+    pub fn files_of(&self, segment: SegmentId, after: Lsn) -> VecDeque<u64> {
+        let has = |f: &LogFile| f.highest.get(&segment).is_some_and(|highest| *highest > after);
+        self.files.range(self.first_file..).filter(|(_, f)| has(f)).map(|(n, _)| *n).collect()
+    }
+
     /// Moves the first file over all files nobody needs; `needs(segment, highest)` says whether a segment still needs records up
     /// to there. True when it moved.
     pub fn release(&mut self, needs: impl Fn(SegmentId, Lsn) -> bool) -> bool {

@@ -35,8 +35,10 @@ pub(crate) enum JobKind {
     Round { target: Lsn },
     /// Old versions go.
     Collect,
-    /// A damaged page is replaced.
+    /// A damaged page is replaced by a peer's image.
     Heal { page: PageId },
+    /// A damaged version is replaced by the same one, made from the log.
+    Remake { page: PageId, oldest_known: bool },
     /// Pages of a peer are taken over; `point` when these were the last.
     Copy { last: Option<PageId>, point: Option<Lsn> },
 }
@@ -96,8 +98,13 @@ impl Job {
         }
     }
 
+    /// Whether the history before its images is unknown here.
     fn foreign(&self) -> bool {
-        matches!(self.kind, JobKind::Heal { .. } | JobKind::Copy { .. })
+        match self.kind {
+            JobKind::Heal { .. } | JobKind::Copy { .. } => true,
+            JobKind::Remake { oldest_known, .. } => oldest_known,
+            JobKind::Round { .. } | JobKind::Collect => false,
+        }
     }
 }
 
@@ -248,7 +255,7 @@ impl Node {
         for slot in job.written.into_iter().filter_map(|w| w.2) {
             pages.store.give_back(slot);
         }
-        if let JobKind::Heal { page } = job.kind
+        if let JobKind::Heal { page } | JobKind::Remake { page, .. } = job.kind
             && let Some(heal) = pages.heal.get_mut(&page)
         {
             heal.asked_us = None;
@@ -273,7 +280,7 @@ impl Node {
                 self.metrics.rounds += 1;
             }
             JobKind::Collect => {}
-            JobKind::Heal { page } => {
+            JobKind::Heal { page } | JobKind::Remake { page, .. } => {
                 pages.heal.remove(&page);
                 self.metrics.healed += 1;
             }
@@ -431,7 +438,7 @@ fn next_journal(segment: &mut Segment, vdl: Lsn) -> Next {
     let page_point = match job.kind {
         JobKind::Round { target } => target,
         JobKind::Copy { point, .. } => point.unwrap_or(store.page_point),
-        JobKind::Collect | JobKind::Heal { .. } => store.page_point,
+        JobKind::Collect | JobKind::Heal { .. } | JobKind::Remake { .. } => store.page_point,
     };
     let forgotten_below =
         if dropped.is_empty() { store.forgotten_below } else { store.forgotten_below.max(pgmrpl) };

@@ -20,7 +20,7 @@
 //! | `grant` | group 0 as the arbiter: promises, and whom they keep from being granted |
 //! | `cold` | log that left memory, and how a peer still gets it |
 //! | `image`, `store`, `versions`, `journal`, `pages`, `job` | page images, versions in slots, their journal, the one page job |
-//! | `coalesce`, `read`, `copy`, `scrub` | rounds and collection; readers; newcomers and healing; looking for rot |
+//! | `coalesce`, `read`, `copy`, `heal`, `scrub` | rounds and collection; readers; newcomers; damaged pages; looking for rot |
 //! | `disk` | the adapter: these operations on real files |
 //! | `identity` | whose a node folder is: the text file the host keeps in it |
 
@@ -35,6 +35,7 @@ mod fence;
 mod floor;
 mod gossip;
 mod grant;
+mod heal;
 pub mod held;
 pub mod hotlog;
 pub mod identity;

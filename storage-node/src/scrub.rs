@@ -1,6 +1,6 @@
 //! Looks at stored pages and at the log in the background, so that rot is found before the other copies rot too.
 //!
-//! A damaged page is healed from a peer (`copy`). A damaged log file is healed from memory: every record it may have held that is
+//! A damaged page is healed from a peer or the log (`heal`). A damaged log file is healed from memory: every record it may have held that is
 //! held there is written again at the tail; recovery takes whichever copy is whole. What lay on disk only (`cold`) comes from
 //! peers: the segment stands where it stood before that log, and claims what it had (R5), as after a restart.
 

@@ -237,6 +237,48 @@ fn a_rotten_image_is_never_served_and_is_healed() {
 }
 
 #[test]
+fn the_last_full_copy_makes_a_rotten_page_anew_from_the_log() {
+    // All log in memory, and nearly all of it on disk only.
+    for spill_bytes in [1 << 30, 0] {
+        let settings = Settings { spill_bytes, scrub_interval_us: 1 << 40, ..Settings::small() };
+        let mut c = Cluster::new(9, settings);
+        // The other two full copies were never there: a group may begin with four.
+        (c.crash(0, 0), c.crash(2, 0));
+        for _ in 0..10 {
+            c.load(40, 4);
+            (c.pgmrpl, c.vdl) = (c.last, c.last);
+            c.heartbeat();
+            c.run(200_000);
+        }
+        assert!(c.node(4).inspect(seg(4)).unwrap().page_point > c.history[300].lsn, "pages were made");
+        let file = c.disks[4].bytes_mut(DiskFile::Pages(seg(4)));
+        for slot in 0..file.len() / PAGE_BYTES {
+            file[slot * PAGE_BYTES + 5000] ^= 1;
+        }
+        let at = c.last;
+        for page in 0..4 {
+            c.read(4, PageId(page), at);
+        }
+        let cold = c.node(4).records(seg(4)).count() < c.history.len() / 2;
+        assert!(c.node(4).metrics().rot >= 4 && cold == (spill_bytes == 0));
+        c.run(3_000_000);
+        for page in 0..4 {
+            c.check_page(4, PageId(page), at);
+        }
+        // They go on from there, and a restart finds them.
+        c.load(40, 4);
+        c.run(500_000);
+        c.crash(4, 0);
+        c.boot(4, 0);
+        c.settle();
+        for page in 0..4 {
+            let at = c.last;
+            c.check_page(4, PageId(page), at);
+        }
+    }
+}
+
+#[test]
 fn the_scrubber_finds_rot_nobody_reads() {
     let mut c = Cluster::new(8, Settings::small());
     c.load(80, 4);

@@ -202,6 +202,9 @@ impl Director {
                 }
             }
             Told::Replaced => self.report.replaced += 1,
+            Told::LeftEarly { page, lsn, vdl } => {
+                self.fail(format!("I16: page {page} left the pool at {lsn}, VDL is {vdl}"));
+            }
             Told::Answered { must_see, view } => {
                 self.report.statements += 1;
                 self.check_lease(compute);

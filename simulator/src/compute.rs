@@ -6,6 +6,7 @@
 use crate::clock::Clock;
 use crate::oracle::PageModel;
 use crate::plan::{Class, Plan};
+use crate::pool::Pool;
 use crate::rng::Rng;
 use crate::statement::Statements;
 use bytes::Bytes;
@@ -50,6 +51,15 @@ pub(crate) enum Told {
     ReadStuck(PageId, Lsn, u64, String),
     /// A copy was replaced by a newcomer.
     Replaced,
+    /// A page left the pool above VDL.
+    LeftEarly {
+        /// The page.
+        page: PageId,
+        /// Its LSN.
+        lsn: Lsn,
+        /// VDL at that moment.
+        vdl: Lsn,
+    },
     /// A statement was answered from this view; it must see this commit.
     Answered {
         /// The last commit that had been acknowledged when the client sent it.
@@ -77,6 +87,8 @@ struct Read {
     asked_us: u64,
     since_us: u64,
     complained: bool,
+    /// The pool's number of it.
+    pool: Option<u64>,
 }
 
 /// See the module.
@@ -87,10 +99,10 @@ pub(crate) struct Compute {
     /// The folders of group 0, should it create the volume.
     nodes: [NodeId; COPIES],
     stage: Stage,
-    actions: Actions,
+    pub(crate) actions: Actions,
     page_lsns: BTreeMap<PageId, Lsn>,
     pages: u64,
-    commits: VecDeque<Lsn>,
+    pub(crate) commits: VecDeque<Lsn>,
     reads: BTreeMap<u64, Read>,
     next_read: u64,
     lal_bytes: u64,
@@ -101,6 +113,9 @@ pub(crate) struct Compute {
     /// Planted bug: how long its clock stood still.
     slept_us: u64,
     pub(crate) statements: Statements,
+    /// It works through a buffer pool, or remembers the LSN of every page.
+    pooled: bool,
+    pub(crate) pool: Option<Pool>,
 }
 
 /// A read goes to the next copy after this long.
@@ -136,6 +151,8 @@ impl Compute {
             clock: if plan.has(Class::ClockSkew) { Clock::skewed(rng) } else { Clock::default() },
             slept_us: 0,
             statements: Statements::default(),
+            pooled: plan.pooled,
+            pool: None,
         }
     }
 
@@ -159,6 +176,22 @@ impl Compute {
     /// The process is gone; nothing of it answers any more.
     pub(crate) fn kill(&mut self) {
         self.stage = Stage::Dead;
+        self.pool = None;
+    }
+
+    /// The open log, for as long as it takes; [`take_log_back`](Self::take_log_back) follows.
+    pub(crate) fn lend_log(&mut self) -> Option<Box<WriterLog>> {
+        if self.log().is_none() {
+            return None;
+        }
+        match std::mem::replace(&mut self.stage, Stage::Dead) {
+            Stage::Open(log) => Some(log),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn take_log_back(&mut self, log: Box<WriterLog>) {
+        self.stage = Stage::Open(log);
     }
 
     /// The writer's log while it is open.
@@ -240,6 +273,7 @@ impl Compute {
             Stage::Open(log) => log.step(now_us, message, &mut self.actions),
         }
         self.notices(now_us, told);
+        self.drive_pool(now_us, told);
         self.drive_reads(now_us, told);
         self.drive_statements(now_us, told);
     }
@@ -272,6 +306,7 @@ impl Compute {
             Outcome::Opened(log) => {
                 let (epoch, vdl, head) = (log.epoch(), log.vdl(), Box::new(log.head().clone()));
                 told.push(Told::Opened { epoch, vdl, head });
+                self.pool = self.pooled.then(|| Pool::new(&log));
                 self.stage = Stage::Open(log);
             }
             // It stands again after the pause.
@@ -304,6 +339,7 @@ impl Compute {
             self.stage = Stage::Waiting { until_us, create: false };
             self.commits.clear();
             self.reads.clear();
+            self.pool = None;
         }
     }
 
@@ -376,7 +412,13 @@ impl Compute {
 
     /// Writes one mini-transaction of one to four records over random pages, of all groups or, in idle phases, of one.
     /// Returns the commit's LSN if it was one.
-    pub(crate) fn write(&mut self, now_us: u64, rng: &mut Rng, busy: Option<PgId>) -> Option<Lsn> {
+    pub(crate) fn write(
+        &mut self,
+        now_us: u64,
+        rng: &mut Rng,
+        busy: Option<PgId>,
+        told: &mut Vec<Told>,
+    ) -> Option<Lsn> {
         let now_us = self.clock_us(now_us);
         let (groups, per_group) = (self.groups, self.pages);
         let Stage::Open(log) = &mut self.stage else { return None };
@@ -393,6 +435,11 @@ impl Compute {
             }
         }
         if pages.is_empty() {
+            return None;
+        }
+        if let Some(pool) = &mut self.pool {
+            pool.begin(pages, rng);
+            self.drive_pool(now_us, told);
             return None;
         }
         let ops: Vec<(PageId, Lsn, OpsBuf)> = pages
@@ -437,25 +484,25 @@ impl Compute {
     /// Starts a read of `page`.
     pub(crate) fn start_read(&mut self, now_us: u64, page: PageId) {
         let now_us = self.clock_us(now_us);
-        let Stage::Open(log) = &mut self.stage else { return };
-        let at = log.vdl();
+        let Some(at) = self.log().map(WriterLog::vdl) else { return };
+        self.add_read(now_us, page, at, None);
+        self.drive_reads(now_us, &mut Vec::new());
+    }
+
+    /// The pool wants this page; its process asks with everything else.
+    pub(crate) fn read_for_pool(&mut self, now_us: u64, page: PageId, at: Lsn, number: u64) {
+        self.add_read(now_us, page, at, Some(number));
+    }
+
+    fn add_read(&mut self, since_us: u64, page: PageId, at: Lsn, pool: Option<u64>) {
+        let Some(log) = self.log() else { return };
         let pg = log.head().geometry().pg_of(page);
         let Some(point) = log.read_point(pg, at) else { return };
-        let route = log.route(pg, point);
+        let (route, refusals) = (log.route(pg, point), BTreeMap::new());
         self.next_read += 1;
-        let read = Read {
-            page,
-            at,
-            point,
-            route,
-            refusals: BTreeMap::new(),
-            tried: 0,
-            asked_us: 0,
-            since_us: now_us,
-            complained: false,
-        };
+        let (tried, asked_us, complained) = (0, 0, false);
+        let read = Read { page, at, point, route, refusals, tried, asked_us, since_us, complained, pool };
         self.reads.insert(self.next_read, read);
-        self.drive_reads(now_us, &mut Vec::new());
     }
 
     /// Reads under way.
@@ -490,6 +537,7 @@ impl Compute {
             self.actions.sends.push(Envelope { from, to: Peer::Segment(to), message: ask.into() });
         }
         let lowest = self.reads.values().map(|r| r.at).min().unwrap_or(Lsn::MAX);
+        let lowest = self.pool.as_ref().map_or(lowest, |pool| lowest.min(pool.released()));
         log.release_below(lowest.min(log.vdl()));
     }
 
@@ -497,6 +545,9 @@ impl Compute {
         match envelope.message {
             Message::PageRead(answer) => {
                 if let Some(read) = self.reads.remove(&answer.request) {
+                    if let (Some(pool), Some(number)) = (&mut self.pool, read.pool) {
+                        pool.answer(number, &answer.image);
+                    }
                     told.push(Told::Read(read.page, read.at, answer.image));
                 }
             }

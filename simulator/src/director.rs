@@ -79,6 +79,8 @@ pub struct Report {
     pub reads: u64,
     /// Crashes of nodes.
     pub crashes: u64,
+    /// Crashes of everything that tore all six logs of a set in the middle of a write.
+    pub torn_six: u64,
     /// Newcomers that became members.
     pub replaced: u64,
     /// Statements answered under a lease.
@@ -506,11 +508,12 @@ impl Director {
             return;
         }
         let busy = self.busy;
-        let commit = self.computes[compute].write(self.now_us, &mut self.rng, busy);
+        let mut told = Vec::new();
+        let commit = self.computes[compute].write(self.now_us, &mut self.rng, busy, &mut told);
         if let (Some(tracer), Some(lsn)) = (&mut self.tracer, commit) {
             tracer.appended(self.now_us, lsn);
         }
-        self.after_compute(compute, Vec::new());
+        self.after_compute(compute, told);
         let delay = self.rng.exponential(self.plan.mtr_us);
         self.after(delay, Next::Write(compute));
     }

@@ -242,6 +242,13 @@ impl SimDisk {
         }
     }
 
+    /// A log write is under way: a crash now tears it.
+    #[must_use]
+    pub fn writes_log(&self) -> bool {
+        let log_write = |f: &Flying| matches!((f.file, &f.op), (DiskFile::Log(_), DiskOp::Write { .. }));
+        self.flying.values().any(log_write)
+    }
+
     /// Everything is gone: the folder was deleted.
     pub fn wipe(&mut self) {
         *self = SimDisk::default();

@@ -120,6 +120,8 @@ impl Director {
     }
 
     fn crash_everything(&mut self) {
+        let torn = |set: &[crate::host::Host]| set.iter().all(|h| h.node.is_some() && h.disk.writes_log());
+        self.report.torn_six += self.hosts.chunks(6).filter(|set| torn(set)).count() as u64;
         let crash = if self.rng.chance(7_000) { Crash::Machine } else { Crash::Process };
         for node in 0..self.hosts.len() {
             let down = self.rng.range(1_000, 30_000);

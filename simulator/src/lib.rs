@@ -8,7 +8,7 @@
 //! |---|---|
 //! | [`plan`] | what one seed draws: sizes, rates, classes of faults |
 //! | [`Director`] | the heap of events, and who is called next |
-//! | `net`, [`disk`], `clock`, `host`, `compute`, `statement` | links, disks, clocks, machines, processes, what clients ask |
+//! | `net`, [`disk`], `clock`, `host`, `compute`, `pool`, `statement` | links, disks, clocks, machines, processes, their buffer pools, what clients ask |
 //! | `faults`, `rivals`, `drill` | when faults strike, healing, the last audit; scripted disasters |
 //! | [`oracle`], `check`, `check_heads`, `check_lease` | the one history, and what must be true of it |
 //! | [`crash_points`] | engine and trees: a crash at every CPL of a recorded trace |
@@ -30,6 +30,7 @@ mod host;
 mod net;
 pub mod oracle;
 pub mod plan;
+mod pool;
 mod rivals;
 mod rng;
 mod run;
@@ -62,6 +63,7 @@ pub const CAUGHT_HERE: &[Mutant] = &[
     Mutant::CoalesceAboveVdl,
     Mutant::EmptyFolderVotes,
     Mutant::IdlePgUnreadable,
+    Mutant::EvictAboveVdl,
     Mutant::MajorityList,
     Mutant::StragglerIgnoresList,
     Mutant::HeadNotAwaited,

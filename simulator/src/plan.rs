@@ -210,6 +210,8 @@ pub struct Plan {
     pub lost_folders: usize,
     /// Openings die after the first few messages of their repair: their list is at a minority when the next one comes.
     pub half_openings: bool,
+    /// Processes work through a buffer pool with fewer frames than there are pages.
+    pub pooled: bool,
     /// T of R8 in milliseconds; 0 when locks stand for elections and leases, as in the embedded cluster.
     pub lease_ms: u64,
     /// A node may have acknowledged what it does not hold, without a trace: no group opens with three copies.
@@ -284,9 +286,19 @@ impl Plan {
             lost_folders: if rots { 1 } else { rng.range(1, 2) as usize },
             half_openings: drill.is_none()
                 && Rng::new(seed ^ 0x4A1F).chance(if growth { 4_000 } else { 1_000 }),
+            pooled: false,
             lease_ms,
             lies,
             drill,
+        };
+        // Dice of its own: other seeds stay what they were.
+        let dice = &mut Rng::new(seed ^ 0x9001);
+        let plan = match mode {
+            Mode::Locks | Mode::Mixed if plan.drill.is_none() && dice.chance(3_000) => {
+                let mtr_us = dice.range(400, 2_000);
+                Plan { pooled: true, pages_per_pg: dice.range(60, 120), groups: 3, mtr_us, ..plan }
+            }
+            _ => plan,
         };
         match drill {
             Some(_) => {
@@ -306,6 +318,7 @@ impl Plan {
             groups: 1,
             drill: None,
             half_openings: false,
+            pooled: false,
             lal_bytes: 100_000,
             lease_ms: 0,
             delay_us: 300,

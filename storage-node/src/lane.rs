@@ -290,7 +290,7 @@ impl Node {
     /// behind its peers' floor): an SCL acknowledged before it would be forgotten by a crash (R5).
     fn acknowledge(&mut self, waiters: Vec<Waiter>, out: &mut Vec<Action>) {
         for waiter in waiters {
-            if self.lane.urgent {
+            if self.lane.urgent && !protocol::mutant!(AckAfterGrant) {
                 self.lane.after_superblock(waiter);
             } else {
                 self.release(waiter, out);

@@ -111,7 +111,7 @@ fn number(text: &str) -> Result<u64, String> {
 fn seeds(options: &Options) -> ExitCode {
     let started = cpu_seconds();
     let (mut failed, mut events, mut commits, mut openings, mut reads) = (0_u64, 0_u64, 0_u64, 0_u64, 0_u64);
-    let (mut crashes, mut replaced, mut statements) = (0_u64, 0_u64, 0_u64);
+    let (mut crashes, mut replaced, mut statements, mut torn) = (0_u64, 0_u64, 0_u64, 0_u64);
     let count = options.seeds.end.saturating_sub(options.seeds.start);
     for seed in options.seeds.clone() {
         let plan = Plan::draw(seed);
@@ -126,6 +126,7 @@ fn seeds(options: &Options) -> ExitCode {
         reads += report.reads;
         crashes += report.crashes;
         replaced += report.replaced;
+        torn += report.torn_six;
         statements += report.statements;
         if let Some(why) = &report.failure {
             failed += 1;
@@ -142,7 +143,7 @@ fn seeds(options: &Options) -> ExitCode {
     let seconds = cpu_seconds() - started;
     println!(
         "seeds={count} failed={failed} commits={commits} openings={openings} reads={reads} crashes={crashes} \
-         replaced={replaced} statements={statements} events={events} cpu_s={seconds:.1} events_per_s={:.0}",
+         torn_six={torn} replaced={replaced} statements={statements} events={events} cpu_s={seconds:.1} events_per_s={:.0}",
         events as f64 / seconds.max(0.001)
     );
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }

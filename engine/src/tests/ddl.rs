@@ -5,13 +5,12 @@ use super::isolation::*;
 use crate::dictionary::Catalog;
 use crate::testing::{Executor, open};
 use crate::*;
-use buffer_pool::testing::{Durability, MemoryVolume};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use values::Value;
 
 /// Every page belongs to a tree that something refers to.
-async fn no_orphans(engine: &Arc<Engine>) {
+pub(super) async fn no_orphans(engine: &Arc<Engine>) {
     let mut known: BTreeSet<u64> = BTreeSet::from([engine.catalog.counters.id()]);
     let catalog: &Catalog = &engine.catalog;
     for table in catalog.system_tables() {
@@ -125,63 +124,4 @@ fn a_unique_index_over_duplicates_is_refused_and_leaves_nothing() {
         commit(&engine, writer).await.unwrap();
         no_orphans(&engine).await;
     });
-}
-
-/// A crash at every CPL of a history of DDL: each schema is one that existed, each table is whole, and no page is lost.
-#[test]
-fn a_crash_anywhere_in_ddl_leaves_the_old_or_the_new_schema() {
-    let volume = MemoryVolume::new(Durability::Instant);
-    let executor = Executor::new(35);
-    let mut moments: Vec<(protocol::lsn::Lsn, Vec<String>)> = Vec::new();
-    executor.block_on(async {
-        let engine = open(&volume, &executor, 512).await.unwrap();
-        let dictionary = engine.dictionary();
-        dictionary.create_schema("test", "").await.unwrap();
-        let mut now: Vec<String> = Vec::new();
-        for step in 0..4 {
-            match step {
-                0 => {
-                    let t =
-                        dictionary.create_table(&table("a", vec![index("k", false, &[1])])).await.unwrap();
-                    let mut txn = engine.begin(TxnOptions::default());
-                    for id in 0..20 {
-                        txn.insert(&t, &row(id, id, "x")).await.unwrap();
-                    }
-                    commit(&engine, txn).await.unwrap();
-                    now = vec!["a: k".to_owned()];
-                }
-                1 => {
-                    dictionary.create_index("test", "a", index("n", false, &[2])).await.unwrap();
-                    now = vec!["a: k n".to_owned()];
-                }
-                2 => dictionary.truncate_table("test", "a").await.unwrap(),
-                _ => {
-                    dictionary.drop_table("test", "a").await.unwrap();
-                    now = Vec::new();
-                }
-            }
-            moments.push((*volume.cpls().last().unwrap(), now.clone()));
-            engine.env.sleep(1_000_000).await;
-        }
-    });
-    let known: BTreeSet<Vec<String>> = moments.iter().map(|(_, s)| s.clone()).chain([Vec::new()]).collect();
-    let cpls = volume.cpls();
-    for cpl in cpls.iter().skip(20).step_by(3) {
-        let reopened = volume.crash_at(*cpl);
-        let executor = Executor::new(cpl.0);
-        executor.block_on(async {
-            let engine = open(&reopened, &executor, 512).await.unwrap();
-            engine.env.sleep(1_000_000).await;
-            if engine.dictionary().schema("test").await.unwrap().is_none() {
-                return;
-            }
-            let mut found = Vec::new();
-            for table in engine.dictionary().tables("test").await.unwrap() {
-                let indexes: Vec<&str> = table.indexes[1..].iter().map(|i| i.name.as_str()).collect();
-                found.push(format!("{}: {}", table.name, indexes.join(" ")));
-            }
-            assert!(known.contains(&found), "{found:?} at {cpl}");
-            no_orphans(&engine).await;
-        });
-    }
 }

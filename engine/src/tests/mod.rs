@@ -4,6 +4,7 @@ mod allocations;
 mod basics;
 mod check;
 mod ddl;
+mod ddl_crash;
 mod durability;
 mod isolation;
 mod locking;

@@ -16,7 +16,7 @@ use crate::exec::{Run, change, change_join, insert, query};
 use crate::expr::Eval;
 use crate::plan::{BodyPlan, InsertPlan, Plan, QueryPlan, SelectPlan, Source};
 use crate::show::ShowTable;
-use engine::{LockMode, LockWait};
+use engine::{Isolation, LockMode, LockWait};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use values::Value;
@@ -228,7 +228,7 @@ impl Session {
 
     /// A query's rows in memory; a failed one undoes itself.
     pub(super) async fn collect(&mut self, query: &QueryPlan, params: &[Value]) -> Result<Vec<Vec<Value>>> {
-        let mut run = self.start_run(params, LockWait::Wait);
+        let mut run = self.start_query(params, LockWait::Wait);
         run.make_room(query.sizes);
         let rows = crate::exec::query::rows(query, &mut run, usize::MAX).await;
         drop(run);
@@ -281,6 +281,17 @@ impl Session {
         Err(error)
     }
 
+    /// The same for a query. A lone one that commits by itself takes no locks at SERIALIZABLE: its snapshot is one point in the order.
+    /// What a change reads besides is locked, also when it commits by itself.
+    fn start_query<'a>(&'a mut self, params: &'a [Value], wait: LockWait) -> Run<'a> {
+        let lone = self.autocommits();
+        let mut run = self.start_run(params, wait);
+        if lone && run.txn.isolation() == Isolation::Serializable {
+            run.txn.set_isolation(Isolation::RepeatableRead);
+        }
+        run
+    }
+
     /// The pieces an executor works with.
     fn start_run<'a>(&'a mut self, params: &'a [Value], wait: LockWait) -> Run<'a> {
         self.transaction();
@@ -316,7 +327,7 @@ impl Session {
             BodyPlan::Select(select) => Some(select),
             _ => None,
         };
-        let mut run = self.start_run(params, select.map_or(LockWait::Wait, |s| s.wait));
+        let mut run = self.start_query(params, select.map_or(LockWait::Wait, |s| s.wait));
         run.make_room(plan.sizes);
         let found = query::run(plan, &mut run, &mut Target::Client(&mut output)).await?;
         let examined = run.examined;
@@ -346,7 +357,7 @@ impl Session {
         more: bool,
         sink: &mut dyn ResultSink,
     ) -> Result<()> {
-        let mut run = self.start_run(params, LockWait::Wait);
+        let mut run = self.start_query(params, LockWait::Wait);
         run.make_room(plan.sizes);
         let mut rows = query::rows(plan, &mut run, 2).await?;
         drop(run);

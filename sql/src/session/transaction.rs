@@ -20,9 +20,7 @@ impl Session {
         let isolation = match self.next_isolation.take().unwrap_or(settings.isolation) {
             Level::ReadUncommitted | Level::ReadCommitted => Isolation::ReadCommitted,
             Level::RepeatableRead => Isolation::RepeatableRead,
-            // A lone autocommitted SELECT needs no locks: its snapshot is one point in the order.
-            Level::Serializable if self.explicit || !settings.autocommit => Isolation::Serializable,
-            Level::Serializable => Isolation::RepeatableRead,
+            Level::Serializable => Isolation::Serializable,
         };
         self.read_only = self.next_read_only.take().unwrap_or(settings.read_only);
         TxnOptions {

@@ -14,16 +14,22 @@ use tests::scratch::Scratch;
 use tests::server::{Launch, Server};
 
 const KILLS: u64 = 10;
+const RUNS: [(Kind, &str); 4] = [
+    (Kind::ListAppend, "READ COMMITTED"),
+    (Kind::ListAppend, "REPEATABLE READ"),
+    (Kind::Register, "REPEATABLE READ"),
+    (Kind::ListAppend, "SERIALIZABLE"),
+];
 
 pub(crate) fn show(order: &Order) -> Outcome {
     let transactions = order.rounds.unwrap_or(100_000);
+    let wanted = |level: &str| order.level.as_ref().is_none_or(|only| only.eq_ignore_ascii_case(level));
+    let runs: Vec<_> = RUNS.iter().filter(|(_, level)| wanted(level)).collect();
+    if runs.is_empty() {
+        return Err(format!("no such level: {:?}", order.level));
+    }
     let binary = build("sextant", "sextant", order.sabotage)?;
-    for (kind, level) in [
-        (Kind::ListAppend, "READ COMMITTED"),
-        (Kind::ListAppend, "REPEATABLE READ"),
-        (Kind::Register, "REPEATABLE READ"),
-        (Kind::ListAppend, "SERIALIZABLE"),
-    ] {
+    for &&(kind, level) in &runs {
         let scratch = Scratch::new("histories").map_err(|e| e.to_string())?;
         let mut launch = Launch::new(&binary, &scratch.path().join("data"));
         if order.sabotage {

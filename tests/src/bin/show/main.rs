@@ -37,6 +37,9 @@ struct Cli {
     /// Repetitions (kills, seeds), where a show repeats.
     #[arg(long)]
     rounds: Option<u64>,
+    /// engine-2: only this isolation level, as in SQL ("SERIALIZABLE").
+    #[arg(long)]
+    level: Option<String>,
 }
 
 /// What a show was asked to do.
@@ -45,6 +48,7 @@ pub(crate) struct Order {
     pub(crate) sabotage: bool,
     pub(crate) seconds: Option<u64>,
     pub(crate) rounds: Option<u64>,
+    pub(crate) level: Option<String>,
     pub(crate) endpoints: Vec<String>,
 }
 
@@ -53,8 +57,13 @@ pub(crate) type Outcome = Result<(), String>;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let order =
-        Order { sabotage: cli.sabotage, seconds: cli.seconds, rounds: cli.rounds, endpoints: cli.endpoints };
+    let order = Order {
+        sabotage: cli.sabotage,
+        seconds: cli.seconds,
+        rounds: cli.rounds,
+        level: cli.level,
+        endpoints: cli.endpoints,
+    };
     let outcome = match cli.name.as_str() {
         "spine-1" => sysbench::show(&order),
         "spine-2" => kills::show(&order),

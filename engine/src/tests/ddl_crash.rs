@@ -1,0 +1,147 @@
+//! A crash at every point of every DDL: the old schema or the new one, each table whole, and no page lost.
+//!
+//! A history of DDL is recorded once. Then, for each CPL in it (the only points at which a crash can cut the log), a volume cut there is
+//! opened. What it holds must be what the statement under way found or what it left; what had been answered before must be there. An
+//! opening finishes or takes back what was under way in the background, so pages are counted after that.
+
+use super::basics::*;
+use super::ddl::no_orphans;
+use crate::testing::{Executor, open};
+use crate::*;
+use buffer_pool::testing::{Durability, MemoryVolume};
+use protocol::contract::LogWriter;
+use protocol::lsn::Lsn;
+use std::sync::Arc;
+
+/// The statements, by name; each may be tried on what those before it left.
+const STEPS: &[&str] = &[
+    "create schema",
+    "create table",
+    "insert",
+    "create index",
+    "create unique index over equal names",
+    "create and drop an index at once",
+    "drop index",
+    "rename",
+    "create other schema",
+    "rename to other schema",
+    "alter options",
+    "alter schema options",
+    "truncate",
+    "insert",
+    "create second table",
+    "drop both tables",
+    "create table",
+    "drop other schema",
+    "drop schema",
+];
+
+async fn insert(engine: &Arc<Engine>) {
+    let home = if engine.dictionary().table("test", "b").await.unwrap().is_some() { "test" } else { "other" };
+    let name = if engine.dictionary().table("test", "a").await.unwrap().is_some() {
+        ("test", "a")
+    } else {
+        (home, "b")
+    };
+    let t = engine.dictionary().table(name.0, name.1).await.unwrap().unwrap();
+    let mut txn = engine.begin(TxnOptions::default());
+    for id in 0..20 {
+        txn.insert(&t, &row(id, id, "x")).await.unwrap();
+    }
+    commit(engine, txn).await.unwrap();
+}
+
+async fn step(engine: &Arc<Engine>, name: &str) {
+    let dictionary = engine.dictionary();
+    match name {
+        "create schema" => dictionary.create_schema("test", "").await.unwrap(),
+        "create table" => {
+            dictionary.create_table(&table("a", vec![index("k", false, &[1])])).await.unwrap();
+        }
+        "insert" => insert(engine).await,
+        "create index" => {
+            dictionary.create_index("test", "a", index("n", false, &[2])).await.unwrap();
+        }
+        "create unique index over equal names" => {
+            let refused = dictionary.create_index("test", "a", index("u", true, &[2])).await;
+            assert!(matches!(refused, Err(EngineError::Duplicate { .. })), "{refused:?}");
+        }
+        "create and drop an index at once" => {
+            dictionary
+                .alter_indexes("test", "a", vec![index("kn", false, &[1, 2])], vec!["k".to_owned()])
+                .await
+                .unwrap();
+        }
+        "drop index" => dictionary.drop_index("test", "a", "n").await.unwrap(),
+        "rename" => dictionary.rename_table(("test", "a"), ("test", "b")).await.unwrap(),
+        "create other schema" => dictionary.create_schema("other", "x").await.unwrap(),
+        "rename to other schema" => {
+            dictionary.rename_table(("test", "b"), ("other", "b")).await.unwrap();
+        }
+        "alter options" => dictionary.alter_options("other", "b", "words", "ENGINE=X").await.unwrap(),
+        "alter schema options" => dictionary.alter_schema_options("other", "y").await.unwrap(),
+        "truncate" => dictionary.truncate_table("other", "b").await.unwrap(),
+        "create second table" => {
+            dictionary.create_table(&table("c", Vec::new())).await.unwrap();
+        }
+        "drop both tables" => dictionary.drop_tables(&[("other", "b"), ("test", "c")]).await.unwrap(),
+        "drop other schema" => assert_eq!(dictionary.drop_schema("other").await, Ok(0)),
+        "drop schema" => assert_eq!(dictionary.drop_schema("test").await, Ok(1)),
+        other => panic!("no step {other}"),
+    }
+}
+
+/// What a client can know of the volume: schemas, tables, indexes, options, rows.
+async fn picture(engine: &Arc<Engine>) -> String {
+    let dictionary = engine.dictionary();
+    let mut out = String::new();
+    for schema in dictionary.schemas().await.unwrap() {
+        out += &format!("{} ({})\n", schema.name, schema.options);
+        for t in dictionary.tables(&schema.name).await.unwrap() {
+            let indexes: Vec<&str> = t.indexes[1..].iter().map(|i| i.name.as_str()).collect();
+            let rows = whole(engine, &t).await.rows;
+            out += &format!("  {} {indexes:?} {} {} {rows} rows\n", t.name, t.comment, t.options);
+        }
+    }
+    out
+}
+
+#[test]
+fn a_crash_anywhere_in_ddl_leaves_the_old_or_the_new_schema() {
+    let volume = MemoryVolume::new(Durability::Instant);
+    let executor = Executor::new(35);
+    // After each step: its last CPL, and the picture.
+    let mut moments: Vec<(Lsn, String)> = Vec::new();
+    executor.block_on(async {
+        let engine = open(&volume, &executor, 512).await.unwrap();
+        moments.push((*volume.cpls().last().unwrap(), String::new()));
+        for name in STEPS {
+            step(&engine, name).await;
+            moments.push((volume.last_lsn(), picture(&engine).await));
+            // Trees are dropped and history purged behind: crashes there count, too.
+            engine.env.sleep(1_000_000).await;
+        }
+    });
+    let begin = moments[0].0;
+    let cpls: Vec<Lsn> = volume.cpls().into_iter().filter(|cpl| *cpl > begin).collect();
+    assert!(cpls.len() > 200, "{} CPLs", cpls.len());
+    for cpl in cpls {
+        let reopened = volume.crash_at(cpl);
+        let executor = Executor::new(cpl.0);
+        // The last step that was over at this point, and the one under way.
+        let over = moments.partition_point(|(end, _)| *end <= cpl) - 1;
+        executor.block_on(async {
+            let engine = open(&reopened, &executor, 512).await.unwrap();
+            let found = picture(&engine).await;
+            let either = [Some(&moments[over]), moments.get(over + 1)];
+            assert!(
+                either.into_iter().flatten().any(|(_, picture)| *picture == found),
+                "after {:?}, crash at {cpl}: found\n{found}expected one of\n{either:?}",
+                STEPS[..over].last()
+            );
+            engine.env.sleep(1_000_000).await;
+            assert_eq!(picture(&engine).await, found, "it stays as it was opened");
+            no_orphans(&engine).await;
+        });
+    }
+}

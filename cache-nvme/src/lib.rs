@@ -22,6 +22,7 @@
 //! | [`device`] | the contract: operations, completions, errors, counters, the waker, the choice of back-end |
 //! | [`aligned`] | 4096-aligned owned buffers and their pool |
 //! | [`ring`] | io_uring: one ring, one thread, registered files |
+//! | [`clock`] | the clock that goes on in suspend |
 //! | [`mod@file`] | opening, preallocating, the thread back-end, folder locks, free space, directory syncs |
 //!
 //! The second-level page cache (a victim cache of the buffer pool on this device) will sit beside these modules as
@@ -31,6 +32,7 @@
 
 pub mod aligned;
 mod attached;
+pub mod clock;
 pub mod device;
 pub mod file;
 mod progress;

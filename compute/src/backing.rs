@@ -1,5 +1,6 @@
 //! What the compute node stands on: six storage nodes in this process, or daemons over the network. Above this line nobody knows which.
 
+use crate::lease::Lease;
 use driver::net::NodeReport;
 use protocol::contract::{LogWriter, PageReader};
 use std::sync::Arc;
@@ -13,6 +14,10 @@ pub trait Backing: Send + Sync {
     fn log(&self) -> Arc<dyn LogWriter>;
     /// The pages.
     fn reader(&self) -> Arc<dyn PageReader>;
+    /// What statements ask before they are answered; `None` where locks exclude another writer.
+    fn lease(&self) -> Option<Arc<dyn Lease>> {
+        None
+    }
     /// How storage is reached: `ring` or `threads` (in this process), `network`.
     fn backend(&self) -> &'static str;
     /// Where it is, for the lines printed at start.

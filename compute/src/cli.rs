@@ -3,6 +3,7 @@
 //! Every setting is a flag (`max_connections` is `--max-connections`); a few have a shorter name. `--help` is made from the table of
 //! settings, so it is complete by construction.
 
+mod certs;
 mod volume;
 
 use crate::config::{self, ConfigError, Flags, SETTINGS, Settings};
@@ -53,7 +54,7 @@ fn command() -> Command {
                 .help("print the bound addresses as one JSON line"),
         );
     let storage = storage_daemon::command("storage");
-    command = command.subcommands([storage, volume::command()]);
+    command = command.subcommands([storage, volume::command(), certs::command()]);
     for setting in SETTINGS {
         let help =
             format!("{} [default: {}] [env: {}]", setting.doc, shown(setting.default), setting.env_name());
@@ -88,6 +89,7 @@ pub fn parse(
     match matches.subcommand() {
         Some(("storage", matches)) => return Err(storage_daemon::run_matches(matches)),
         Some(("volume", matches)) => return Err(volume::run(matches)),
+        Some(("certs", matches)) => return Err(certs::run(matches)),
         _ => {}
     }
     let environment = environment.filter(|(name, _)| !(cfg!(feature = "mutants") && name == MUTANT));

@@ -1,26 +1,28 @@
 //! `protocol::env::Env` on tokio: the only place where the compute node's cores meet a clock, randomness and a runtime.
 
+use cache_nvme::clock::BootClock;
 use protocol::env::{BoxFuture, Env};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 use tokio::runtime::Handle;
 
 /// The real surroundings of a compute node.
 #[derive(Debug)]
 pub struct TokioEnv {
     handle: Handle,
-    start: Instant,
+    /// R8(e): the lease is kept by it.
+    clock: BootClock,
 }
 
 impl TokioEnv {
     /// Surroundings that run their tasks on `handle`'s runtime.
     pub fn new(handle: Handle) -> Self {
-        Self { handle, start: Instant::now() }
+        Self { handle, clock: BootClock::start() }
     }
 }
 
 impl Env for TokioEnv {
     fn now_us(&self) -> u64 {
-        self.start.elapsed().as_micros() as u64
+        self.clock.now_us()
     }
 
     fn wall_us(&self) -> i64 {

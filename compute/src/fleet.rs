@@ -2,6 +2,7 @@
 
 use crate::backing::Backing;
 use crate::config::Settings;
+use crate::lease::{Lease, superseded};
 use cache_nvme::file::FolderLock;
 use driver::net::{Config, Fleet, FleetError, NodeAddress, NodeReport, Reach};
 use protocol::contract::{LogWriter, PageReader};
@@ -63,14 +64,7 @@ pub fn config(nodes: &str, certs: &str, name: &str) -> Result<Config, String> {
             Tls::load(&Files::in_folder(Path::new(folder), name)).map_err(|problem| problem.to_string())?,
         ),
     };
-    Ok(Config { nodes, tls, log: quorum::Settings::default(), on_superseded })
-}
-
-/// Another compute node holds the volume: this one ends, because whatever it still answered could be stale. Everything it acknowledged is
-/// durable.
-fn on_superseded(why: &str) {
-    eprintln!("sextant: superseded, ending: {why}");
-    std::process::exit(1);
+    Ok(Config { nodes, tls, log: quorum::Settings::default(), on_superseded: superseded })
 }
 
 /// Bytes that may wait for the daemons: the network link's queues.
@@ -131,6 +125,10 @@ impl Backing for Remote {
         self.fleet.reader()
     }
 
+    fn lease(&self) -> Option<Arc<dyn Lease>> {
+        Some(Arc::new(self.fleet.volume().lease()))
+    }
+
     fn backend(&self) -> &'static str {
         "network"
     }
@@ -157,6 +155,7 @@ impl Backing for Remote {
             ("vdl", LogWriter::vdl(open).0),
             ("vcl", open.vcl().0),
             ("last_lsn", open.last_lsn().0),
+            ("lease_left_us", open.lease().left_us()),
         ]);
         list.extend(summed(&self.fleet.nodes(ASK_LIMIT)));
         list

@@ -15,6 +15,7 @@ mod connection;
 pub mod env;
 pub mod fleet;
 pub mod host;
+pub mod lease;
 pub mod memory;
 pub mod metrics;
 pub mod node;

@@ -4,6 +4,7 @@ use crate::backing::{Backing, Embedded};
 use crate::config::Settings;
 use crate::fleet::{self, Remote};
 use crate::host::ServerHost;
+use crate::lease::end_when_fenced;
 use crate::memory::Bounds;
 use crate::server::{Counters, Registry};
 use buffer_pool::{BufferPool, PoolConfig};
@@ -76,6 +77,7 @@ impl Node {
             bounds.nodes = fleet::QUEUES_BYTES;
             Arc::new(Remote::open(settings, env.clone())?)
         };
+        end_when_fenced(&*volume.log());
         let frames = (settings.innodb_buffer_pool_size / protocol::page::PAGE_BYTES as u64) as usize;
         let pool = BufferPool::new(PoolConfig { frames }, volume.log(), volume.reader(), None);
         env.spawn("read-points", Box::pin(release_read_points(Arc::downgrade(&pool), env.clone())));

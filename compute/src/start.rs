@@ -144,6 +144,7 @@ fn run_until_stopped(invocation: &Invocation) -> Result<(), StartError> {
             registry,
             counters,
         );
+        node.volume.lease().into_iter().for_each(|lease| drop(shared.lease.set(lease)));
         let local = bind_local(&runtime, settings)?;
         let metrics_address = metrics_listener.map(|(listener, address)| {
             let host = node.host.clone();

@@ -7,7 +7,7 @@
 //! Six nodes of one process are handed the same bytes; [`Batch::decode`] reads and checks them once, and what each node
 //! keeps per record is a pointer and a number (16 bytes). A record kept keeps its whole batch: batches are small (256 KiB).
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use protocol::lsn::Lsn;
 use protocol::record::Record;
 use std::fmt;
@@ -25,7 +25,7 @@ impl Batch {
         let mut rest = frames.clone();
         let mut records = Vec::new();
         while let Ok(record) = Record::decode(&rest) {
-            rest = rest.slice(record.len()..);
+            rest.advance(record.len());
             records.push(record);
         }
         Batch(Arc::new(records))

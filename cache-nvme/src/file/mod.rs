@@ -28,7 +28,7 @@ use crate::device::{FileCounters, PathError};
 pub use folder::{
     FolderLock, LOCK_FILE, LockError, Space, free_space, preallocate, sync_dir, write_atomically,
 };
-pub(crate) use sys::{eventfd, fallocate_mode};
+pub(crate) use sys::{boottime_us, eventfd, fallocate_mode};
 pub(crate) use threads::Done;
 pub use threads::{Threads, WORKERS};
 

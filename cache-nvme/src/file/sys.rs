@@ -70,6 +70,17 @@ pub(super) fn statvfs(path: &Path) -> Result<(u64, u64)> {
     Ok((stat.f_blocks * stat.f_frsize, stat.f_bavail * stat.f_frsize))
 }
 
+/// CLOCK_BOOTTIME in microseconds.
+pub(crate) fn boottime_us() -> u64 {
+    let mut time = MaybeUninit::<libc::timespec>::zeroed();
+    // SAFETY: `time` is room for one timespec, alive over the call.
+    let failed = unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, time.as_mut_ptr()) } < 0;
+    assert!(!failed, "invariant: every kernel with io_uring has CLOCK_BOOTTIME");
+    // SAFETY: the call succeeded and filled it; it was zeroed before, and every bit pattern is valid.
+    let time = unsafe { time.assume_init() };
+    time.tv_sec as u64 * 1_000_000 + time.tv_nsec as u64 / 1000
+}
+
 /// A new blocking eventfd with counter 0.
 pub(crate) fn eventfd() -> Result<File> {
     // SAFETY: no memory is passed.

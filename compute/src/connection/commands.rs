@@ -20,6 +20,10 @@ impl<B: Backend> Connection<B> {
     /// Runs the command the inbox holds, and releases it.
     pub(super) async fn command(&mut self) -> Result<(), Lost> {
         Figures::add(&self.pipe.entry.figures.questions, 1);
+        if !self.shared.lease.get().is_none_or(|lease| lease.holds()) && !self.leased().await? {
+            self.inbox.release();
+            return Ok(());
+        }
         let payload = self.inbox.payload();
         match Command::parse(payload, self.capabilities) {
             Ok(Command::Query { .. }) => self.query().await,

@@ -11,6 +11,7 @@ mod commands;
 mod compress;
 mod cursor;
 pub(crate) mod delay;
+mod leased;
 mod local;
 pub(crate) mod login;
 pub(crate) mod pipe;

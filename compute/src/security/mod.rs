@@ -6,6 +6,7 @@
 //! ```
 //! Put files of your own under the same names to replace them. Private keys are readable by the owner alone.
 
+pub mod fleet;
 mod rsa_pair;
 mod tls;
 

@@ -18,14 +18,15 @@ use crate::connection;
 use crate::connection::delay::FailedLogins;
 use crate::connection::login::FastDigests;
 use crate::connection::stream::Socket;
+use crate::lease::Lease;
 use crate::security::RsaDoor;
 use bytes::BytesMut;
 use mysql_wire::{Capabilities, Responder};
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpSocket, UnixListener};
 use tokio::sync::Notify;
@@ -48,6 +49,8 @@ pub struct Shared<B> {
     pub tls: Option<TlsAcceptor>,
     /// The RSA pair for passwords without TLS.
     pub rsa: RsaDoor,
+    /// What statements ask before they are answered (R8); unset where nobody else can write.
+    pub lease: OnceLock<Arc<dyn Lease>>,
     /// Who is here.
     pub registry: Arc<Registry>,
     /// Server-wide counters.
@@ -142,6 +145,7 @@ impl<B: Backend> Shared<B> {
             backend,
             tls,
             rsa,
+            lease: OnceLock::new(),
             registry,
             counters,
             fast_digests: FastDigests::default(),

@@ -16,6 +16,7 @@
 //! | [`log`] | [`OpenVolume`]: `LogWriter` over the core, credit, observers |
 //! | [`read`] | `PageReader`: one segment, a hedge to a second when late, verified images |
 //! | `wait` | lists of those who wait |
+//! | [`lease`] | may a statement be answered? (R8) |
 //! | [`status`] | counters |
 //! | [`net`] | the same over sockets: a volume on storage daemons; the only module that names a runtime |
 //!
@@ -25,6 +26,7 @@
 //!    after [`Driver::next_wake_us`]. So the director can run a whole driver in virtual time.
 //! 3. An image reaches the caller only after its checksum, its id and its LSN were checked.
 
+pub mod lease;
 pub mod log;
 pub mod net;
 pub mod open;
@@ -34,5 +36,6 @@ pub mod status;
 mod tests;
 mod wait;
 
+pub use lease::Lease;
 pub use log::OpenVolume;
 pub use open::{Driver, OpenError, Plan};

@@ -36,6 +36,8 @@ pub(crate) struct Core {
     room: RoomQueue,
     /// Those who wait for a protection group to come into being.
     group_wakers: Vec<Waker>,
+    /// Those who wait for the lease.
+    pub(crate) lease_wakers: Vec<Waker>,
     ended: Option<LogError>,
 }
 
@@ -48,6 +50,8 @@ pub(crate) struct Shared {
     pub(crate) epoch: VolumeEpoch,
     pub(crate) counters: Counters,
     pub(crate) reads: Reads,
+    /// Until when the promises of group 0 live (R8), of the environment's clock.
+    pub(crate) leased_until_us: AtomicU64,
     vdl: AtomicU64,
     last: AtomicU64,
     durable: Arc<DurableWaits>,
@@ -73,10 +77,18 @@ impl OpenVolume {
         let vdl = log.vdl();
         let durable = Arc::new(DurableWaits::default());
         durable.advance(vdl);
+        let core = Core {
+            room: RoomQueue::default(),
+            group_wakers: Vec::new(),
+            lease_wakers: Vec::new(),
+            ended: None,
+            log,
+        };
         let shared = Shared {
-            geometry: log.head().geometry(),
-            epoch: log.epoch(),
-            core: Mutex::new(Core { log, room: RoomQueue::default(), group_wakers: Vec::new(), ended: None }),
+            geometry: core.log.head().geometry(),
+            epoch: core.log.epoch(),
+            core: Mutex::new(core),
+            leased_until_us: AtomicU64::new(0),
             env,
             link,
             counters: Counters::default(),
@@ -127,6 +139,18 @@ impl OpenVolume {
     }
 }
 
+impl OpenVolume {
+    /// [`close`](Self::close), and R8(h): storage is told that its promises are not needed any more, so whoever opens next need not wait
+    /// for their end. For a writer that has stopped answering and whose log is durable to its end.
+    pub fn hand_over(&self) {
+        let mut actions = Actions::default();
+        let mut core = self.shared.core.lock();
+        core.log.hand_over(&mut actions);
+        self.shared.carry_out(core, actions);
+        self.close();
+    }
+}
+
 impl Shared {
     /// One event for the core, and everything it asks for.
     pub(crate) fn run(self: &Arc<Self>, event: Event) {
@@ -134,7 +158,12 @@ impl Shared {
         let mut actions = Actions::default();
         let mut core = self.core.lock();
         core.log.step(now, event, &mut actions);
+        // Promises that still come in after the end are worth nothing.
+        let leased_us = if core.ended.is_some() { 0 } else { core.log.leased_until_us() };
+        let longer = self.leased_until_us.swap(leased_us, Ordering::AcqRel) < leased_us;
+        let wake = if longer { std::mem::take(&mut core.lease_wakers) } else { Vec::new() };
         self.carry_out(core, actions);
+        wake.into_iter().for_each(Waker::wake);
     }
 
     /// Releases the core, then sends and tells (invariant 1 of the crate).
@@ -195,8 +224,11 @@ impl Shared {
         let mut core = self.core.lock();
         let first = core.ended.is_none();
         let error = core.ended.get_or_insert_with(|| error.clone()).clone();
+        // Invariant 4 holds for whoever answers, too.
+        self.leased_until_us.store(0, Ordering::Release);
         let mut wake = core.room.drain();
         wake.append(&mut core.group_wakers);
+        wake.append(&mut core.lease_wakers);
         drop(core);
         wake.into_iter().for_each(Waker::wake);
         self.durable.end(&error);

@@ -50,11 +50,17 @@ impl WriterLog {
         if self.ended.is_some() {
             return 0;
         }
-        let mut lives: Vec<u64> =
-            self.groups[0].copies.iter().filter(|c| c.counts).map(|c| c.promised_until_us).collect();
-        lives.sort_unstable_by(|a, b| b.cmp(a));
+        // The longest lives, longest first; asked at every step, so nothing is allocated for it.
+        let mut longest = [0; PROMISES];
+        for copy in self.groups[0].copies.iter().filter(|c| c.counts) {
+            let at = longest.partition_point(|life| *life >= copy.promised_until_us);
+            if at < PROMISES {
+                longest[at..].rotate_right(1);
+                longest[at] = copy.promised_until_us;
+            }
+        }
         let need = if mutant!(LeaseAt2) { PROMISES - 1 } else { PROMISES };
-        lives.get(need - 1).copied().unwrap_or(0)
+        longest[need - 1]
     }
 
     /// True when a statement that arrived before the clock showed `now_us` may be answered from what this writer knows. Where the nodes

@@ -21,6 +21,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use cache_nvme::clock::BootClock;
 use cache_nvme::device::{self, Completion, Device, IoChoice, Wait};
 use cache_nvme::file::free_space;
 use protocol::SegmentId;
@@ -58,7 +59,8 @@ pub(crate) struct Parts {
 
 struct Runtime {
     parts: Parts,
-    start: Instant,
+    /// R8(e): promises are kept by it.
+    clock: BootClock,
     node: Node,
     disk: Disk,
     device: Box<dyn Device>,
@@ -85,7 +87,7 @@ pub(crate) fn run(parts: Parts, started: impl FnOnce(&'static str)) -> Result<()
     started(device.backend().name());
     let mut runtime = Runtime {
         parts,
-        start: Instant::now(),
+        clock: BootClock::start(),
         node,
         disk,
         device,
@@ -104,7 +106,7 @@ pub(crate) fn run(parts: Parts, started: impl FnOnce(&'static str)) -> Result<()
 
 impl Runtime {
     fn now_us(&self) -> u64 {
-        1 + self.start.elapsed().as_micros() as u64
+        self.clock.now_us()
     }
 
     fn drive(&mut self) -> Result<(), String> {

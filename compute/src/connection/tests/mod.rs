@@ -4,6 +4,7 @@ mod backend;
 mod client;
 mod faults;
 mod features;
+mod leases;
 mod logins;
 mod requests;
 

@@ -119,6 +119,11 @@ impl Link {
         }
     }
 
+    /// True when nothing waits to be written to any node's log stream.
+    pub(super) fn is_quiet(&self) -> bool {
+        (0..COPIES as u8).all(|position| !self.pipes(position).log.holds_something())
+    }
+
     /// Refusals on behalf of nodes that are down, to be delivered.
     pub(super) fn take_bounced(&self) -> Vec<Envelope> {
         std::mem::take(&mut *self.bounced.lock())

@@ -53,6 +53,8 @@ const OPEN_LIMIT: Duration = Duration::from_secs(30);
 const REFUSED_LIMIT: Duration = Duration::from_secs(5);
 /// How long an orderly end waits for what was appended to become durable.
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
+/// How long it waits for its last messages to leave.
+const LAST_WORDS_LIMIT: Duration = Duration::from_millis(100);
 /// How long a node may take to say what it is.
 const STATUS_LIMIT: Duration = Duration::from_secs(2);
 
@@ -306,7 +308,19 @@ impl Fleet {
         while self.open.vdl() < last && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(1));
         }
+        if self.open.vdl() >= last {
+            self.open.hand_over();
+            self.last_words();
+        }
         self.end();
+    }
+
+    /// What was queued leaves before the streams do. A release that is lost costs the next opening the rest of its promises' time.
+    fn last_words(&self) {
+        let deadline = Instant::now() + LAST_WORDS_LIMIT;
+        while !self.shared.link.is_quiet() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     fn end(&self) {

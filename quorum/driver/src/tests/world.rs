@@ -89,6 +89,8 @@ pub(super) struct World {
     /// Messages that reached segments, by kind of interest.
     pub(super) appends: usize,
     pub(super) reads: Vec<SegmentId>,
+    /// What segments of group 0 promise with each acknowledgement.
+    pub(super) promised_ms: u64,
 }
 
 /// Pages per group of the test volumes.
@@ -141,6 +143,7 @@ impl World {
             segments: BTreeMap::new(),
             appends: 0,
             reads: Vec::new(),
+            promised_ms: 0,
         }
     }
 
@@ -176,7 +179,7 @@ impl World {
                     head_version: append.head_version,
                     page_point: Lsn::ZERO,
                     full: false,
-                    promised_ms: 0,
+                    promised_ms: self.promised_ms,
                 })
             }
             Message::Create(create) => {

@@ -47,11 +47,6 @@ pub trait Backend: Send + Sync + 'static {
         None
     }
 
-    /// local_infile: may clients be asked for files?
-    fn asks_for_files(&self) -> bool {
-        false
-    }
-
     /// A session for a client that has proved who it is.
     fn connect(
         self: &Arc<Self>,

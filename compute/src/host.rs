@@ -2,7 +2,8 @@
 
 use crate::attributes::SessionConnectAttributes;
 use crate::backing::Backing;
-use crate::config::Settings;
+use crate::config::{SETTINGS, Settings, persisted};
+use crate::files;
 use crate::memory::Bounds;
 use crate::segments::Segments;
 use crate::server::{Counters, Registry};
@@ -10,8 +11,20 @@ use buffer_pool::BufferPool;
 use engine::Engine;
 use mysql_wire::auth::{Plugin, stored_form};
 use mysql_wire::sha_crypt::SALT_LEN;
-use sql::api::{Host, Process, VirtualTable};
+use sql::api::{FileRefused, Host, Process, ReadFile, VirtualTable, WriteFile};
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// Settings that say where the server is and what it runs on: they come from whoever starts it.
+const PLACES: [&str; 7] = [
+    "datadir",
+    "bind_address",
+    "port",
+    "socket",
+    "sextant_metrics_address",
+    "sextant_storage",
+    "sextant_certs",
+];
 
 /// The product's surroundings of SQL.
 pub struct ServerHost {
@@ -130,6 +143,29 @@ impl Host for ServerHost {
         let mut salt = [0; SALT_LEN];
         crate::security::random_bytes(&mut salt).ok()?;
         Some(stored_form(plugin, password, salt))
+    }
+
+    fn persisted(&self) -> BTreeMap<String, String> {
+        // It was readable when the settings were read; a file that somebody broke since is as good as none.
+        persisted::read(&self.settings.datadir).unwrap_or_default()
+    }
+
+    fn persist(&self, all: &BTreeMap<String, String>) -> Result<(), String> {
+        tokio::task::block_in_place(|| persisted::write(&self.settings.datadir, all))
+            .map_err(|problem| problem.to_string())
+    }
+
+    fn start_setting(&self, name: &str, text: &str) -> Option<Result<String, String>> {
+        let setting = SETTINGS.iter().find(|setting| setting.name == name)?;
+        (!PLACES.contains(&name)).then(|| setting.normalise(text))
+    }
+
+    fn open_file(&self, name: &str) -> Result<ReadFile, FileRefused> {
+        files::open(&self.settings.secure_file_priv, name)
+    }
+
+    fn create_file(&self, name: &str) -> Result<WriteFile, FileRefused> {
+        files::create(&self.settings.secure_file_priv, name)
     }
 
     fn virtual_tables(&self) -> Vec<Arc<dyn VirtualTable>> {

@@ -13,6 +13,7 @@ pub mod cli;
 pub mod config;
 mod connection;
 pub mod env;
+mod files;
 pub mod fleet;
 pub mod host;
 pub mod lease;

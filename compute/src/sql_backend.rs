@@ -42,10 +42,6 @@ impl Backend for sql::Server {
         self.global(name).parse().ok()
     }
 
-    fn asks_for_files(&self) -> bool {
-        self.global("local_infile") == "ON"
-    }
-
     async fn connect(self: &Arc<Self>, info: ConnectInfo) -> Result<sql::Session, SqlError> {
         sql::Server::connect(self, info).await
     }

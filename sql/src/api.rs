@@ -11,6 +11,7 @@
 use crate::error::SqlError;
 use protocol::env::BoxFuture;
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use values::{Date, DateTime, Decimal, Time, Value};
 
@@ -199,6 +200,24 @@ pub struct Process {
     pub info: Option<String>,
 }
 
+/// Gives a file's next bytes at each call, `None` at its end; an error says why not.
+pub type ReadFile = Box<dyn FnMut() -> Result<Option<Vec<u8>>, String> + Send>;
+/// Takes bytes for a file; `None`: that was all, make it durable. An error says why not.
+pub type WriteFile = Box<dyn FnMut(Option<&[u8]>) -> Result<(), String> + Send>;
+
+/// Why a file of the server's machine is not opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FileRefused {
+    /// secure_file_priv.
+    NotAllowed,
+    /// It is not there, or cannot be read: what the system says.
+    Missing(String),
+    /// It is there already.
+    Exists,
+    /// It cannot be made: what the system says.
+    Failed(String),
+}
+
 /// What the server around the sessions supplies.
 pub trait Host: Send + Sync {
     /// Connected clients in id order.
@@ -209,6 +228,30 @@ pub trait Host: Send + Sync {
     fn status(&self) -> Vec<(String, String)>;
     /// Start-up values of system variables (port, socket, datadir, ...): name and value. They override the built-in ones.
     fn variables(&self) -> Vec<(String, String)>;
+    /// What SET PERSIST kept, by variable.
+    fn persisted(&self) -> BTreeMap<String, String> {
+        BTreeMap::new()
+    }
+    /// Keeps `all` of it, durably; what was kept before is gone.
+    ///
+    /// # Errors
+    /// Why it could not be written.
+    fn persist(&self, _all: &BTreeMap<String, String>) -> Result<(), String> {
+        Err("this server has no place for it".to_owned())
+    }
+    /// A setting that only a start applies: its text in standard spelling, or what is wrong with it. `None`: there is no such setting, or it
+    /// may not be persisted.
+    fn start_setting(&self, _name: &str, _text: &str) -> Option<Result<String, String>> {
+        None
+    }
+    /// Opens a file of the server's machine to read, where secure_file_priv allows it.
+    fn open_file(&self, _name: &str) -> Result<ReadFile, FileRefused> {
+        Err(FileRefused::NotAllowed)
+    }
+    /// Makes a file on the server's machine, where secure_file_priv allows it and there is none yet.
+    fn create_file(&self, _name: &str) -> Result<WriteFile, FileRefused> {
+        Err(FileRefused::NotAllowed)
+    }
     /// The authentication string of a password for an authentication plugin; `None` for a plugin that is not there.
     fn password_hash(&self, plugin: &str, password: &[u8]) -> Option<Vec<u8>>;
     /// Tables of the schema `sextant`.

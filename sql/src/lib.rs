@@ -22,6 +22,7 @@ mod function;
 mod information;
 mod lex;
 mod parse;
+mod performance;
 mod plan;
 mod session;
 mod show;

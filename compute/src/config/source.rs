@@ -1,6 +1,6 @@
-//! Reading settings from their four places, lowest first.
+//! Reading settings from their five places, lowest first.
 
-use super::{ConfigError, SETTINGS, Settings};
+use super::{ConfigError, SETTINGS, Settings, persisted};
 use std::path::{Path, PathBuf};
 
 /// What the command line says about settings.
@@ -21,7 +21,7 @@ pub fn load(
     environment: impl Iterator<Item = (String, String)>,
 ) -> Result<Settings, ConfigError> {
     let mut texts: Vec<String> = SETTINGS.iter().map(|setting| setting.default.to_string()).collect();
-    let mut put = |place: &str, name: &str, text: &str| -> Result<(), ConfigError> {
+    let put = |texts: &mut Vec<String>, place: &str, name: &str, text: &str| -> Result<(), ConfigError> {
         let at = SETTINGS.iter().position(|setting| setting.name == name);
         let Some(at) = at else {
             return error(place, format!("unknown setting '{name}'{}", suggestion(name)));
@@ -31,19 +31,27 @@ pub fn load(
     };
     if let Some((path, text)) = read_file(flags.config.as_deref())? {
         for (name, value) in parse_file(&path, &text)? {
-            put(&path, &name, &value)?;
+            put(&mut texts, &path, &name, &value)?;
         }
     }
     let mut variables: Vec<_> = environment.filter(|(name, _)| name.starts_with("SEXTANT_")).collect();
     variables.sort();
     for (variable, value) in variables {
         match SETTINGS.iter().find(|setting| setting.env_name() == variable) {
-            Some(setting) => put(&format!("environment variable {variable}"), setting.name, &value)?,
+            Some(setting) => {
+                put(&mut texts, &format!("environment variable {variable}"), setting.name, &value)?
+            }
             None => return error("environment", format!("unknown setting '{variable}'")),
         }
     }
     for (flag, name, value) in &flags.values {
-        put(flag, name, value)?;
+        put(&mut texts, flag, name, value)?;
+    }
+    let datadir = Settings::from_texts(&texts).datadir;
+    for (name, value) in persisted::read(&datadir)? {
+        if SETTINGS.iter().any(|setting| setting.name == name) && name != "datadir" {
+            put(&mut texts, "SET PERSIST", &name, &value)?;
+        }
     }
     Ok(Settings::from_texts(&texts))
 }

@@ -187,6 +187,8 @@ settings! {
     connection_control_max_connection_delay: u64, number(1000, 2_147_483_647), "5000", "greatest delay; beyond connect_timeout the login is given up";
     innodb_buffer_pool_size: u64, bytes(5 * MIB, TIB), "134217728", "pages held in memory, in bytes";
     innodb_lock_wait_timeout: u64, number(1, 1_073_741_824), "50", "seconds to wait for a row lock";
+    local_infile: bool, Kind::Bool, "OFF", "may clients be asked for files (LOAD DATA LOCAL)";
+    secure_file_priv: String, Kind::Text, "NULL", "folder of the server's files that LOAD DATA and SELECT INTO OUTFILE may use; NULL for none, empty for any";
     sextant_query_memory_bytes: u64, bytes(MIB, TIB), "67108864", "memory one statement may use; beyond it error 1038";
     sextant_total_query_memory_bytes: u64, bytes(MIB, TIB), "268435456", "memory all statements together may use";
     sextant_max_history_bytes: u64, bytes(16 * MIB, TIB), "8589934592", "old row versions kept for open read views; beyond it the oldest view ends with error 1412";

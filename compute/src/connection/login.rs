@@ -156,7 +156,7 @@ impl<B: Backend> Desk<'_, B> {
             .with_if(Capabilities::SSL, self.shared.tls.is_some())
             .with_if(Capabilities::COMPRESS, has("zlib"))
             .with_if(Capabilities::ZSTD, has("zstd"))
-            .with_if(Capabilities::LOCAL_FILES, self.shared.backend.asks_for_files())
+            .with(Capabilities::LOCAL_FILES)
     }
 
     async fn new_client(&mut self) -> Result<(ConnectInfo, Option<u8>), Lost> {

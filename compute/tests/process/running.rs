@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -26,11 +26,23 @@ impl Server {
     pub(crate) fn start(name: &str, arguments: &[&str]) -> Server {
         let data = std::env::temp_dir().join(format!("sextant-{name}-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&data);
+        let (child, address) = Server::spawn(&data, arguments);
+        Server { child, address, data }
+    }
+
+    /// Kills it and starts it again over the same folder.
+    pub(crate) fn restart(&mut self, arguments: &[&str]) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        (self.child, self.address) = Server::spawn(&self.data, arguments);
+    }
+
+    fn spawn(data: &Path, arguments: &[&str]) -> (Child, String) {
         let mut child = Command::new(env!("CARGO_BIN_EXE_sextant"))
             .args(["--listen", "127.0.0.1:0", "--announce", "--config", "/dev/null"])
             .args(arguments)
             .arg("--data")
-            .arg(&data)
+            .arg(data)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -38,7 +50,7 @@ impl Server {
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let value = line.split("\"mysql\":\"").nth(1).and_then(|rest| rest.split('"').next());
         let address = value.unwrap_or_else(|| panic!("not an announcement: {line:?}")).to_string();
-        Server { child, address, data }
+        (child, address)
     }
 }
 

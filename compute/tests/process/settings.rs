@@ -30,6 +30,25 @@ fn max_connections_can_be_changed() {
 }
 
 #[test]
+fn persisted_settings_outlive_the_server() {
+    let mut server = Server::start("persisted", &[]);
+    let mut root = connect(&server.address).unwrap();
+    assert_eq!(query(&mut root, "SET PERSIST wait_timeout = 77")[0][0], 0);
+    assert_eq!(query(&mut root, "SET PERSIST_ONLY innodb_buffer_pool_size = 67108864")[0][0], 0);
+    assert_eq!(code(&query(&mut root, "SET PERSIST_ONLY innodb_buffer_pool_size = 1")[0]), 1231);
+    assert_eq!(query(&mut root, "SET PERSIST sql_mode = 'ANSI_QUOTES'")[0][0], 0);
+    server.restart(&["--wait-timeout", "99"]);
+    let mut root = connect(&server.address).unwrap();
+    let shown = "SELECT CONCAT_WS(' ', @@global.wait_timeout, @@innodb_buffer_pool_size, @@global.sql_mode)";
+    let row = query(&mut root, shown)[2].clone();
+    assert_eq!(String::from_utf8_lossy(&row[1..]), "77 67108864 ANSI_QUOTES");
+    assert_eq!(query(&mut root, "RESET PERSIST")[0][0], 0);
+    server.restart(&["--wait-timeout", "99"]);
+    let mut root = connect(&server.address).unwrap();
+    assert_eq!(query(&mut root, "SELECT CONCAT(@@global.wait_timeout)")[2][1..], *b"99");
+}
+
+#[test]
 fn port_and_socket_are_shown_as_they_are() {
     let server = Server::start("shown", &[]);
     let mut root = connect(&server.address).unwrap();

@@ -24,6 +24,8 @@ pub enum Condition {
     NotNull,
     /// 1264: outside the column's range; clamped when not strict.
     OutOfRange,
+    /// 1299: a time that the zone's clock leaves out.
+    InvalidTimestamp,
     /// 1265: cut to fit.
     Truncated,
     /// 1292 for temporals, 1366 for the rest: text that is no value of the column's type.
@@ -145,6 +147,7 @@ impl Condition {
         match self {
             Self::NotNull => 1048,
             Self::OutOfRange => 1264,
+            Self::InvalidTimestamp => 1299,
             Self::Truncated => 1265,
             Self::Incorrect { kind, .. } if is_temporal(kind) => 1292,
             Self::Incorrect { .. } => 1366,
@@ -195,6 +198,9 @@ impl Condition {
         match self {
             Self::NotNull => format!("Column '{column}' cannot be null"),
             Self::OutOfRange => format!("Out of range value for column '{column}' at row {row}"),
+            Self::InvalidTimestamp => {
+                format!("Invalid TIMESTAMP value in column '{column}' at row {row}")
+            }
             Self::Truncated => format!("Data truncated for column '{column}' at row {row}"),
             Self::Incorrect { kind, value } => {
                 format!("Incorrect {kind} value: '{value}' for column '{column}' at row {row}")

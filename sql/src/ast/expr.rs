@@ -132,6 +132,17 @@ pub(crate) enum VarScope {
     Default,
     Session,
     Global,
+    /// Only in SET: the global value, and the next start's.
+    Persist,
+    /// Only in SET: the next start's.
+    PersistOnly,
+}
+
+impl VarScope {
+    /// Is it about the server's value?
+    pub(crate) fn is_global(self) -> bool {
+        matches!(self, VarScope::Global | VarScope::Persist | VarScope::PersistOnly)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

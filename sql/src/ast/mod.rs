@@ -6,6 +6,7 @@
 pub(crate) mod account;
 pub(crate) mod ddl;
 pub(crate) mod expr;
+pub(crate) mod load;
 pub(crate) mod print;
 pub(crate) mod query;
 pub(crate) mod session;
@@ -14,6 +15,7 @@ pub(crate) mod walk;
 pub(crate) use account::*;
 pub(crate) use ddl::*;
 pub(crate) use expr::*;
+pub(crate) use load::*;
 pub(crate) use query::*;
 pub(crate) use session::*;
 
@@ -28,6 +30,9 @@ pub(crate) enum Statement {
     Ddl(Box<Ddl>),
     Session(Box<SessionStatement>),
     Show(Box<Show>),
+    LoadData(Box<LoadData>),
+    /// SELECT ... INTO OUTFILE.
+    SelectIntoFile(Box<Query>, Box<IntoFile>),
     /// `EXPLAIN statement`.
     Explain(Box<Statement>),
     /// `DO expr, ...`

@@ -21,6 +21,11 @@ pub(crate) enum SessionStatement {
     ReleaseSavepoint(String),
     Use(String),
     Set(Vec<SetItem>),
+    /// RESET PERSIST [[IF EXISTS] name]
+    ResetPersist {
+        name: Option<String>,
+        if_exists: bool,
+    },
     Kill {
         query: bool,
         id: Expr,
@@ -142,6 +147,11 @@ pub(crate) enum Show {
         filter: Option<ShowFilter>,
     },
     Engines,
+    /// SHOW ENGINE name STATUS; MUTEX and LOGS (`false`) have no rows, as MySQL's mostly.
+    Engine {
+        name: String,
+        status: bool,
+    },
     Charset(Option<ShowFilter>),
     Collation(Option<ShowFilter>),
     /// With the roles of USING.

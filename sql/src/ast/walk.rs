@@ -109,11 +109,11 @@ impl Expr {
         }
     }
 
-    /// Does it hold a subquery (or SLEEP, which waits like one)?
+    /// Does it hold a subquery (or SLEEP and GET_LOCK, which wait like one)?
     pub(crate) fn has_subquery(&self) -> bool {
         match self {
             Expr::Subquery(_) | Expr::Exists(_) | Expr::InQuery { .. } | Expr::Quantified { .. } => true,
-            Expr::Func { name, .. } if name.eq_ignore_ascii_case("sleep") => true,
+            Expr::Func { name, .. } if waits(name) => true,
             other => {
                 let mut found = false;
                 other.children(&mut |child| found |= child.has_subquery());
@@ -189,4 +189,8 @@ impl Expr {
             }
         }
     }
+}
+
+fn waits(function: &str) -> bool {
+    function.eq_ignore_ascii_case("sleep") || crate::exec::named_lock::LockCall::named(function).is_some()
 }

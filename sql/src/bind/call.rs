@@ -3,6 +3,7 @@
 use super::{Binder, BoundAggregate, operator};
 use crate::ast::{AggKind, Aggregate, Expr};
 use crate::error::{Result, SqlError};
+use crate::exec::named_lock::LockCall;
 use crate::expr::ty::{Class, derivation};
 use crate::expr::{Node, Ty, Typed};
 use crate::function;
@@ -11,6 +12,12 @@ use values::{Collation, ColumnType, TypeKind};
 pub(super) fn bind(b: &mut Binder<'_>, name: &str, args: &[Expr]) -> Result<Typed> {
     if name.eq_ignore_ascii_case("sleep") {
         return b.sleep(args);
+    }
+    if let Some((call, wanted)) = LockCall::named(name) {
+        if args.len() != wanted {
+            return Err(crate::error::wrong_param_count(name));
+        }
+        return b.waiting(crate::plan::SubKind::NamedLock(call), args, call.ty());
     }
     let function = function::lookup(name, args.len(), b.context.schema.as_deref())?;
     let mut args = args.iter().map(|a| b.bind(a)).collect::<Result<Vec<_>>>()?;

@@ -265,6 +265,13 @@ impl<'a> Binder<'a> {
 
     fn system_variable(&self, scope: ast::VarScope, name: &str) -> Result<Typed> {
         use crate::variable::{Kind, Scope, VARIABLES, find};
+        match scope {
+            ast::VarScope::Persist => return Err(crate::error::unknown_variable(&format!("persist.{name}"))),
+            ast::VarScope::PersistOnly => {
+                return Err(crate::error::unknown_variable(&format!("persist_only.{name}")));
+            }
+            _ => {}
+        }
         let index = find(name).ok_or_else(|| crate::error::unknown_variable(name))?;
         let variable = &VARIABLES[index];
         let global = match (scope, variable.scope) {

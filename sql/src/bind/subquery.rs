@@ -230,11 +230,16 @@ impl Binder<'_> {
 
     /// SLEEP(seconds): waits before the expression, as a subquery is run before it.
     pub(super) fn sleep(&mut self, args: &[Expr]) -> Result<Typed> {
-        let [seconds] = args else { return Err(crate::error::wrong_param_count("sleep")) };
-        let left = vec![self.bind(seconds)?];
+        let [_] = args else { return Err(crate::error::wrong_param_count("sleep")) };
+        self.waiting(SubKind::Sleep, args, Ty::int(21).not_null())
+    }
+
+    /// A function that is run before the expression, as a subquery is: it waits, or the order of calls matters.
+    pub(super) fn waiting(&mut self, kind: SubKind, args: &[Expr], ty: Ty) -> Result<Typed> {
+        let left = args.iter().map(|arg| self.bind(arg)).collect::<Result<_>>()?;
         let inner = Inner { plan: crate::plan::QueryPlan::nothing(), reads: Vec::new(), needs: Vec::new() };
-        let node = self.node(inner, SubKind::Sleep, left, 1)?;
-        Ok(Typed::new(Node::Sub(node), Ty::int(21).not_null()))
+        let node = self.node(inner, kind, left, 1)?;
+        Ok(Typed::new(Node::Sub(node), ty))
     }
 
     fn left_side(&mut self, expr: &Expr) -> Result<Vec<Typed>> {

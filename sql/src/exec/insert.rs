@@ -166,7 +166,13 @@ async fn auto_increment(table: &Arc<TableDef>, row: &mut [Value], run: &mut Run<
     Ok(Some(value))
 }
 
-async fn one(plan: &InsertPlan, mut row: Vec<Value>, run: &mut Run<'_>, out: &mut Inserted) -> Result<()> {
+/// Inserts a row as `plan` says what becomes of duplicates.
+pub(crate) async fn one(
+    plan: &InsertPlan,
+    mut row: Vec<Value>,
+    run: &mut Run<'_>,
+    out: &mut Inserted,
+) -> Result<()> {
     let table = &plan.table;
     let generated = auto_increment(table, &mut row, run).await?;
     if let (Some(id), 0) = (generated, out.insert_id) {

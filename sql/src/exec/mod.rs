@@ -14,12 +14,14 @@ pub(crate) mod group;
 pub(crate) mod insert;
 pub(crate) mod join;
 pub(crate) mod memory;
+pub(crate) mod named_lock;
 pub(crate) mod output;
 pub(crate) mod query;
 pub(crate) mod select;
 pub(crate) mod sort_key;
 pub(crate) mod store;
 pub(crate) mod sub;
+pub(crate) mod text_file;
 pub(crate) mod virtual_rows;
 pub(crate) mod window;
 

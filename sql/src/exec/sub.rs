@@ -4,7 +4,7 @@
 //! 2. IN over rows that do not change is a look-up in a set.
 
 use super::memory::row_bytes;
-use super::{Run, query, sort_key};
+use super::{Run, named_lock, query, sort_key};
 use crate::error::{Result, SqlError};
 use crate::expr::compare::Rule;
 use crate::expr::eval::compare_op;
@@ -86,6 +86,10 @@ async fn one(sub: &SubNode, row: &dyn Columns, groups: &[Value], run: &mut Run<'
             let left = left_values(&sub.left, row, groups, run)?;
             sleep(&left[0], run).await?;
             run.put(plan.slot, Value::Int(0));
+        }
+        SubKind::NamedLock(which) => {
+            let value = named_lock::call(*which, &sub.left, row, groups, run).await?;
+            run.put(plan.slot, value);
         }
         SubKind::Quantified { op, all, rule } => {
             refill(sub, key, run).await?;

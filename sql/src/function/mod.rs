@@ -113,8 +113,7 @@ pub(crate) fn lookup(name: &str, args: usize, schema: Option<&str>) -> Result<&'
 const KNOWN_TO_MYSQL: &[&str] = &[
     "can_access_column", "can_access_database", "can_access_table", "can_access_user", "can_access_view",
     "can_access_event", "can_access_routine", "can_access_trigger", "can_access_resource_group", "compress",
-    "uncompress", "uncompressed_length", "extractvalue", "updatexml", "get_lock", "is_free_lock", "is_used_lock",
-    "release_lock", "release_all_locks", "gtid_subset", "gtid_subtract", "wait_for_executed_gtid_set",
+    "uncompress", "uncompressed_length", "extractvalue", "updatexml", "gtid_subset", "gtid_subtract", "wait_for_executed_gtid_set",
    
     "json_merge",
     "json_schema_valid", "json_schema_validation_report",

@@ -81,7 +81,7 @@ impl Parser<'_> {
     }
 
     /// A column name, perhaps qualified; only the last part says anything in an INSERT.
-    fn insert_column(&mut self) -> Result<String> {
+    pub(super) fn insert_column(&mut self) -> Result<String> {
         Ok(self.column_name()?.name)
     }
 
@@ -104,7 +104,7 @@ impl Parser<'_> {
         self.expr().map(Some)
     }
 
-    fn assignment(&mut self) -> Result<Assignment> {
+    pub(super) fn assignment(&mut self) -> Result<Assignment> {
         let column = self.column_name()?;
         if !self.eat_op(Op::Eq) && !self.eat_op(Op::Assign) {
             return Err(self.unexpected());

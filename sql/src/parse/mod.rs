@@ -15,6 +15,7 @@ mod dml;
 mod expr;
 mod from;
 mod func;
+mod load;
 mod primary;
 mod query;
 mod refuse;
@@ -64,11 +65,18 @@ pub(crate) fn parse(text: &[u8], from: usize, mode: LexMode) -> Result<Option<Pa
         set_operations: 0,
         params: 0,
         deprecated: Vec::new(),
+        into_file: None,
     };
     if parser.peek().kind == Kind::End {
         return Ok(None);
     }
-    let statement = parser.statement()?;
+    let statement = match (parser.statement()?, parser.into_file.take()) {
+        (statement, None) => statement,
+        (Statement::Select(query), Some(file)) if query.into.is_empty() => {
+            Statement::SelectIntoFile(query, Box::new(file))
+        }
+        _ => return Err(misplaced_into()),
+    };
     if parser.peek().kind != Kind::End {
         return Err(parser.unexpected());
     }
@@ -98,6 +106,16 @@ pub(crate) struct Parser<'a> {
     set_operations: u32,
     params: u16,
     deprecated: Vec<(u16, &'static str)>,
+    /// INTO OUTFILE, once it was met.
+    into_file: Option<crate::ast::IntoFile>,
+}
+
+/// 3954
+fn misplaced_into() -> SqlError {
+    SqlError::new(
+        3954,
+        "Misplaced INTO clause, INTO is not allowed inside subqueries, and must be placed at end of UNION clauses.",
+    )
 }
 
 impl<'a> Parser<'a> {
@@ -358,6 +376,7 @@ impl<'a> Parser<'a> {
             b"FLUSH" => ddl(self.flush()?),
             b"ANALYZE" => ddl(self.analyze()?),
             b"CHECK" => ddl(self.check_table()?),
+            b"LOAD" => Statement::LoadData(Box::new(self.load_data()?)),
             b"SHOW" => Statement::Show(Box::new(self.show()?)),
             b"DESCRIBE" | b"DESC" | b"EXPLAIN" => self.explain()?,
             b"SET" => session(self.set()?),

@@ -163,7 +163,9 @@ impl Parser<'_> {
         self.bump();
         let first = self.ident_after_dot()?;
         let scope = match first.to_ascii_lowercase().as_str() {
-            "global" | "persist" | "persist_only" if self.is_op(Op::Dot) => VarScope::Global,
+            "global" if self.is_op(Op::Dot) => VarScope::Global,
+            "persist" if self.is_op(Op::Dot) => VarScope::Persist,
+            "persist_only" if self.is_op(Op::Dot) => VarScope::PersistOnly,
             "session" | "local" if self.is_op(Op::Dot) => VarScope::Session,
             _ if self.is_op(Op::Dot) => return Err(unsupported("structured system variables")),
             _ => return Ok(Expr::SysVar { scope: VarScope::Default, name: first.to_ascii_lowercase() }),

@@ -35,13 +35,10 @@ impl Parser<'_> {
     /// A query that stands inside a statement: INTO is misplaced there.
     pub(super) fn inner_query(&mut self) -> Result<Query> {
         let query = self.query()?;
-        if query.into.is_empty() {
+        if query.into.is_empty() && self.into_file.is_none() {
             return Ok(query);
         }
-        Err(SqlError::new(
-            3954,
-            "Misplaced INTO clause, INTO is not allowed inside subqueries, and must be placed at end of UNION clauses.",
-        ))
+        Err(super::misplaced_into())
     }
 
     fn whole_query(&mut self) -> Result<Query> {
@@ -82,10 +79,14 @@ impl Parser<'_> {
         if !self.eat_kw("INTO") {
             return Ok(Vec::new());
         }
-        for file in ["OUTFILE", "DUMPFILE"] {
-            if self.is_kw(file) {
-                return Err(unsupported(format_args!("SELECT ... INTO {file}")));
+        if let Some(file) = self.into_file()? {
+            if self.into_file.replace(file).is_some() {
+                return Err(SqlError::new(3953, "Multiple INTO clauses in one query block."));
             }
+            return Ok(Vec::new());
+        }
+        if self.into_file.is_some() {
+            return Err(SqlError::new(3953, "Multiple INTO clauses in one query block."));
         }
         self.list(|p| match p.peek().kind {
             Kind::At => p.user_variable_name(),
@@ -132,6 +133,9 @@ impl Parser<'_> {
         self.set_operations += 1;
         if self.set_operations > MAX_SET_OPERATIONS {
             return Err(super::too_deep());
+        }
+        if !left.query.into.is_empty() || self.into_file.is_some() {
+            return Err(super::misplaced_into());
         }
         let all = self.eat_kw("ALL");
         if !all {

@@ -7,7 +7,6 @@ use crate::error::{SqlError, unsupported};
 const STATEMENTS: &[(&str, &str)] = &[
     ("CALL", "CALL"),
     ("HANDLER", "HANDLER"),
-    ("LOAD", "LOAD DATA"),
     ("IMPORT", "IMPORT TABLE"),
     ("LOCK", "LOCK TABLES"),
     ("XA", "XA transactions"),

@@ -45,6 +45,16 @@ impl Parser<'_> {
                 }
                 S::Kill { query, id: self.expr()? }
             }
+            b"RESET" if self.is_kw_at(1, "PERSIST") => {
+                self.pos += 2;
+                let if_exists = self.if_exists()?;
+                let name = if if_exists || self.peek().kind != Kind::End {
+                    Some(self.ident()?.to_ascii_lowercase())
+                } else {
+                    None
+                };
+                S::ResetPersist { name, if_exists }
+            }
             b"UNLOCK" => {
                 self.bump();
                 if !self.eat_kw("TABLES") && !self.eat_kw("TABLE") {

@@ -87,6 +87,13 @@ impl Parser<'_> {
             };
             return Ok(Show::Grants(user, roles));
         }
+        if self.eat_kw("ENGINE") {
+            let name = self.ident_or_text()?;
+            return match self.eat_any(&["STATUS", "MUTEX", "LOGS"]) {
+                Some(what) => Ok(Show::Engine { name, status: what == "STATUS" }),
+                None => Err(self.unexpected()),
+            };
+        }
         self.eat_kw("STORAGE");
         if self.eat_kw("ENGINES") {
             return Ok(Show::Engines);
@@ -104,7 +111,6 @@ impl Parser<'_> {
         const OTHERS: &[&str] = &[
             "BINARY",
             "BINLOG",
-            "ENGINE",
             "EVENTS",
             "FUNCTION",
             "MASTER",

@@ -26,7 +26,8 @@ impl Parser<'_> {
             if self.is_scope_word() {
                 scope = match self.eat_any(&["GLOBAL", "SESSION", "LOCAL", "PERSIST", "PERSIST_ONLY"]) {
                     Some("GLOBAL") => VarScope::Global,
-                    Some("PERSIST" | "PERSIST_ONLY") => return Err(unsupported("SET PERSIST")),
+                    Some("PERSIST") => VarScope::Persist,
+                    Some("PERSIST_ONLY") => VarScope::PersistOnly,
                     _ => VarScope::Session,
                 };
             }
@@ -113,6 +114,9 @@ impl Parser<'_> {
     }
 
     fn set_transaction(&mut self, scope: VarScope) -> Result<SetItem> {
+        if matches!(scope, VarScope::Persist | VarScope::PersistOnly) {
+            return Err(self.unexpected());
+        }
         self.bump();
         let (mut isolation, mut read_only) = (None, None);
         loop {

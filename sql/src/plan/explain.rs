@@ -161,7 +161,9 @@ fn select_lines<'p>(select: &'p SelectPlan, kind: &str, next: &mut u64, out: &mu
 }
 
 fn sub_lines<'p>(subs: &[&'p SubNode], next: &mut u64, out: &mut Vec<Line<'p>>) {
-    for sub in subs.iter().filter(|s| !matches!(s.plan.kind, super::SubKind::Sleep)) {
+    for sub in
+        subs.iter().filter(|s| !matches!(s.plan.kind, super::SubKind::Sleep | super::SubKind::NamedLock(_)))
+    {
         *next += 1;
         let kind = if sub.plan.reads.is_empty() { "SUBQUERY" } else { "DEPENDENT SUBQUERY" };
         query_lines(&sub.plan.query, kind, next, out);

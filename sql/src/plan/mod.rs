@@ -170,6 +170,8 @@ pub(crate) enum SubKind {
     },
     /// SLEEP(left): no query, but a wait.
     Sleep,
+    /// GET_LOCK and its kin.
+    NamedLock(crate::exec::named_lock::LockCall),
 }
 
 impl QueryPlan {

@@ -83,6 +83,8 @@ pub(crate) struct Context {
     pub(crate) globals: Values,
     /// Collation number of text in results.
     pub(crate) results_collation: u16,
+    /// What GET_LOCK took; made with the first call.
+    pub(crate) locks: Option<engine::NamedLocks>,
     /// What conversions depend on: sql_mode, zone, the statement's day.
     pub(crate) convert: values::convert::Context,
 }
@@ -138,7 +140,7 @@ impl Context {
 
     /// The time of the statement on the session's clock.
     pub(crate) fn local_now(&self) -> DateTime {
-        let offset = i64::from(self.settings.zone.offset_seconds()) * 1_000_000;
+        let offset = self.settings.zone.offset_micros(self.now_us);
         let since_epoch = self.now_us + offset;
         DateTime::from_micros(since_epoch + values::temporal::days::EPOCH * values::temporal::DAY)
             .unwrap_or(DateTime::ZERO)

@@ -40,6 +40,10 @@ impl Session {
             Statement::Select(_) | Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_) => {
                 self.rows_statement(statement, params, more, sink).await
             }
+            Statement::LoadData(load) => self.load_data(load, more, sink).await,
+            Statement::SelectIntoFile(query, file) => {
+                self.select_into_file(query, file, params, more, sink).await
+            }
             Statement::Ddl(ddl) => {
                 self.may_change(ddl).await?;
                 self.commit().await?;
@@ -293,7 +297,7 @@ impl Session {
     }
 
     /// The pieces an executor works with.
-    fn start_run<'a>(&'a mut self, params: &'a [Value], wait: LockWait) -> Run<'a> {
+    pub(super) fn start_run<'a>(&'a mut self, params: &'a [Value], wait: LockWait) -> Run<'a> {
         self.transaction();
         let Session { server, context, txn, kill, scratch, .. } = self;
         let txn = txn.as_mut().expect("invariant: begun above");
@@ -315,7 +319,7 @@ impl Session {
         }
     }
 
-    async fn run_query(
+    pub(super) async fn run_query(
         &mut self,
         plan: &QueryPlan,
         params: &[Value],
@@ -380,7 +384,7 @@ impl Session {
         self.send_ok(affected, more, sink)
     }
 
-    fn strictness(&self, ignore: bool) -> Strictness {
+    pub(super) fn strictness(&self, ignore: bool) -> Strictness {
         if self.context.settings.sql_mode.strict() && !ignore {
             Strictness::Strict
         } else {
@@ -502,6 +506,7 @@ impl Session {
             S::ReleaseSavepoint(name) => self.release_savepoint(name)?,
             S::Use(schema) => self.use_schema(schema).await?,
             S::Set(items) => self.set(items, params).await?,
+            S::ResetPersist { name, if_exists } => self.reset_persist(name.as_deref(), *if_exists).await?,
             S::Kill { query, id } => self.kill_connection(*query, id).await?,
             S::UnlockTables => {}
             S::Prepare { name, source } => {

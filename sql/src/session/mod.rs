@@ -10,6 +10,8 @@ mod create_select;
 mod ddl;
 mod dispatch;
 mod kill;
+mod load;
+mod persist;
 mod prepared;
 mod privilege;
 mod resolve;
@@ -23,15 +25,15 @@ use crate::api::{ColumnMeta, ConnectInfo, Done, Host, PreparedInfo, ResultSink, 
 use crate::error::{Result, SqlError, syntax};
 use crate::exec::memory::Pool;
 use crate::parse;
-use crate::variable::{Charset, Settings, Values};
+use crate::variable::{Charset, Settings, VARIABLES, Values, find};
 use context::{Context, Diagnostics, Strictness};
 use engine::{Engine, Txn};
 pub use kill::KillHandle;
 use prepared::Prepared;
 use protocol::env::Env;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use values::Value;
 
 /// What all sessions share.
@@ -42,6 +44,8 @@ pub struct Server {
     /// Values of the global variables, and a count of their changes: sessions read them again only then.
     globals: RwLock<Values>,
     globals_version: AtomicU64,
+    /// What SET PERSIST keeps.
+    persisted: Mutex<BTreeMap<String, String>>,
     pub(crate) memory: Arc<Pool>,
     /// Rises with every change of an account: sessions then read theirs again.
     pub(crate) accounts_version: AtomicU64,
@@ -54,12 +58,20 @@ impl Server {
         for (name, value) in host.variables() {
             globals.put_named(&name, &value);
         }
+        let persisted = host.persisted();
+        for (name, value) in &persisted {
+            // Read-only ones are settings: the host has applied them.
+            if find(name).is_some_and(|index| !VARIABLES[index].kind.is_read_only()) {
+                globals.put_named(name, value);
+            }
+        }
         Arc::new(Server {
             engine,
             env,
             host,
             globals: RwLock::new(globals),
             globals_version: AtomicU64::new(1),
+            persisted: Mutex::new(persisted),
             memory: Arc::new(Pool::default()),
             accounts_version: AtomicU64::new(1),
         })
@@ -166,6 +178,7 @@ fn new_context(server: &Server, info: &ConnectInfo) -> Context {
         strictness: Strictness::Lenient,
         written: Arc::from(""),
         row_number: 0,
+        locks: None,
         convert: values::convert::Context::DEFAULT,
     }
 }

@@ -63,7 +63,12 @@ impl Session {
         if !parse::is_blank(text, parsed.next, mode) {
             return Err(crate::error::syntax(text, parsed.next));
         }
-        if matches!(parsed.statement, Statement::Session(ref s) if !may_be_prepared(s)) {
+        let refused = match &parsed.statement {
+            Statement::Session(statement) => !may_be_prepared(statement),
+            Statement::LoadData(_) => true,
+            _ => false,
+        };
+        if refused {
             return Err(SqlError::new(
                 1295,
                 "This command is not supported in the prepared statement protocol yet",

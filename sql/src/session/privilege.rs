@@ -72,6 +72,11 @@ impl Session {
         Err(SqlError::new(1820, text))
     }
 
+    /// Does the account hold all of `wanted` on everything?
+    pub(super) fn holds_globally(&self, wanted: Privileges) -> bool {
+        self.record().is_some_and(|record| record.global.has(wanted))
+    }
+
     /// 1044 unless the account holds anything in `schema`.
     pub(crate) fn may_use(&self, schema: &str) -> Result<()> {
         if self.record().is_some_and(|record| record.may_use(schema)) || schema == SCHEMA {

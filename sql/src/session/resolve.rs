@@ -10,8 +10,8 @@ use crate::bind::select::{Catalog, Resolved};
 use crate::bind::{Names, Scope};
 use crate::error::{Result, SqlError, no_such_table, unknown_database, unsupported};
 use crate::exec::virtual_rows::{self, SCHEMA};
-use crate::information;
 use crate::plan::meta;
+use crate::{information, performance};
 use engine::TableDef;
 use std::sync::Arc;
 
@@ -81,6 +81,13 @@ impl Session {
         }
         if schema.eq_ignore_ascii_case(information::SCHEMA) {
             return self.information(&name.name).await;
+        }
+        if schema.eq_ignore_ascii_case(performance::SCHEMA)
+            && let Some(rows) = performance::table(&self.server, &name.name)
+        {
+            let columns = rows.columns().iter().map(|(name, ty, nullable)| (*name, *ty, *nullable));
+            let table = Arc::new(virtual_rows::detached(performance::SCHEMA, rows.name(), columns));
+            return Ok(Resolved { table, rows: Some(rows) });
         }
         if schema.eq_ignore_ascii_case(system::SCHEMA)
             && let Some(rows) = system::table(self.server.engine.dictionary(), &name.name)

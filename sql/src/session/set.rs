@@ -23,7 +23,9 @@ impl Session {
     fn check(&self, item: &SetItem) -> Result<()> {
         if let SetItem::System { scope, name, .. } = item {
             let index = find(name).ok_or_else(|| unknown_variable(name))?;
-            set::check_scope(index, *scope == VarScope::Global)?;
+            if !(*scope == VarScope::PersistOnly && VARIABLES[index].kind.is_read_only()) {
+                set::check_scope(index, scope.is_global())?;
+            }
         }
         Ok(())
     }
@@ -98,7 +100,7 @@ impl Session {
     async fn system(&mut self, scope: VarScope, name: &str, value: Option<Value>) -> Result<()> {
         let index = find(name).ok_or_else(|| unknown_variable(name))?;
         let variable = &VARIABLES[index];
-        let global = scope == VarScope::Global;
+        let global = scope.is_global();
         if matches!(name, "last_insert_id" | "identity") {
             let id = value.map_or(0, |v| match v {
                 Value::Int(v) => v as u64,
@@ -107,6 +109,11 @@ impl Session {
             });
             self.context.last_insert_id = id;
             return Ok(());
+        }
+        if scope == VarScope::PersistOnly
+            && let Some(index) = Session::is_read_only(name)?
+        {
+            return self.persist_read_only(index, value).await;
         }
         let text = match value {
             Some(value) => {
@@ -127,6 +134,12 @@ impl Session {
         };
         if global {
             self.may_administer("SYSTEM_VARIABLES_ADMIN or SUPER").await?;
+            if matches!(scope, VarScope::Persist | VarScope::PersistOnly) {
+                self.persist(name, &text)?;
+            }
+            if scope == VarScope::PersistOnly {
+                return Ok(());
+            }
             self.server.set_global(index, &text);
             if let ("sextant_max_history_bytes", Ok(bytes)) = (name, text.parse()) {
                 self.server.engine.set_max_history_bytes(bytes);

@@ -4,7 +4,7 @@ use super::Session;
 use crate::ast::{Show, ShowFilter, TableName};
 use crate::error::Result;
 use crate::exec::virtual_rows::{SCHEMA, definition};
-use crate::show::{ShowTable, objects, server, session as about, text};
+use crate::show::{ShowTable, monitor, objects, server, session as about, text};
 use engine::TableDef;
 use std::sync::Arc;
 use values::{Collation, ColumnType, Value};
@@ -62,6 +62,7 @@ impl Session {
                 let only = self.may_administer("PROCESS").await.is_err().then(|| self.context.user.clone());
                 (server::processlist(&*self.server.host, *full, only.as_deref()), None)
             }
+            Show::Engine { name, status } => (self.show_engine(name, *status).await?, None),
             Show::Engines => (server::engines(), None),
             Show::Charset(filter) => (server::charset(), filter.as_ref()),
             Show::Collation(filter) => (server::collation(), filter.as_ref()),
@@ -77,6 +78,24 @@ impl Session {
             }
         };
         table.filter(filter, &mut self.context)
+    }
+
+    /// 1286 for an engine that is none; 1235 for those that are not here.
+    async fn show_engine(&mut self, name: &str, status: bool) -> Result<ShowTable> {
+        if !name.eq_ignore_ascii_case("innodb") {
+            const OTHERS: [&str; 7] =
+                ["ALL", "PERFORMANCE_SCHEMA", "MEMORY", "MYISAM", "CSV", "ARCHIVE", "BLACKHOLE"];
+            return Err(match OTHERS.iter().find(|other| other.eq_ignore_ascii_case(name)) {
+                Some(other) => crate::error::unsupported(format_args!("SHOW ENGINE {other}")),
+                None => crate::error::SqlError::new(1286, format!("Unknown storage engine '{name}'")),
+            });
+        }
+        self.may_administer("PROCESS").await?;
+        if !status {
+            return Ok(monitor::columns());
+        }
+        let now = values::convert::text::to_text(&Value::DateTime(self.context.local_now()), 0);
+        Ok(monitor::status(&self.server.engine, now.as_str()))
     }
 
     /// A stored or virtual table's definition.

@@ -16,6 +16,7 @@ mod ddl;
 mod explain;
 mod joins;
 mod limits;
+mod locks;
 mod privileges;
 mod rows;
 mod track;

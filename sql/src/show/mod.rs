@@ -1,5 +1,6 @@
 //! SHOW, DESCRIBE and the other statements whose result is made up here: rows of values with plain column types.
 
+pub(crate) mod monitor;
 pub(crate) mod objects;
 pub(crate) mod server;
 pub(crate) mod session;

@@ -40,6 +40,12 @@ pub(crate) enum Kind {
     Fixed,
 }
 
+impl Kind {
+    pub(crate) fn is_read_only(self) -> bool {
+        matches!(self, Kind::ReadOnly | Kind::ReadOnlyInt | Kind::ReadOnlyBool)
+    }
+}
+
 /// One variable.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Variable {
@@ -167,7 +173,7 @@ pub(crate) static VARIABLES: &[Variable] = variables! {
     "lc_messages" Both Fixed, "en_US";
     "lc_time_names" Both Fixed, "en_US";
     "license" Global ReadOnly, "Apache-2.0";
-    "local_infile" Global Fixed, "OFF";
+    "local_infile" Global Bool, "OFF";
     "lock_wait_timeout" Both SECONDS, "31536000";
     "log_bin" Global ReadOnlyBool, "OFF";
     "log_error" Global ReadOnly, "stderr";

@@ -34,6 +34,8 @@ impl Values {
                 let given = text(name, value)?;
                 match Zone::parse(&given) {
                     Ok(_) if given.eq_ignore_ascii_case("system") => Ok("SYSTEM".to_owned()),
+                    // A name as the database spells it, an offset as it was given.
+                    Ok(zone @ Zone::Named(_)) => Ok(zone.to_string()),
                     Ok(_) => Ok(given),
                     Err(_) => Err(SqlError::new(1298, format!("Unknown or incorrect time zone: '{given}'"))),
                 }
@@ -69,7 +71,8 @@ pub(crate) fn check_scope(index: usize, global: bool) -> Result<()> {
     }
 }
 
-fn shown(value: &Value) -> String {
+/// A value as messages show it.
+pub(crate) fn shown(value: &Value) -> String {
     match value {
         Value::Null => "NULL".to_owned(),
         Value::Int(v) => v.to_string(),

@@ -69,10 +69,6 @@ fn column(name: &str) -> ColumnMeta {
 impl Backend for Little {
     type Session = LittleSession;
 
-    fn asks_for_files(&self) -> bool {
-        true
-    }
-
     async fn account(&self, user: &str, host: &str) -> Result<Option<Account>, SqlError> {
         let (plugin, password) = match user {
             "root" => (Plugin::CachingSha2, ""),

@@ -150,6 +150,10 @@ pub(super) fn datetime(value: &Value, fsp: u8, cx: &Context) -> Stored {
     finish(Value::DateTime(v), odd)
 }
 
+fn since_1970(local: DateTime) -> i64 {
+    local.to_micros() - crate::temporal::days::EPOCH * crate::temporal::DAY
+}
+
 pub(super) fn timestamp(value: &Value, fsp: u8, cx: &Context) -> Stored {
     if let Value::Timestamp(v) = value {
         let shown = v.to_datetime(crate::temporal::Zone::UTC);
@@ -158,6 +162,9 @@ pub(super) fn timestamp(value: &Value, fsp: u8, cx: &Context) -> Stored {
     }
     let (v, odd) = found(value, fsp, "datetime", cx);
     match Timestamp::from_datetime(v, cx.zone) {
+        Some(t) if odd.is_none() && !v.is_zero() && cx.zone.leaves_out(since_1970(v)) => {
+            finish(Value::Timestamp(t), Some(condition("datetime", value, Condition::InvalidTimestamp, cx)))
+        }
         Some(t) => finish(Value::Timestamp(t), odd),
         None => {
             let number = !value.is_temporal() && value.as_bytes().is_none();

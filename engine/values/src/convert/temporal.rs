@@ -103,8 +103,9 @@ pub fn delimiter(parsed: &parse::ParsedDateTime, value: &Value) -> Option<Condit
 
 /// A literal with an offset, as the session's clock shows it.
 pub fn shift_to_zone(value: DateTime, offset: i32, zone: Zone) -> Option<DateTime> {
-    let seconds = i64::from(zone.offset_seconds()) - i64::from(offset);
-    DateTime::from_micros(value.to_micros() + seconds * crate::temporal::SECOND)
+    let epoch = crate::temporal::days::EPOCH * crate::temporal::DAY;
+    let utc = value.to_micros() - epoch - i64::from(offset) * crate::temporal::SECOND;
+    DateTime::from_micros(utc + zone.offset_micros(utc) + epoch)
 }
 
 /// The value as a date: the date part of its datetime.

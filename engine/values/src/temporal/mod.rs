@@ -322,7 +322,7 @@ impl Timestamp {
         if self.0 == 0 {
             return DateTime::ZERO;
         }
-        let local = self.0 + i64::from(zone.offset_seconds()) * SECOND + days::EPOCH * DAY;
+        let local = self.0 + zone.offset_micros(self.0) + days::EPOCH * DAY;
         DateTime::from_micros(local).expect("invariant: a timestamp is within 1970..=2038")
     }
 
@@ -334,7 +334,7 @@ impl Timestamp {
         if local.date().has_zero_part() {
             return None;
         }
-        let utc = local.to_micros() - days::EPOCH * DAY - i64::from(zone.offset_seconds()) * SECOND;
+        let utc = zone.utc_micros(local.to_micros() - days::EPOCH * DAY);
         Self::new(utc).filter(|t| t.0 != 0)
     }
 }

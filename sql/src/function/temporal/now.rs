@@ -29,7 +29,7 @@ pub(super) fn type_of(kind: TypeKind, name: &str, args: &[Typed]) -> Result<Ty> 
 
 /// The clock of `zone` at a point in microseconds since 1970; `None` outside of the calendar.
 fn clock(micros: i64, zone: Zone) -> Option<DateTime> {
-    DateTime::from_micros(micros + EPOCH * DAY + i64::from(zone.offset_seconds()) * SECOND)
+    DateTime::from_micros(micros + EPOCH * DAY + zone.offset_micros(micros))
 }
 
 /// The statement's time in `zone`, cut to the type's digits.
@@ -80,7 +80,7 @@ pub(super) fn unix_timestamp(args: &[Typed], ty: &Ty, e: &mut Eval<'_>) -> Resul
     }
     let local = datetime_argument(arg, DateRules::default(), e)?;
     let zone = e.context.settings.zone;
-    let utc = |d: DateTime| d.to_micros() - EPOCH * DAY - i64::from(zone.offset_seconds()) * SECOND;
+    let utc = |d: DateTime| zone.utc_micros(d.to_micros() - EPOCH * DAY);
     let micros = local.filter(|d| !d.date().has_zero_part()).map_or(0, utc);
     let micros = if (0..(LAST_SECOND + 1) * SECOND).contains(&micros) { micros } else { 0 };
     Ok(match ty.class() {
@@ -123,7 +123,7 @@ pub(super) fn convert_tz(args: &[Typed], ty: &Ty, e: &mut Eval<'_>) -> Result<Va
         let Ok(zone) = Zone::parse(name.as_str()) else { return Ok(Value::Null) };
         zones.push(zone);
     }
-    let utc = local.to_micros() - EPOCH * DAY - i64::from(zones[0].offset_seconds()) * SECOND;
+    let utc = zones[0].utc_micros(local.to_micros() - EPOCH * DAY);
     let moved =
         if (SECOND..(LAST_SECOND + 1) * SECOND).contains(&utc) { clock(utc, zones[1]) } else { Some(local) };
     Ok(moved.and_then(|d| d.rounded(ty.col.scale, false)).map_or(Value::Null, Value::DateTime))

@@ -1,0 +1,73 @@
+//! What a session sees of locks: its own on names, and everybody's on rows.
+
+use super::{Lines, Rig};
+
+/// Polls both sessions' statements until both have answered.
+fn both(rig: &Rig, one: (&mut crate::Session, &str), two: (&mut crate::Session, &str)) -> (Lines, Lines) {
+    let (mut first, mut second) = (Lines::default(), Lines::default());
+    rig.executor.block_on(async {
+        let mut a = Box::pin(one.0.query(one.1.as_bytes(), &mut first));
+        let mut b = Box::pin(two.0.query(two.1.as_bytes(), &mut second));
+        let (mut a_done, mut b_done) = (false, false);
+        std::future::poll_fn(|cx| {
+            a_done = a_done || a.as_mut().poll(cx).is_ready();
+            b_done = b_done || b.as_mut().poll(cx).is_ready();
+            if a_done && b_done { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+        })
+        .await;
+    });
+    (first, second)
+}
+
+#[test]
+fn a_waiter_for_a_row_shows_in_performance_schema_and_a_deadlock_in_the_monitor() {
+    let mut rig = Rig::new();
+    let (mut a, mut b) = (rig.session(), rig.session());
+    rig.all(&mut a, &["CREATE TABLE t(id INT PRIMARY KEY, v INT)", "INSERT INTO t VALUES (1, 1), (2, 2)"]);
+    assert!(!rig.one(&mut a, "SHOW ENGINE INNODB STATUS").contains("DEADLOCK"));
+    rig.all(&mut a, &["BEGIN", "UPDATE t SET v = 10 WHERE id = 1"]);
+    rig.all(&mut b, &["SET innodb_lock_wait_timeout = 1", "BEGIN", "UPDATE t SET v = 20 WHERE id = 2"]);
+    let mut watcher = rig.session();
+    let waiting = "SELECT OBJECT_SCHEMA, OBJECT_NAME, INDEX_NAME, LOCK_MODE, LOCK_DATA FROM \
+                   performance_schema.data_locks WHERE LOCK_STATUS = 'WAITING'; \
+                   SELECT COUNT(*) FROM performance_schema.data_lock_waits w JOIN performance_schema.data_locks l \
+                   ON l.ENGINE_LOCK_ID = w.BLOCKING_ENGINE_LOCK_ID WHERE w.REQUESTING_THREAD_ID <> w.BLOCKING_THREAD_ID";
+    let (waited, seen) = both(&rig, (&mut b, "UPDATE t SET v = 21 WHERE id = 1"), (&mut watcher, waiting));
+    assert_eq!(waited.error.map(|e| e.code), Some(1205));
+    assert_eq!(seen.out, ["d|t|PRIMARY|X,REC_NOT_GAP|1", "1"]);
+    let crosswise = "UPDATE t SET v = 22 WHERE id = 1";
+    let (a_said, b_said) = both(&rig, (&mut a, "UPDATE t SET v = 11 WHERE id = 2"), (&mut b, crosswise));
+    let codes = [a_said, b_said].map(|lines| lines.error.map_or(0, |e| e.code));
+    assert!(codes.contains(&1213) && codes.contains(&0), "{codes:?}");
+    let shown = rig.one(&mut watcher, "SHOW ENGINE INNODB STATUS");
+    for part in [
+        "LATEST DETECTED DEADLOCK",
+        "RECORD LOCKS index PRIMARY of table `d`.`t`",
+        "*** WE ROLL BACK TRANSACTION (",
+    ] {
+        assert!(shown.contains(part), "{part} in {shown}");
+    }
+}
+
+#[test]
+fn named_locks_are_waited_for_and_end_with_the_session() {
+    let mut rig = Rig::new();
+    let (mut a, mut b) = (rig.session(), rig.session());
+    assert_eq!(rig.one(&mut a, "SELECT GET_LOCK('x', 0)"), "1");
+    assert_eq!(rig.one(&mut b, "SELECT GET_LOCK('X', 0.4), IS_USED_LOCK('x')"), "0|2");
+    let (given, got) = both(&rig, (&mut a, "DO RELEASE_LOCK('x')"), (&mut b, "SELECT GET_LOCK('x', 30)"));
+    assert!(given.error.is_none());
+    assert_eq!(got.out, ["1"]);
+    // A circle of locks on names is a deadlock of its own.
+    assert_eq!(rig.one(&mut a, "SELECT GET_LOCK('y', 0)"), "1");
+    let (one, two) = both(
+        &rig,
+        (&mut a, "SELECT GET_LOCK('x', 30)"),
+        (&mut b, "SELECT GET_LOCK('y', 30), RELEASE_ALL_LOCKS()"),
+    );
+    let codes = [one, two].map(|lines| lines.error.map_or(0, |e| e.code));
+    assert!(codes.contains(&3058), "{codes:?}");
+    rig.executor.block_on(a.reset()).expect("reset");
+    rig.executor.block_on(b.close());
+    assert_eq!(rig.one(&mut a, "SELECT IS_FREE_LOCK('x'), IS_FREE_LOCK('y')"), "1|1");
+}

@@ -1,0 +1,28 @@
+# Named time zones. (Recorded from a MySQL whose zone tables are loaded: mysql_tzinfo_to_sql.)
+SET time_zone = 'Europe/Zurich';
+SELECT @@time_zone, FROM_UNIXTIME(1711846799), FROM_UNIXTIME(1711846800), FROM_UNIXTIME(0);
+SELECT UNIX_TIMESTAMP('2024-03-31 01:59:59'), UNIX_TIMESTAMP('2024-03-31 02:30:00'), UNIX_TIMESTAMP('2024-03-31 03:00:00');
+SELECT UNIX_TIMESTAMP('2024-10-27 01:59:59'), UNIX_TIMESTAMP('2024-10-27 02:30:00'), UNIX_TIMESTAMP('2024-10-27 03:00:00');
+CREATE TABLE z (id INT PRIMARY KEY, t TIMESTAMP NULL, d DATETIME);
+INSERT INTO z VALUES (1, '2024-03-31 01:59:59', '2024-03-31 01:59:59'), (2, '2024-03-31 03:00:00', '2024-03-31 03:00:00'), (3, '2024-10-27 02:30:00', '2024-10-27 02:30:00'), (4, '2024-07-01 12:00:00+00:00', '2024-07-01 12:00:00+00:00');
+SELECT * FROM z ORDER BY id;
+INSERT INTO z VALUES (5, '2024-03-31 02:30:00', '2024-03-31 02:30:00');
+SET sql_mode = '';
+INSERT INTO z VALUES (6, '2024-03-31 02:30:00', '2024-03-31 02:30:00');
+SHOW WARNINGS;
+SET sql_mode = DEFAULT;
+SELECT * FROM z ORDER BY id;
+SET time_zone = 'America/New_York';
+SELECT * FROM z ORDER BY id;
+SET time_zone = 'Asia/Kolkata';
+SELECT * FROM z WHERE t >= '2024-03-31 06:30:00' ORDER BY t;
+SET time_zone = 'Australia/Lord_Howe';
+SELECT t, UNIX_TIMESTAMP(t) FROM z ORDER BY id;
+SET time_zone = 'UTC';
+SELECT t FROM z ORDER BY id;
+SELECT CONVERT_TZ('2024-07-01 12:00:00', 'UTC', 'America/New_York'), CONVERT_TZ('2024-01-01 12:00:00', 'UTC', 'America/New_York'), CONVERT_TZ('2024-03-31 02:30:00', 'Europe/Zurich', 'UTC'), CONVERT_TZ('2024-10-27 02:30:00', 'Europe/Zurich', 'UTC'), CONVERT_TZ('2037-07-01 12:00:00', 'UTC', 'Europe/Zurich'), CONVERT_TZ('1970-01-01 00:00:00', 'UTC', 'Africa/Monrovia'), CONVERT_TZ('2024-01-01', 'nix', 'UTC'), CONVERT_TZ('2024-01-01', 'UTC', NULL);
+SET time_zone = 'Europe/Nowhere';
+SET time_zone = '';
+SET time_zone = NULL;
+SET time_zone = '+14:00';
+SELECT t FROM z ORDER BY id;

@@ -23,6 +23,7 @@ pub(super) fn fitted_pair(l: Typed, r: Typed, context: &Context) -> Result<(Type
 /// # Errors
 /// 1525 for text that is no date, beside a date.
 pub(super) fn fitted_or_error(constant: Typed, with: &Ty, context: &Context) -> Result<Typed> {
+    said_in(&constant, with)?;
     let Some(text) = dated_text(&constant, with) else { return Ok(fitted(constant, with, context)) };
     if parse::datetime(text, DateRules::of(context.settings.sql_mode)).is_none() {
         let kind = match with.col.kind {
@@ -34,6 +35,19 @@ pub(super) fn fitted_or_error(constant: Typed, with: &Ty, context: &Context) -> 
         return Err(SqlError::new(1525, format!("Incorrect {kind} value: '{text}'")));
     }
     Ok(fitted(constant, with, context))
+}
+
+/// 3854 for a constant text beside a stronger one of a character set that has not all its characters.
+pub(super) fn said_in(constant: &Typed, with: &Ty) -> Result<()> {
+    let (from, to) = (constant.ty.collation().char_set(), with.collation().char_set());
+    let Node::Const(Value::Text(text)) = &constant.node else { return Ok(()) };
+    if !with.is_text() || from == to || with.derivation >= constant.ty.derivation {
+        return Ok(());
+    }
+    let Some((at, _)) = text.as_str().char_indices().find(|(_, c)| !to.has(*c)) else { return Ok(()) };
+    let shown: String = text.as_bytes()[at..].iter().take(6).map(|b| format!("\\x{b:02X}")).collect();
+    let (from, to) = (from.name(), to.name());
+    Err(SqlError::new(3854, format!("Cannot convert string '{shown}' from {from} to {to}")))
 }
 
 /// The same, leaving what does not convert.

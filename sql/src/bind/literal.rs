@@ -66,9 +66,15 @@ fn string(bytes: &[u8], charset: Option<&str>, connection: Collation) -> Result<
         let ty = Ty::text(bytes.len() as u32, Collation::BINARY, derivation::COERCIBLE).not_null();
         return Ok(Typed::constant(Value::bytes(bytes), ty));
     }
-    let decoded = match charset.and_then(crate::variable::Charset::from_name) {
+    let named = charset.and_then(crate::variable::Charset::from_name);
+    let decoded = match named {
         Some(set) => set.decode(bytes),
         None => bytes.into(),
+    };
+    // An introducer names the set; where it is the connection's own, the connection's collation stays.
+    let connection = match named.map(crate::variable::Charset::collation) {
+        Some(collation) if collation.char_set() != connection.char_set() => collation,
+        _ => connection,
     };
     match std::str::from_utf8(&decoded) {
         Ok(text) => {

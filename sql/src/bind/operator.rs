@@ -2,7 +2,7 @@
 
 use super::{Binder, constant};
 use crate::ast::{BinaryOp, Expr, UnaryOp};
-use crate::error::{Result, SqlError, operand_columns, unsupported};
+use crate::error::{Result, SqlError, operand_columns};
 use crate::expr::compare::{collation_for, rule_of};
 use crate::expr::numeric::binary_operand;
 use crate::expr::ty::{Class, derivation};
@@ -304,7 +304,10 @@ fn is_in(b: &mut Binder<'_>, expr: &Expr, list: &[Expr], not: bool) -> Result<Ty
             let item = b.bind(item)?;
             let item = match list.len() {
                 1 => constant::fitted_or_error(item, &l.ty, b.context)?,
-                _ => constant::fitted(item, &l.ty, b.context),
+                _ => {
+                    constant::said_in(&item, &l.ty)?;
+                    constant::fitted(item, &l.ty, b.context)
+                }
             };
             nullable |= item.ty.nullable;
             row.push((rule_of(&l.ty, &item.ty)?, item));
@@ -374,8 +377,7 @@ fn case(
 
 fn check_charset(charset: &str) -> Result<()> {
     match crate::variable::Charset::from_name(charset) {
-        Some(crate::variable::Charset::Utf8mb4 | crate::variable::Charset::Binary) => Ok(()),
-        Some(_) => Err(unsupported(format_args!("character set {charset} in an expression"))),
+        Some(_) => Ok(()),
         None => Err(crate::error::unknown_charset(charset)),
     }
 }
@@ -387,7 +389,7 @@ fn using(b: &mut Binder<'_>, expr: &Expr, charset: &str) -> Result<Typed> {
     let to = if charset == "binary" {
         crate::ast::CastType::Binary { len: None }
     } else {
-        crate::ast::CastType::Char { len: None, charset: None }
+        crate::ast::CastType::Char { len: None, charset: Some(charset.to_owned()) }
     };
     let ty = cast::cast_type(&inner, &to, Collation::DEFAULT);
     Ok(Typed::new(Node::Cast { expr: Box::new(inner), to }, ty))

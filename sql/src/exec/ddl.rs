@@ -24,8 +24,7 @@ pub(crate) fn collation(
     let set = match charset {
         None => None,
         Some(name) => match Charset::from_name(name) {
-            Some(set @ (Charset::Utf8mb4 | Charset::Binary)) => Some(set),
-            Some(_) => return Err(unsupported(format_args!("character set {name} for stored data"))),
+            Some(set) => Some(set),
             None => return Err(unknown_charset(name)),
         },
     };
@@ -39,8 +38,7 @@ pub(crate) fn collation(
             format!("COLLATION '{}' is not valid for CHARACTER SET '{}'", named.name(), set.name()),
         )),
         (_, Some(named)) => Ok(named),
-        (Some(Charset::Binary), None) => Ok(Collation::BINARY),
-        (Some(_), None) => Ok(Collation::DEFAULT),
+        (Some(set), None) => Ok(set.collation()),
         (None, None) => Ok(default),
     }
 }
@@ -69,15 +67,19 @@ pub(crate) fn column_type(
         }
         B::Decimal | B::Float | B::Double => number_type(ty, name, context)?,
         B::Char | B::VarChar | B::TinyText | B::Text | B::MediumText | B::LongText => {
-            let base = if ty.binary { Collation::UTF8MB4_BIN } else { table };
-            let collation = collation(ty.charset.as_deref(), ty.collation.as_deref(), base)?;
+            let mut collation = collation(ty.charset.as_deref(), ty.collation.as_deref(), table)?;
+            if ty.binary && ty.collation.is_none() {
+                collation = Collation::bin_of(collation.char_set());
+            }
             text_type(ty, name, collation)?
         }
         B::Json => ColumnType::json(),
         B::Bit => super::choice::bit_type(ty, name)?,
         B::Enum | B::Set => {
-            let base = if ty.binary { Collation::UTF8MB4_BIN } else { table };
-            let collation = collation(ty.charset.as_deref(), ty.collation.as_deref(), base)?;
+            let mut collation = collation(ty.charset.as_deref(), ty.collation.as_deref(), table)?;
+            if ty.binary && ty.collation.is_none() {
+                collation = Collation::bin_of(collation.char_set());
+            }
             super::choice::column_type(ty, name, collation, context)?
         }
         B::Binary | B::VarBinary | B::TinyBlob | B::Blob | B::MediumBlob | B::LongBlob => {
@@ -194,8 +196,9 @@ fn text_type(ty: &DataType, name: &str, collation: Collation) -> Result<ColumnTy
         }
         B::VarChar => {
             let n = ty.len.unwrap_or(0);
-            if n > 16_383 {
-                return Err(too_long(name, 16_383));
+            let most = 65_535 / collation.bytes_per_char();
+            if n > most {
+                return Err(too_long(name, most));
             }
             ColumnType::varchar(n as u32, collation)
         }

@@ -88,7 +88,7 @@ async fn one(sub: &SubNode, row: &dyn Columns, groups: &[Value], run: &mut Run<'
             run.put(plan.slot, Value::Int(0));
         }
         SubKind::NamedLock(which) => {
-            let value = named_lock::call(*which, &sub.left, row, groups, run).await?;
+            let value = Box::pin(named_lock::call(*which, &sub.left, row, groups, run)).await?;
             run.put(plan.slot, value);
         }
         SubKind::Quantified { op, all, rule } => {

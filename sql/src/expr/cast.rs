@@ -17,7 +17,12 @@ pub(crate) fn cast_type(expr: &Typed, to: &CastType, connection: Collation) -> T
         CastType::Signed => Ty::int(21),
         CastType::Unsigned => Ty::uint(21),
         CastType::Char { len, charset } => {
-            let collation = if charset.as_deref() == Some("binary") { Collation::BINARY } else { connection };
+            let set = charset.as_deref().and_then(crate::variable::Charset::from_name);
+            // The connection's own set keeps the connection's collation.
+            let collation = match set.map(crate::variable::Charset::collation) {
+                Some(named) if named.char_set() != connection.char_set() => named,
+                _ => connection,
+            };
             Ty::text(len.unwrap_or_else(|| text_width(&expr.ty)), collation, derivation::IMPLICIT)
         }
         CastType::Binary { len } => {
@@ -98,11 +103,18 @@ pub(crate) fn cast(expr: &Typed, to: &CastType, ty: &Ty, e: &mut Eval<'_>) -> Re
 
 /// Text of at most `len` characters (bytes when binary); a cut is warned about, BINARY(n) is padded with zeros.
 fn string(value: &Value, expr: &Typed, ty: &Ty, len: Option<u32>, e: &mut Eval<'_>) -> Value {
-    let mut bytes = match value.as_bytes() {
-        Some(bytes) => bytes.to_vec(),
-        None => e.context.text_of(value, &expr.ty).as_bytes().to_vec(),
-    };
     let binary = ty.collation() == Collation::BINARY;
+    let mut bytes = match value {
+        // What the set has not is lost on the way; as a binary string a text is its bytes in its own set.
+        Value::Text(text) if binary => expr.ty.collation().char_set().encode(text.as_bytes()).into_owned(),
+        Value::Text(text) => in_set(text.as_bytes(), ty.collation().char_set()),
+        _ => match value.as_bytes() {
+            Some(bytes) if binary => bytes.to_vec(),
+            // Bytes that become text are read in its set.
+            Some(bytes) => ty.collation().char_set().decode(bytes).into_owned(),
+            None => e.context.text_of(value, &expr.ty).as_bytes().to_vec(),
+        },
+    };
     if let Some(len) = len {
         let keep = if binary {
             len as usize
@@ -121,4 +133,14 @@ fn string(value: &Value, expr: &Typed, ty: &Ty, len: Option<u32>, e: &mut Eval<'
         }
     }
     if binary { Value::bytes(&bytes) } else { Value::text(&String::from_utf8_lossy(&bytes)) }
+}
+
+/// A text as a character set can say it.
+fn in_set(text: &[u8], set: values::collation::CharSet) -> Vec<u8> {
+    use values::collation::CharSet;
+    if text.is_ascii() || set == CharSet::Utf8mb4 {
+        return text.to_vec();
+    }
+    let text = String::from_utf8_lossy(text);
+    text.chars().map(|c| if set.has(c) { c } else { '?' }).collect::<String>().into_bytes()
 }

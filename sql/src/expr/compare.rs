@@ -5,6 +5,7 @@ use super::eval::Eval;
 use super::ty::derivation;
 use crate::error::{Result, SqlError};
 use std::cmp::Ordering;
+use values::collation::CharSet;
 pub(crate) use values::compare::Rule;
 use values::{Collation, TypeKind, Value};
 
@@ -16,6 +17,9 @@ pub(crate) fn collation_of(a: &Ty, b: &Ty) -> Result<Collation> {
 /// The same for another operation, which 1267 names.
 pub(crate) fn collation_for(a: &Ty, b: &Ty, operation: &str) -> Result<Collation> {
     let (ac, bc) = (a.collation(), b.collation());
+    if let Some(wider) = wider(a, b) {
+        return Ok(wider);
+    }
     let undecided = !ac.is_bin() && !bc.is_bin() && ac != Collation::BINARY && bc != Collation::BINARY;
     if a.is_text()
         && b.is_text()
@@ -36,6 +40,24 @@ pub(crate) fn collation_for(a: &Ty, b: &Ty, operation: &str) -> Result<Collation
         Ordering::Greater if b.is_text() => b.collation(),
         _ => values::compare::collation_of(&a.col, &b.col),
     })
+}
+
+/// Of two texts in different character sets: the collation of the one that the other becomes, where that decides. A set of Unicode wins over
+/// the others, and the set that has more characters over the other, unless the other side outranks it (as MySQL: a column a literal).
+pub(crate) fn wider(a: &Ty, b: &Ty) -> Option<Collation> {
+    let (ac, bc) = (a.collation(), b.collation());
+    let (set, other) = (ac.char_set(), bc.char_set());
+    let binary = ac == Collation::BINARY || bc == Collation::BINARY;
+    if !a.is_text() || !b.is_text() || set == other || binary || a.derivation != b.derivation {
+        return None;
+    }
+    let breadth = |set: CharSet| match set {
+        CharSet::Ascii => 0,
+        CharSet::Latin1 => 1,
+        CharSet::Utf8mb3 => 2,
+        _ => 3,
+    };
+    Some(if breadth(set) > breadth(other) { ac } else { bc })
 }
 
 /// The rule for comparing `a` with `b`.

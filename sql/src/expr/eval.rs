@@ -228,6 +228,18 @@ impl Typed {
         })
     }
 
+    /// The same in the expression's own character set: what LENGTH, HEX and hashes see.
+    pub(crate) fn octets(&self, e: &mut Eval<'_>) -> Result<Option<values::Blob>> {
+        let set = self.ty.collation().char_set();
+        let bytes = self.bytes(e)?;
+        Ok(match bytes {
+            Some(bytes) if self.ty.is_text() && set.bytes_per_char() < 3 && !bytes.as_bytes().is_ascii() => {
+                Some(values::Blob::new(&set.encode(bytes.as_bytes())))
+            }
+            other => other,
+        })
+    }
+
     fn like(&self, e: &mut Eval<'_>) -> Result<Value> {
         let Node::Like { expr, pattern, escape, collation, not } = &self.node else {
             unreachable!("called for LIKE only")

@@ -44,7 +44,7 @@ fn sha(args: &[Typed], _: &Ty, e: &mut Eval<'_>) -> Result<Value> {
 }
 
 fn digest(args: &[Typed], e: &mut Eval<'_>, of: impl Fn(&[u8]) -> Vec<u8>) -> Result<Value> {
-    let Some(bytes) = args[0].bytes(e)? else { return Ok(Value::Null) };
+    let Some(bytes) = args[0].octets(e)? else { return Ok(Value::Null) };
     let hex: String = of(bytes.as_bytes()).iter().map(|b| format!("{b:02x}")).collect();
     Ok(Value::text(&hex))
 }
@@ -129,7 +129,7 @@ fn prepare(args: &[Typed], name: &'static str, e: &mut Eval<'_>) -> Result<Prepa
     if mode != Mode::Ecb && args.len() < 3 {
         return Err(wrong_param_count(name));
     }
-    let (Some(data), Some(key)) = (args[0].bytes(e)?, args[1].bytes(e)?) else { return Ok(None) };
+    let (Some(data), Some(key)) = (args[0].octets(e)?, args[1].octets(e)?) else { return Ok(None) };
     let cipher = cipher(bits, key.as_bytes(), e);
     let mut vector = [0; 16];
     if mode == Mode::Ecb && args.len() > 2 {

@@ -165,7 +165,7 @@ fn length(s: &[u8], binary: bool) -> usize {
 
 /// An answer from one string; NULL gives NULL.
 fn bytes_to(args: &[Typed], e: &mut Eval<'_>, answer: impl FnOnce(&[u8]) -> Value) -> Result<Value> {
-    Ok(args[0].bytes(e)?.map_or(Value::Null, |b| answer(b.as_bytes())))
+    Ok(args[0].octets(e)?.map_or(Value::Null, |b| answer(b.as_bytes())))
 }
 
 /// NULL with a warning when a result would exceed max_allowed_packet.
@@ -189,7 +189,7 @@ fn octets(args: &[Typed], _: &Ty, e: &mut Eval<'_>) -> Result<Value> {
 
 fn characters(args: &[Typed], _: &Ty, e: &mut Eval<'_>) -> Result<Value> {
     let binary = args[0].ty.is_text() && is_binary(&args[0].ty);
-    bytes_to(args, e, |b| Value::Int(length(b, binary) as i64))
+    Ok(args[0].bytes(e)?.map_or(Value::Null, |b| Value::Int(length(b.as_bytes(), binary) as i64)))
 }
 
 fn concat(args: &[Typed], ty: &Ty, e: &mut Eval<'_>) -> Result<Value> {

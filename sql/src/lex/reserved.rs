@@ -42,3 +42,23 @@ pub(crate) fn is_reserved(word: &[u8]) -> bool {
     upper.make_ascii_uppercase();
     RESERVED.binary_search_by(|w| w.as_bytes().cmp(upper)).is_ok()
 }
+
+/// 3778: a collation of utf8mb3, by its new or its old name.
+pub(crate) fn deprecated_collation(name: &str) -> Option<&'static str> {
+    const ALL: [(&str, &str); 3] = [
+        (
+            "general_ci",
+            "'utf8mb3_general_ci' is a collation of the deprecated character set UTF8MB3. Please consider using UTF8MB4 with an appropriate collation instead.",
+        ),
+        (
+            "unicode_ci",
+            "'utf8mb3_unicode_ci' is a collation of the deprecated character set UTF8MB3. Please consider using UTF8MB4 with an appropriate collation instead.",
+        ),
+        (
+            "bin",
+            "'utf8mb3_bin' is a collation of the deprecated character set UTF8MB3. Please consider using UTF8MB4 with an appropriate collation instead.",
+        ),
+    ];
+    let rest = name.strip_prefix("utf8mb3_").or_else(|| name.strip_prefix("utf8_"))?;
+    ALL.iter().find(|(known, _)| *known == rest).map(|(_, text)| *text)
+}

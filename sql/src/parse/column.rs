@@ -167,6 +167,9 @@ impl Parser<'_> {
             {
                 out.charset = Some(self.charset_name()?);
             } else if self.eat_kw("BINARY") {
+                self.deprecate(
+                    "'BINARY as attribute of a type' is deprecated and will be removed in a future release. Please use a CHARACTER SET clause with _bin collation instead",
+                );
                 out.binary = true;
             } else if self.eat_kw("ASCII") {
                 out.charset = Some("latin1".into());
@@ -251,7 +254,11 @@ impl Parser<'_> {
         if self.eat_kw("BINARY") {
             return Ok("binary".into());
         }
-        Ok(self.ident_or_text()?.to_lowercase())
+        let name = self.ident_or_text()?.to_lowercase();
+        if let Some(warning) = crate::lex::reserved::deprecated_collation(&name) {
+            self.deprecated.push((3778, warning));
+        }
+        Ok(name)
     }
 
     /// CURRENT_TIMESTAMP, NOW(), LOCALTIME, LOCALTIMESTAMP with their fsp.

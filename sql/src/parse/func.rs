@@ -437,6 +437,17 @@ impl Parser<'_> {
         if self.eat_kw("ASCII") {
             return Ok("ascii".into());
         }
-        Ok(self.ident_or_text()?.to_lowercase())
+        let name = self.ident_or_text()?.to_lowercase();
+        match name.as_str() {
+            "utf8" => self.deprecated.push((
+                3719,
+                "'utf8' is currently an alias for the character set UTF8MB3, but will be an alias for UTF8MB4 in a future release. Please consider using UTF8MB4 in order to be unambiguous.",
+            )),
+            "utf8mb3" => self.deprecate(
+                "'utf8mb3' is deprecated and will be removed in a future release. Please use utf8mb4 instead",
+            ),
+            _ => {}
+        }
+        Ok(name)
     }
 }

@@ -11,6 +11,7 @@ use crate::variable::Charset;
 use engine::{ColumnDefault, TableDef};
 use std::borrow::Cow;
 use std::sync::Arc;
+use values::collation::CharSet;
 use values::{Collation, ColumnType, TypeKind};
 
 /// Decimals of a value that has no fixed number of them.
@@ -183,7 +184,7 @@ fn of_computed(meta: &mut ColumnMeta, ty: &Ty) {
 pub(crate) fn through_temporary(meta: &mut ColumnMeta, item: &Typed, group: &Group, names: &Names) {
     meta.flags &= !KEYS;
     let number = matches!(item.ty.class(), Class::Int | Class::Decimal | Class::Real);
-    if number {
+    if number && !kept_as_state(item, group) {
         meta.flags &= !flag::BINARY;
     }
     match &item.node {
@@ -204,6 +205,26 @@ pub(crate) fn through_temporary(meta: &mut ColumnMeta, item: &Typed, group: &Gro
         }
         _ => meta.org_name = meta.name.clone(),
     }
+}
+
+/// Aggregates whose groups MySQL keeps in the table as the state of a computation: their values are computed from it, not read.
+fn kept_as_state(item: &Typed, group: &Group) -> bool {
+    use AggKind::{Avg, BitAnd, BitOr, BitXor, StddevPop, StddevSamp, VarPop, VarSamp};
+    let Node::Agg(at) = &item.node else { return false };
+    group.aggregates.get(*at).is_some_and(|aggregate| {
+        matches!(
+            aggregate.source.kind,
+            Avg | BitAnd | BitOr | BitXor | StddevPop | StddevSamp | VarPop | VarSamp
+        )
+    })
+}
+
+/// Aggregates that want the rows of a group together: MySQL sorts the rows then, and no table is made.
+pub(crate) fn wants_sorted_rows(group: &Group) -> bool {
+    group.aggregates.iter().any(|aggregate| {
+        let once = matches!(aggregate.source.kind, AggKind::Min | AggKind::Max);
+        (aggregate.source.distinct && !once) || aggregate.source.kind == AggKind::GroupConcat
+    })
 }
 
 /// Do the groups come in an index's order, and the result in the groups'?
@@ -239,7 +260,7 @@ pub(crate) fn of_type(ty: &Ty, name: &str, context: &Context) -> ColumnMeta {
     if !ty.nullable {
         flags |= flag::NOT_NULL;
     }
-    if !text || json {
+    if !text || json || (ty.collation().is_bin() && ty.collation().char_set() != CharSet::Utf8mb4) {
         flags |= flag::BINARY;
     }
     if ty.col.unsigned {

@@ -40,9 +40,9 @@ impl Session {
             Statement::Select(_) | Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_) => {
                 self.rows_statement(statement, params, more, sink).await
             }
-            Statement::LoadData(load) => self.load_data(load, more, sink).await,
+            Statement::LoadData(load) => Box::pin(self.load_data(load, more, sink)).await,
             Statement::SelectIntoFile(query, file) => {
-                self.select_into_file(query, file, params, more, sink).await
+                Box::pin(self.select_into_file(query, file, params, more, sink)).await
             }
             Statement::Ddl(ddl) => {
                 self.may_change(ddl).await?;

@@ -176,7 +176,7 @@ impl Session {
                 self.context.results_collation = charset.map_or(255, |c| c.default_collation().0);
             }
             "character_set_connection" => {
-                let collation = if text == "binary" { Collation::BINARY } else { Collation::DEFAULT };
+                let collation = Charset::from_name(text).map_or(Collation::DEFAULT, Charset::collation);
                 self.put("collation_connection", collation.name());
             }
             "collation_connection" => {
@@ -209,8 +209,7 @@ impl Session {
                 }
                 collation
             }
-            (None, Charset::Binary) => Collation::BINARY,
-            _ => Collation::DEFAULT,
+            (None, set) => set.collation(),
         };
         for name in ["character_set_client", "character_set_connection", "character_set_results"] {
             self.put(name, charset.name());

@@ -104,22 +104,32 @@ pub(crate) fn collation() -> ShowTable {
         ("Sortlen", ColumnType::integer(TypeKind::Int, true), false),
         ("Pad_attribute", text(9), false),
     ]);
-    for (name, charset, id, default, sort_length, pad) in [
-        ("binary", "binary", 63, "Yes", 1, "NO PAD"),
-        ("utf8mb4_0900_ai_ci", "utf8mb4", 255, "Yes", 0, "NO PAD"),
-        ("utf8mb4_bin", "utf8mb4", 46, "", 1, "PAD SPACE"),
-    ] {
-        table.rows.push(vec![
-            Value::text(name),
-            Value::text(charset),
-            Value::UInt(id),
-            Value::text(default),
-            Value::text("Yes"),
-            Value::UInt(sort_length),
-            Value::text(pad),
-        ]);
+    for row in collation_rows() {
+        table.rows.push(row.to_vec());
     }
     table
+}
+
+/// Name, character set, id, whether it is its set's default, compiled, sort length, pad attribute: by name, as MySQL lists them.
+pub(crate) fn collation_rows() -> Vec<[Value; 7]> {
+    let row = |collation: Collation| {
+        let default = Collation::default_of(collation.char_set()) == collation;
+        let weights = match collation {
+            Collation::UTF8MB4_0900_AI_CI => 0,
+            Collation::UTF8MB4_UNICODE_CI | Collation::UTF8MB3_UNICODE_CI => 8,
+            _ => 1,
+        };
+        [
+            Value::text(collation.name()),
+            Value::text(collation.charset()),
+            Value::UInt(u64::from(collation.id())),
+            Value::text(if default { "Yes" } else { "" }),
+            Value::text("Yes"),
+            Value::UInt(weights),
+            Value::text(if collation.pads_space() { "PAD SPACE" } else { "NO PAD" }),
+        ]
+    };
+    Collation::ALL.into_iter().map(row).collect()
 }
 
 /// SHOW PLUGINS

@@ -87,7 +87,7 @@ pub(crate) fn create_table(table: &TableDef, next: Option<u64>, context: &Contex
     }
     let collation = option_collation(&table.options);
     let _ = write!(out, " DEFAULT CHARSET={}", collation.charset());
-    if collation.name() != "binary" {
+    if is_told(collation) {
         let _ = write!(out, " COLLATE={}", collation.name());
     }
     if let Some(format) = option(&table.options, "row_format") {
@@ -97,6 +97,11 @@ pub(crate) fn create_table(table: &TableDef, next: Option<u64>, context: &Contex
         let _ = write!(out, " COMMENT={}", quote_text(&table.comment));
     }
     out
+}
+
+/// MySQL names the collation where it is not its set's default, and utf8mb4's always (its default has changed once).
+fn is_told(collation: Collation) -> bool {
+    collation != Collation::default_of(collation.char_set()) || collation == Collation::DEFAULT
 }
 
 fn comment(index: &IndexDef) -> String {
@@ -121,9 +126,10 @@ fn column_line(column: &ColumnDef, table: &TableDef, context: &Context) -> Strin
     let ty = &column.ty;
     let mut out = format!("  {} {ty}", quote_name(&column.name));
     if ty.is_character() || ty.is_choice() {
-        if ty.collation != option_collation(&table.options) {
+        let of_table = option_collation(&table.options);
+        if ty.collation != of_table {
             let _ = write!(out, " CHARACTER SET {} COLLATE {}", ty.collation.charset(), ty.collation.name());
-        } else if ty.collation != Collation::DEFAULT {
+        } else if ty.collation != Collation::default_of(ty.collation.char_set()) {
             let _ = write!(out, " COLLATE {}", ty.collation.name());
         }
     }

@@ -9,6 +9,7 @@ pub(crate) mod set;
 use crate::session::track::TransactionInfo;
 pub(crate) use catalog::{Kind, Scope, VARIABLES, VERSION, find};
 use std::sync::Arc;
+use values::collation::CharSet;
 use values::{Collation, SqlMode, Value, Zone};
 
 /// The text of every variable, by position in [`VARIABLES`].
@@ -92,85 +93,51 @@ impl Charset {
         }
     }
 
-    /// The number and name of its default collation.
-    pub(crate) fn default_collation(self) -> (u16, &'static str) {
+    /// The same as columns have it.
+    pub(crate) fn set(self) -> CharSet {
         match self {
-            Charset::Utf8mb4 => (255, "utf8mb4_0900_ai_ci"),
-            Charset::Utf8mb3 => (33, "utf8mb3_general_ci"),
-            Charset::Latin1 => (8, "latin1_swedish_ci"),
-            Charset::Ascii => (11, "ascii_general_ci"),
-            Charset::Binary => (63, "binary"),
+            Charset::Utf8mb4 => CharSet::Utf8mb4,
+            Charset::Utf8mb3 => CharSet::Utf8mb3,
+            Charset::Latin1 => CharSet::Latin1,
+            Charset::Ascii => CharSet::Ascii,
+            Charset::Binary => CharSet::Binary,
         }
     }
 
+    /// The collation it has when none is named.
+    pub(crate) fn collation(self) -> Collation {
+        Collation::default_of(self.set())
+    }
+
+    /// The number and name of its default collation.
+    pub(crate) fn default_collation(self) -> (u16, &'static str) {
+        (self.collation().id(), self.collation().name())
+    }
+
     pub(crate) fn bytes_per_char(self) -> u32 {
-        match self {
-            Charset::Utf8mb4 => 4,
-            Charset::Utf8mb3 => 3,
-            _ => 1,
-        }
+        self.set().bytes_per_char() as u32
     }
 
     /// The set of a handshake's collation number; unknown numbers speak the default, as in MySQL.
     pub(crate) fn of_collation(id: u16) -> (Charset, Collation) {
-        match id {
-            45 | 46 | 224 | 309 => (Charset::Utf8mb4, Collation::from_id(id).unwrap_or(Collation::DEFAULT)),
-            63 => (Charset::Binary, Collation::BINARY),
-            33 | 76 | 83 | 192..=223 => (Charset::Utf8mb3, Collation::DEFAULT),
-            5 | 8 | 15 | 31 | 47..=49 | 94 => (Charset::Latin1, Collation::DEFAULT),
-            11 | 65 => (Charset::Ascii, Collation::DEFAULT),
-            _ => (Charset::Utf8mb4, Collation::DEFAULT),
-        }
+        let set = match id {
+            33 | 76 | 83 | 192..=223 => Charset::Utf8mb3,
+            5 | 8 | 15 | 31 | 47..=49 | 94 => Charset::Latin1,
+            11 | 65 => Charset::Ascii,
+            63 => Charset::Binary,
+            _ => Charset::Utf8mb4,
+        };
+        (set, Collation::from_id(id).unwrap_or(set.collation()))
     }
 
-    /// Client bytes as UTF-8; `None` when they are none (the caller keeps the bytes).
-    pub(crate) fn decode<'a>(self, bytes: &'a [u8]) -> std::borrow::Cow<'a, [u8]> {
-        match self {
-            Charset::Latin1 if !bytes.is_ascii() => {
-                bytes.iter().map(|&b| latin1_char(b)).collect::<String>().into_bytes().into()
-            }
-            _ => bytes.into(),
-        }
+    /// Client bytes as UTF-8; bytes that are no text stay.
+    pub(crate) fn decode(self, bytes: &[u8]) -> std::borrow::Cow<'_, [u8]> {
+        self.set().decode(bytes)
     }
 
     /// UTF-8 as client bytes: what the set has not becomes `?`.
-    pub(crate) fn encode<'a>(self, text: &'a [u8]) -> std::borrow::Cow<'a, [u8]> {
-        if text.is_ascii() || matches!(self, Charset::Utf8mb4 | Charset::Binary) {
-            return text.into();
-        }
-        let text = String::from_utf8_lossy(text);
-        match self {
-            Charset::Utf8mb3 => text
-                .chars()
-                .map(|c| if c.len_utf8() > 3 { '?' } else { c })
-                .collect::<String>()
-                .into_bytes()
-                .into(),
-            Charset::Latin1 => text.chars().map(latin1_byte).collect::<Vec<u8>>().into(),
-            _ => text.chars().map(|c| if c.is_ascii() { c as u8 } else { b'?' }).collect::<Vec<u8>>().into(),
-        }
-    }
-}
-
-/// MySQL's latin1 is Windows-1252; its five free places stand for themselves.
-const CP1252: [char; 32] = [
-    '\u{20ac}', '\u{81}', '\u{201a}', '\u{192}', '\u{201e}', '\u{2026}', '\u{2020}', '\u{2021}', '\u{2c6}',
-    '\u{2030}', '\u{160}', '\u{2039}', '\u{152}', '\u{8d}', '\u{17d}', '\u{8f}', '\u{90}', '\u{2018}',
-    '\u{2019}', '\u{201c}', '\u{201d}', '\u{2022}', '\u{2013}', '\u{2014}', '\u{2dc}', '\u{2122}', '\u{161}',
-    '\u{203a}', '\u{153}', '\u{9d}', '\u{17e}', '\u{178}',
-];
-
-fn latin1_char(b: u8) -> char {
-    match b {
-        0x80..=0x9f => CP1252[usize::from(b - 0x80)],
-        _ => b as char,
-    }
-}
-
-fn latin1_byte(c: char) -> u8 {
-    match CP1252.iter().position(|&x| x == c) {
-        Some(i) => 0x80 + i as u8,
-        None => u8::try_from(u32::from(c)).ok().filter(|b| !(0x80..=0x9f).contains(b)).unwrap_or(b'?'),
+    pub(crate) fn encode(self, text: &[u8]) -> std::borrow::Cow<'_, [u8]> {
+        self.set().encode(text)
     }
 }
 

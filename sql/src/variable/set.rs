@@ -155,10 +155,6 @@ fn charset(name: &str, value: &Value) -> Result<String> {
     }
     let given = text(name, value)?;
     let Some(charset) = Charset::from_name(&given) else { return Err(unknown_charset(&given)) };
-    let stored = matches!(name, "character_set_database" | "character_set_server");
-    if stored && !matches!(charset, Charset::Utf8mb4 | Charset::Binary) {
-        return Err(unsupported(format_args!("{name}={given}")));
-    }
     Ok(charset.name().to_owned())
 }
 

@@ -1,12 +1,15 @@
-//! utf8mb4_general_ci and utf8mb4_unicode_ci: the collations of older schemas. Both are PAD SPACE and know the basic plane only: every
-//! character above it weighs FFFD, so all emoji are equal.
+//! The collations of older schemas: general_ci and unicode_ci of utf8mb4 and utf8mb3, those of latin1 and ascii. All are PAD SPACE. The
+//! first two know the basic plane only: every character above it weighs FFFD, so all emoji are equal.
 //!
 //! * `general_ci`: one weight a character, mostly its code point; letters weigh as their unaccented capital (`GENERAL`, runs of differences).
 //! * `unicode_ci`: the primary weights of UCA 4.0.0, without contractions (`uca400.bin`; layout in scripts/legacy.py).
+//! * latin1 and ascii: a table by byte (`latin1`).
 //!
 //! The tables were read from MySQL 9.7's WEIGHT_STRING() and are part of the index format.
 
+use super::charset::latin1_byte;
 use super::general::GENERAL;
+use super::latin1::{LATIN1_GENERAL, SWEDISH};
 use super::uca::decode;
 use std::cmp::Ordering;
 
@@ -26,29 +29,39 @@ const fn word(at: usize) -> u16 {
     u16::from_le_bytes([TABLE[2 * at], TABLE[2 * at + 1]])
 }
 
-/// Which of the two.
+/// Which of them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Legacy {
-    /// utf8mb4_general_ci
+    /// utf8mb4_general_ci, utf8mb3_general_ci
     General,
-    /// utf8mb4_unicode_ci
+    /// utf8mb4_unicode_ci, utf8mb3_unicode_ci
     Unicode,
+    /// latin1_swedish_ci
+    Swedish,
+    /// latin1_general_ci
+    Latin1General,
+    /// latin1_bin: the bytes, whose order is not that of code points
+    Latin1Bytes,
+    /// ascii_general_ci
+    Ascii,
 }
 
 impl Legacy {
     /// The weight of a space, by which the shorter string counts as continued.
     pub const fn space(self) -> u16 {
         match self {
-            Self::General => 0x20,
             Self::Unicode => 0x209,
+            _ => 0x20,
         }
     }
 
     /// Calls `sink` with each weight of the code point `c`.
     pub fn character(self, c: u32, mut sink: impl FnMut(u16)) {
         let Ok(unit) = u16::try_from(c) else { return sink(ABOVE) };
-        if self == Self::General {
-            return sink(general(unit));
+        match self {
+            Self::Unicode => {}
+            Self::General => return sink(general(unit)),
+            _ => return sink(self.single(unit)),
         }
         let page = word(HEADER + usize::from(unit >> 7)) as usize;
         match word(HEADER + STAGE_ONE + page * 128 + usize::from(unit & 127)) {
@@ -68,6 +81,18 @@ impl Legacy {
             }
             weight => sink(weight),
         }
+    }
+
+    /// The weight of a character of latin1 or ascii; others, which cannot be stored, weigh more than all of them.
+    fn single(self, unit: u16) -> u16 {
+        let byte = char::from_u32(u32::from(unit)).and_then(latin1_byte);
+        let Some(byte) = byte else { return 0x100 + (unit >> 1) };
+        u16::from(match self {
+            Self::Swedish => SWEDISH[usize::from(byte)],
+            Self::Latin1General => LATIN1_GENERAL[usize::from(byte)],
+            Self::Ascii => byte.to_ascii_uppercase(),
+            _ => byte,
+        })
     }
 
     /// The weights of a string without its trailing spaces.

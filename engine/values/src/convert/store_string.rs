@@ -3,7 +3,7 @@
 use super::Context;
 use super::store::Stored;
 use super::text::append_text;
-use crate::collation::trim_spaces;
+use crate::collation::{CharSet, trim_spaces};
 use crate::condition::{Condition, printable};
 use crate::double::fitted_text;
 use crate::types::{ColumnType, TypeKind as K};
@@ -67,7 +67,20 @@ fn character(bytes: &[u8], value: &Value, ty: &ColumnType, cx: &Context) -> Stor
             (std::str::from_utf8(valid).unwrap_or_default(), Some(condition))
         }
     };
+    let set = ty.collation.char_set();
+    let replaced: String;
+    let (text, bad) = match first_missing(text, set) {
+        None => (text, bad),
+        Some(at) => {
+            let condition = Condition::Incorrect { kind: "string", value: shown(&text.as_bytes()[at..]) };
+            replaced = text.chars().map(|c| if set.has(c) { c } else { '?' }).collect();
+            (replaced.as_str(), Some(condition))
+        }
+    };
     let end = match ty.is_lob() {
+        true if set.bytes_per_char() == 1 => {
+            text.char_indices().nth(ty.length as usize).map_or(text.len(), |(at, _)| at)
+        }
         true => byte_limit(text, ty.length as usize),
         false => text.char_indices().nth(ty.length as usize).map_or(text.len(), |(at, _)| at),
     };
@@ -87,6 +100,14 @@ fn character(bytes: &[u8], value: &Value, ty: &ColumnType, cx: &Context) -> Stor
         },
         None => cut(stored, true, cx),
     }
+}
+
+/// Where the first character stands that `set` has not.
+fn first_missing(text: &str, set: CharSet) -> Option<usize> {
+    if matches!(set, CharSet::Utf8mb4 | CharSet::Binary) || text.is_ascii() {
+        return None;
+    }
+    text.char_indices().find(|(_, c)| !set.has(*c)).map(|(at, _)| at)
 }
 
 /// The invalid bytes as MySQL shows them: at most six, then dots.

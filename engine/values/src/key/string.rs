@@ -1,9 +1,9 @@
 //! Strings in keys: each collation's bytes, ended so that no key is a prefix of another.
 //!
 //! * `binary`: the bytes, 00 as `00 FF`; the end is `00 01`.
-//! * `utf8mb4_bin` (PAD SPACE): trailing spaces dropped; then the end must compare like spaces without end. So a space within is
+//! * `utf8mb4_bin`, `utf8mb3_bin` and `ascii_bin` (PAD SPACE): trailing spaces dropped; then the end must compare like spaces without end. So a space within is
 //!   `20 03` when the next byte that is no space is above a space, `20 01` when it is below, and the end is `20 02`.
-//! * `utf8mb4_general_ci` and `utf8mb4_unicode_ci` (PAD SPACE): the weights, two bytes each, trailing spaces dropped; a space's weight is
+//! * `general_ci` and `unicode_ci` of utf8mb4 and utf8mb3, and those of latin1 and ascii (PAD SPACE): the weights, two bytes each, trailing spaces dropped; a space's weight is
 //!   followed by 01, 02 or 03 with the same meaning.
 //! * `utf8mb4_0900_bin`: as `binary`.
 //! * `utf8mb4_0900_ai_ci`: the primary weights, the end is `00`. Weights are packed by `LEADS`: the weights of the printable ASCII
@@ -16,16 +16,15 @@
 //! ```
 
 use crate::collation::legacy::Legacy;
-use crate::collation::{Collation, trim_spaces, uca};
+use crate::collation::{Collation, Sort, trim_spaces, uca};
 use std::sync::LazyLock;
 
 pub(super) fn encode(s: &[u8], collation: Collation, out: &mut Vec<u8>) {
-    match collation {
-        Collation::BINARY | Collation::UTF8MB4_0900_BIN => encode_binary(s, out),
-        Collation::UTF8MB4_GENERAL_CI => encode_units(s, Legacy::General, out),
-        Collation::UTF8MB4_UNICODE_CI => encode_units(s, Legacy::Unicode, out),
-        Collation::UTF8MB4_BIN => encode_padded(trim_spaces(s), out),
-        Collation::UTF8MB4_0900_AI_CI => encode_weights(s, out),
+    match collation.sort() {
+        Sort::Bytes => encode_binary(s, out),
+        Sort::Units(legacy) => encode_units(s, legacy, out),
+        Sort::Padded => encode_padded(trim_spaces(s), out),
+        Sort::Uca => encode_weights(s, out),
     }
 }
 
@@ -168,10 +167,10 @@ fn push_weight(leads: &Leads, w: u16, out: &mut Vec<u8>) {
 pub(super) fn encoded_len(key: &[u8], collation: Collation, flip: u8) -> Option<usize> {
     let at = |i: usize| key.get(i).map(|b| b ^ flip);
     let mut i = 0;
-    match collation {
-        Collation::BINARY | Collation::UTF8MB4_0900_BIN => decode_binary(key, flip).map(|(_, len)| len),
-        Collation::UTF8MB4_GENERAL_CI | Collation::UTF8MB4_UNICODE_CI => {
-            let space = collation.legacy()?.space().to_be_bytes();
+    match collation.sort() {
+        Sort::Bytes => decode_binary(key, flip).map(|(_, len)| len),
+        Sort::Units(legacy) => {
+            let space = legacy.space().to_be_bytes();
             loop {
                 let unit = [at(i)?, at(i + 1)?];
                 i += 2;
@@ -183,14 +182,14 @@ pub(super) fn encoded_len(key: &[u8], collation: Collation, flip: u8) -> Option<
                 }
             }
         }
-        Collation::UTF8MB4_BIN => loop {
+        Sort::Padded => loop {
             match (at(i)?, at(i + 1)) {
                 (b' ', Some(2)) => return Some(i + 2),
                 (b' ', _) => i += 2,
                 _ => i += 1,
             }
         },
-        Collation::UTF8MB4_0900_AI_CI => loop {
+        Sort::Uca => loop {
             let lead = usize::from(at(i)?);
             if lead == 0 {
                 return Some(i + 1);

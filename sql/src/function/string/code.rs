@@ -35,7 +35,7 @@ fn hexadecimal(bytes: &[u8]) -> String {
 }
 
 pub(super) fn unhex(args: &[Typed], ty: &Ty, e: &mut Eval<'_>) -> Result<Value> {
-    let Some(s) = args[0].bytes(e)? else { return Ok(Value::Null) };
+    let Some(s) = args[0].octets(e)? else { return Ok(Value::Null) };
     let s = s.as_bytes();
     let digit = |b: &u8| char::from(*b).to_digit(16).map(|d| d as u8);
     let odd = if s.len() % 2 == 1 { Some(0) } else { None };
@@ -63,12 +63,12 @@ pub(super) fn oct(args: &[Typed], ty: &Ty, e: &mut Eval<'_>) -> Result<Value> {
 
 /// BIN(x) is CONV(x, 10, 2).
 fn in_base(args: &[Typed], ty: &Ty, base: i64, e: &mut Eval<'_>) -> Result<Value> {
-    let Some(s) = args[0].bytes(e)? else { return Ok(Value::Null) };
+    let Some(s) = args[0].octets(e)? else { return Ok(Value::Null) };
     Ok(convert_base(s.as_bytes(), 10, base, e).map_or(Value::Null, |out| string(ty, out.as_bytes())))
 }
 
 pub(super) fn conv(args: &[Typed], ty: &Ty, e: &mut Eval<'_>) -> Result<Value> {
-    let Some(s) = args[0].bytes(e)? else { return Ok(Value::Null) };
+    let Some(s) = args[0].octets(e)? else { return Ok(Value::Null) };
     let (Some(from), Some(to)) = (args[1].integer(e)?, args[2].integer(e)?) else { return Ok(Value::Null) };
     let (Ok(from), Ok(to)) = (i64::try_from(from), i64::try_from(to)) else { return Ok(Value::Null) };
     Ok(convert_base(s.as_bytes(), from, to, e).map_or(Value::Null, |out| string(ty, out.as_bytes())))
@@ -170,7 +170,7 @@ const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 
 /// Lines of 76 characters.
 pub(super) fn to_base64(args: &[Typed], ty: &Ty, e: &mut Eval<'_>) -> Result<Value> {
-    let Some(s) = args[0].bytes(e)? else { return Ok(Value::Null) };
+    let Some(s) = args[0].octets(e)? else { return Ok(Value::Null) };
     let mut out = Vec::with_capacity(s.as_bytes().len() * 4 / 3 + 8);
     for (i, chunk) in s.as_bytes().chunks(3).enumerate() {
         if i > 0 && i % 19 == 0 {
@@ -187,7 +187,7 @@ pub(super) fn to_base64(args: &[Typed], ty: &Ty, e: &mut Eval<'_>) -> Result<Val
 
 /// White space is skipped; anything else that is no base 64 gives NULL.
 pub(super) fn from_base64(args: &[Typed], ty: &Ty, e: &mut Eval<'_>) -> Result<Value> {
-    let Some(s) = args[0].bytes(e)? else { return Ok(Value::Null) };
+    let Some(s) = args[0].octets(e)? else { return Ok(Value::Null) };
     let kept: Vec<u8> = s.as_bytes().iter().copied().filter(|b| !b.is_ascii_whitespace()).collect();
     let body = kept.strip_suffix(b"==").or_else(|| kept.strip_suffix(b"=")).unwrap_or(&kept);
     if !kept.len().is_multiple_of(4) {
@@ -207,7 +207,7 @@ pub(super) fn from_base64(args: &[Typed], ty: &Ty, e: &mut Eval<'_>) -> Result<V
 }
 
 pub(super) fn sha2(args: &[Typed], ty: &Ty, e: &mut Eval<'_>) -> Result<Value> {
-    let (Some(s), Some(bits)) = (args[0].bytes(e)?, args[1].integer(e)?) else { return Ok(Value::Null) };
+    let (Some(s), Some(bits)) = (args[0].octets(e)?, args[1].integer(e)?) else { return Ok(Value::Null) };
     let s = s.as_bytes();
     let digest = match bits {
         224 => sha2::Sha224::digest(s).to_vec(),
@@ -278,7 +278,7 @@ pub(super) fn soundex(args: &[Typed], ty: &Ty, e: &mut Eval<'_>) -> Result<Value
 
 /// `a.b.c.d` as a number; `a.d` and `a.b.d` put the last part last.
 pub(super) fn inet_aton(args: &[Typed], _: &Ty, e: &mut Eval<'_>) -> Result<Value> {
-    let Some(s) = args[0].bytes(e)? else { return Ok(Value::Null) };
+    let Some(s) = args[0].octets(e)? else { return Ok(Value::Null) };
     let parts: Vec<&[u8]> = s.as_bytes().split(|b| *b == b'.').collect();
     let byte = |part: &&[u8]| {
         let ok = !part.is_empty() && part.len() <= 9 && part.iter().all(u8::is_ascii_digit);
@@ -305,7 +305,7 @@ pub(super) fn inet_ntoa(args: &[Typed], ty: &Ty, e: &mut Eval<'_>) -> Result<Val
 }
 
 pub(super) fn is_ipv4(args: &[Typed], _: &Ty, e: &mut Eval<'_>) -> Result<Value> {
-    let Some(s) = args[0].bytes(e)? else { return Ok(Value::Int(0)) };
+    let Some(s) = args[0].octets(e)? else { return Ok(Value::Int(0)) };
     let text = std::str::from_utf8(s.as_bytes()).unwrap_or_default();
     Ok(Value::bool(text.parse::<std::net::Ipv4Addr>().is_ok()))
 }

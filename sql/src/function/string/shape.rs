@@ -54,12 +54,20 @@ pub(in crate::function) fn joined_of(args: &[&Typed], chars: u32, infer: &Infer<
     let collation = if texts().any(|t| t.collation() == Collation::BINARY) {
         Collation::BINARY
     } else {
-        texts().min_by_key(|t| t.derivation).map_or(infer.collation, Ty::collation)
+        texts().fold(None, stronger).map_or(infer.collation, Ty::collation)
     };
     let strongest = texts().map(|t| t.derivation).min().unwrap_or(derivation::COERCIBLE);
     // A character of text is up to four bytes of a binary string.
     let bytes = if collation == Collation::BINARY { extra_bytes(args) } else { 0 };
     Ty::text(chars.saturating_add(bytes).min(MAX_WIDTH), collation, strongest)
+}
+
+/// The one of two texts whose collation the result has: of equal strength the first, unless the other's set has more characters.
+fn stronger<'a>(so_far: Option<&'a Ty>, next: &'a Ty) -> Option<&'a Ty> {
+    let Some(first) = so_far else { return Some(next) };
+    let wider = crate::expr::compare::wider(first, next) == Some(next.collation());
+    let other = first.collation().char_set() != next.collation().char_set();
+    Some(if next.derivation < first.derivation || (wider && other) { next } else { first })
 }
 
 fn extra_bytes(args: &[&Typed]) -> u32 {
@@ -130,7 +138,7 @@ pub(in crate::function) fn base64_width(bytes: u32) -> u32 {
 /// Bytes an argument has at most.
 pub(in crate::function) fn octets_of(arg: &Typed) -> u32 {
     let text = arg.ty.is_text() && arg.ty.collation() != Collation::BINARY;
-    if text { width(arg).saturating_mul(4) } else { width(arg) }
+    if text { width(arg).saturating_mul(arg.ty.collation().bytes_per_char() as u32) } else { width(arg) }
 }
 
 /// HEX of text has two digits a byte, of a number at most sixteen.

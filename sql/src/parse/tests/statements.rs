@@ -52,11 +52,10 @@ fn nesting_has_a_limit_and_long_conjunctions_have_none() {
 #[test]
 fn what_is_not_there_is_refused_by_name() {
     for (sql, construct) in [
-        ("SELECT 1 INTO OUTFILE 'x'", "SELECT ... INTO OUTFILE"),
         ("SELECT * FROM JSON_TABLE('1', '$' COLUMNS(a INT PATH '$')) x", "JSON_TABLE"),
         ("WITH a AS (SELECT 1) DELETE FROM t", "WITH before UPDATE or DELETE"),
         ("CALL p()", "CALL"),
-        ("LOAD DATA INFILE 'x' INTO TABLE t", "LOAD DATA"),
+        ("LOAD XML INFILE 'x' INTO TABLE t", "LOAD XML"),
         ("LOCK TABLES t READ", "LOCK TABLES"),
         ("XA START 'x'", "XA transactions"),
         ("HANDLER t OPEN", "HANDLER"),

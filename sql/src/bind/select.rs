@@ -117,12 +117,7 @@ fn clauses(
     let inside = aggregates.iter().flat_map(|a| a.args.iter().chain(a.order.iter().map(|(e, _)| e)));
     let subs = subs_of(keys.iter().chain(inside));
     let group = grouped.then_some(Group { keys, aggregates, subs, rollup: select.rollup });
-    let temporary = |g: &&Group| {
-        !g.rollup
-            && !g.keys.is_empty()
-            && !meta::groups_by_index(g, &order, names)
-            && !meta::wants_sorted_rows(g)
-    };
+    let temporary = |g: &&Group| meta::groups_in_a_table(g, &order, names);
     if let Some(group) = group.as_ref().filter(temporary) {
         for (column, item) in columns.iter_mut().zip(&items) {
             meta::through_temporary(column, item, group, names);

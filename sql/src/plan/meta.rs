@@ -219,8 +219,14 @@ fn kept_as_state(item: &Typed, group: &Group) -> bool {
     })
 }
 
+/// Does MySQL make a temporary table for the groups?
+pub(crate) fn groups_in_a_table(group: &Group, order: &[(Typed, bool)], names: &Names) -> bool {
+    let grouped = !group.rollup && !group.keys.is_empty();
+    grouped && !groups_by_index(group, order, names) && !wants_sorted_rows(group)
+}
+
 /// Aggregates that want the rows of a group together: MySQL sorts the rows then, and no table is made.
-pub(crate) fn wants_sorted_rows(group: &Group) -> bool {
+fn wants_sorted_rows(group: &Group) -> bool {
     group.aggregates.iter().any(|aggregate| {
         let once = matches!(aggregate.source.kind, AggKind::Min | AggKind::Max);
         (aggregate.source.distinct && !once) || aggregate.source.kind == AggKind::GroupConcat
@@ -228,7 +234,7 @@ pub(crate) fn wants_sorted_rows(group: &Group) -> bool {
 }
 
 /// Do the groups come in an index's order, and the result in the groups'?
-pub(crate) fn groups_by_index(group: &Group, order: &[(Typed, bool)], names: &Names) -> bool {
+fn groups_by_index(group: &Group, order: &[(Typed, bool)], names: &Names) -> bool {
     let columns: Option<Vec<usize>> = group
         .keys
         .iter()

@@ -289,7 +289,7 @@ impl Session {
     /// What a change reads besides is locked, also when it commits by itself.
     fn start_query<'a>(&'a mut self, params: &'a [Value], wait: LockWait) -> Run<'a> {
         let lone = self.autocommits();
-        let mut run = self.start_run(params, wait);
+        let run = self.start_run(params, wait);
         if lone && run.txn.isolation() == Isolation::Serializable {
             run.txn.set_isolation(Isolation::RepeatableRead);
         }

@@ -41,7 +41,7 @@ pub use btree::Direction;
 pub use check::CheckReport;
 pub use dictionary::{
     ColumnDef, ColumnDefault, ColumnId, DdlOptions, Dictionary, IndexDef, IndexId, IndexPart, NewIndex,
-    NewTable, SchemaDef, SchemaId, TableDef, TableId,
+    NewTable, RowMap, SchemaDef, SchemaId, TableDef, TableId,
 };
 pub use engine::{Engine, EngineStatus, Settings};
 pub use error::{EngineError, Result};

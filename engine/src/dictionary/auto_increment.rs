@@ -79,7 +79,7 @@ impl Engine {
         self.restart_auto_increment(table, 1).await
     }
 
-    async fn restart_auto_increment(&self, table: &TableDef, next: u64) -> Result<()> {
+    pub(super) async fn restart_auto_increment(&self, table: &TableDef, next: u64) -> Result<()> {
         let shared = &table.runtime.shared;
         let _pass = shared.auto_gate.enter().await;
         self.set_auto_ceiling(table.id, next).await?;

@@ -63,7 +63,7 @@ impl Txn {
         Ok(())
     }
 
-    async fn put_column_rows(&mut self, table: &TableDef) -> Result<()> {
+    pub(super) async fn put_column_rows(&mut self, table: &TableDef) -> Result<()> {
         for (i, column) in table.columns.iter().enumerate() {
             let row = [number(table.id.0), number(i as u64), blob(&column_row(column))];
             self.sys_put(Sys::Columns, 2, &row).await?;
@@ -232,27 +232,12 @@ impl Dictionary {
         def
     }
 
-    /// RENAME TABLE.
+    /// RENAME TABLE of one.
     ///
     /// # Errors
-    /// [`EngineError::NoSuchTable`], [`EngineError::NoSuchSchema`], [`EngineError::TableExists`], 1205, and those of the volume.
+    /// As [`Dictionary::rename_tables`].
     pub async fn rename_table(&self, from: (&str, &str), to: (&str, &str)) -> Result<()> {
-        let (old, _alone, _pass) = self.must_alone(from.0, from.1).await?;
-        if self.table(to.0, to.1).await?.is_some() {
-            return Err(EngineError::TableExists(to.1.to_owned()));
-        }
-        let mut txn = self.begin().await?;
-        let home = self.home(&mut txn, to.0).await?;
-        let mut def = (*old).clone();
-        def.stamp += 1;
-        (def.schema, def.schema_name, def.name) = (home.id, home.name, to.1.to_owned());
-        let mut done = txn.sys_delete(Sys::Tables, &[number(old.schema.0), name(&old.name)]).await;
-        if done.is_ok() {
-            done = txn.put_table_row(&def).await;
-        }
-        let lsn = self.end(txn, done).await?;
-        self.install(&old, def);
-        self.engine.wait_durable(lsn).await
+        self.rename_tables(&[(from, to)]).await
     }
 
     /// ALTER TABLE ... COMMENT and other options.

@@ -36,7 +36,7 @@ impl Dictionary {
     }
 
     /// Alone with several tables (taken in the order of their ids), then with all DDL.
-    async fn all_alone(&self, tables: &[Arc<TableDef>]) -> Result<(Vec<Alone>, Pass<'_>)> {
+    pub(super) async fn all_alone(&self, tables: &[Arc<TableDef>]) -> Result<(Vec<Alone>, Pass<'_>)> {
         let mut order: Vec<&Arc<TableDef>> = tables.iter().collect();
         order.sort_by_key(|t| t.id);
         order.dedup_by_key(|t| t.id);

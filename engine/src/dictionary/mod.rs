@@ -24,6 +24,8 @@ mod ddl;
 mod drop;
 mod indexes;
 mod load;
+mod rebuild;
+mod rename;
 pub(crate) mod runtime;
 pub(crate) mod schema;
 mod system;
@@ -31,6 +33,7 @@ mod trees;
 
 pub(crate) use catalog::Catalog;
 pub use catalog::{DdlOptions, Dictionary};
+pub use rebuild::RowMap;
 pub use schema::{
     ColumnDef, ColumnDefault, ColumnId, IndexDef, IndexId, IndexPart, NewIndex, NewTable, SchemaDef,
     SchemaId, TableDef, TableId,

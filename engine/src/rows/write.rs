@@ -130,6 +130,14 @@ impl Txn {
         Ok(())
     }
 
+    /// A row of a table being rebuilt, as stored; chains belong to it once this transaction has committed.
+    pub(crate) async fn encode_copy(&mut self, table: &Arc<TableDef>, row: &[Value]) -> Result<Vec<u8>> {
+        assert_eq!(row.len(), table.columns.len(), "copy into {}: one value per column", table.name);
+        let mut draft = Draft::default();
+        self.encode_new(table, row, &mut draft).await?;
+        Ok(draft.row)
+    }
+
     /// Locks the row that is in the way of an insert; false when it is gone.
     pub(crate) async fn lock_rival(&mut self, table: &Arc<TableDef>, pk: &[u8]) -> Result<bool> {
         let mode = self.duplicate_lock();

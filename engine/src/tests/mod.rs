@@ -10,4 +10,5 @@ mod isolation;
 mod locking;
 mod locking_cases;
 mod model;
+mod rebuild;
 mod rows;

@@ -129,6 +129,47 @@ pub(crate) enum AlterAction {
     AddIndex(IndexDef),
     DropIndex(String),
     DropPrimaryKey,
+    RenameIndex {
+        from: String,
+        to: String,
+    },
+    AddColumn(Box<ColumnDef>, Place),
+    DropColumn(String),
+    /// CHANGE, or MODIFY, which keeps the name.
+    ChangeColumn {
+        name: String,
+        to: Box<ColumnDef>,
+        place: Place,
+    },
+    RenameColumn {
+        from: String,
+        to: String,
+    },
+    /// ALTER COLUMN: SET DEFAULT, or DROP DEFAULT.
+    ColumnDefault {
+        name: String,
+        default: Option<ColumnDefault>,
+    },
+    RenameTable(TableName),
+    /// CONVERT TO CHARACTER SET: of the columns, and the table's own.
+    Convert {
+        charset: Option<String>,
+        collation: Option<String>,
+    },
+    Options(Box<TableOptions>),
+    /// FORCE: every row is written anew.
+    Force,
+    /// ALGORITHM = COPY: and the rows are told.
+    Copy,
+}
+
+/// Where an added or changed column goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Where it was; a new one at the end.
+    Same,
+    First,
+    After(String),
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -157,6 +198,13 @@ pub(crate) enum Ddl {
         table: TableName,
         actions: Vec<AlterAction>,
     },
+    AlterDatabase {
+        /// `None`: the default one.
+        name: Option<String>,
+        charset: Option<String>,
+        collation: Option<String>,
+    },
+    RenameTables(Vec<(TableName, TableName)>),
     /// Users, roles, privileges.
     Account(Box<super::AccountStatement>),
     AnalyzeTable(Vec<TableName>),

@@ -254,6 +254,18 @@ fn binary_type(ty: &DataType, name: &str) -> Result<ColumnType> {
     })
 }
 
+/// InnoDB is the name of what is here.
+pub(super) fn check_engine(engine: Option<&str>) -> Result<()> {
+    const OTHERS: &[&str] = &["MYISAM", "MEMORY", "CSV", "ARCHIVE", "BLACKHOLE", "MERGE", "FEDERATED", "NDB"];
+    match engine.filter(|e| !e.eq_ignore_ascii_case("innodb")) {
+        None => Ok(()),
+        Some(other) if OTHERS.contains(&other.to_uppercase().as_str()) => {
+            Err(unsupported(format_args!("ENGINE={other}")))
+        }
+        Some(other) => Err(SqlError::new(1286, format!("Unknown storage engine '{other}'"))),
+    }
+}
+
 /// What the dictionary is asked to create.
 pub(crate) fn new_table(
     create: &ast::CreateTable,
@@ -262,14 +274,7 @@ pub(crate) fn new_table(
     context: &mut Context,
 ) -> Result<NewTable> {
     let options = &create.options;
-    if let Some(engine) = options.engine.as_deref().filter(|e| !e.eq_ignore_ascii_case("innodb")) {
-        const OTHERS: &[&str] =
-            &["MYISAM", "MEMORY", "CSV", "ARCHIVE", "BLACKHOLE", "MERGE", "FEDERATED", "NDB"];
-        if OTHERS.contains(&engine.to_uppercase().as_str()) {
-            return Err(unsupported(format_args!("ENGINE={engine}")));
-        }
-        return Err(SqlError::new(1286, format!("Unknown storage engine '{engine}'")));
-    }
+    check_engine(options.engine.as_deref())?;
     let table = collation(options.charset.as_deref(), options.collation.as_deref(), default)?;
     if create.columns.is_empty() {
         return Err(SqlError::new(1113, "A table must have at least 1 column"));
@@ -284,7 +289,7 @@ pub(crate) fn new_table(
     }
     let (primary, indexes) = indexes(create, &mut columns)?;
     for (written, column) in create.columns.iter().zip(&mut columns) {
-        column.default = default_of(written, column, context)?;
+        column.default = default_of(written.default.as_ref(), column, context)?;
     }
     check_auto_increment(&columns, &primary, &indexes)?;
     Ok(NewTable {
@@ -300,7 +305,7 @@ pub(crate) fn new_table(
 }
 
 /// [`engine::TableDef::options`]: `collation=NAME` and perhaps `;row_format=NAME`.
-fn table_options(collation: Collation, row_format: Option<&str>) -> String {
+pub(super) fn table_options(collation: Collation, row_format: Option<&str>) -> String {
     match row_format {
         Some(format) if format != "DEFAULT" => format!("collation={};row_format={format}", collation.name()),
         _ => format!("collation={}", collation.name()),
@@ -336,7 +341,8 @@ pub(crate) fn check_name(name: &str) -> Result<()> {
     Ok(())
 }
 
-fn column(written: &ast::ColumnDef, table: Collation, context: &mut Context) -> Result<ColumnDef> {
+/// A column as written, but for its default.
+pub(super) fn column(written: &ast::ColumnDef, table: Collation, context: &mut Context) -> Result<ColumnDef> {
     let ty = column_type(&written.data_type, &written.name, table, context)?;
     let moment = matches!(ty.kind, TypeKind::DateTime | TypeKind::Timestamp);
     if written.on_update.is_some_and(|fsp| !moment || fsp != ty.scale) {
@@ -380,13 +386,14 @@ fn invalid_default(name: &str) -> SqlError {
     SqlError::new(1067, format!("Invalid default value for '{name}'"))
 }
 
-fn default_of(
-    written: &ast::ColumnDef,
+/// A DEFAULT clause as a value of its column.
+pub(super) fn default_of(
+    written: Option<&Written>,
     column: &ColumnDef,
     context: &mut Context,
 ) -> Result<Option<ColumnDefault>> {
     let name = &column.name;
-    match &written.default {
+    match written {
         None => Ok(None),
         Some(Written::Now(fsp)) => {
             let moment = matches!(column.ty.kind, TypeKind::DateTime | TypeKind::Timestamp);
@@ -419,19 +426,31 @@ fn default_of(
 
 /// The primary key's parts and the other indexes; columns of the primary key become NOT NULL.
 fn indexes(create: &ast::CreateTable, columns: &mut [ColumnDef]) -> Result<(Vec<IndexPart>, Vec<NewIndex>)> {
-    let mut primary: Option<Vec<IndexPart>> = None;
-    let mut named: Vec<NewIndex> = Vec::new();
-    let single = |c: &ast::ColumnDef, kind| ast::IndexDef {
+    let all: Vec<ast::IndexDef> =
+        create.columns.iter().flat_map(column_keys).chain(create.indexes.iter().cloned()).collect();
+    keys(&all, |position| create.columns[position].nullable == Some(true), columns)
+}
+
+/// The keys that a column's own attributes ask for.
+pub(super) fn column_keys(column: &ast::ColumnDef) -> impl Iterator<Item = ast::IndexDef> {
+    let kinds = [(column.primary, IndexKind::Primary), (column.unique, IndexKind::Unique)];
+    let name = column.name.clone();
+    kinds.into_iter().filter(|(asked, _)| *asked).map(move |(_, kind)| ast::IndexDef {
         kind,
         name: None,
-        parts: vec![ast::KeyPart { column: c.name.clone(), prefix: None, desc: false }],
+        parts: vec![ast::KeyPart { column: name.clone(), prefix: None, desc: false }],
         comment: String::new(),
-    };
-    let on_columns = create.columns.iter().flat_map(|c| {
-        let primary = c.primary.then(|| single(c, IndexKind::Primary));
-        primary.into_iter().chain(c.unique.then(|| single(c, IndexKind::Unique)))
-    });
-    let all: Vec<ast::IndexDef> = on_columns.chain(create.indexes.iter().cloned()).collect();
+    })
+}
+
+/// Indexes as written, checked and named; `null` says of a column that NULL was asked for.
+pub(super) fn keys(
+    all: &[ast::IndexDef],
+    null: impl Fn(usize) -> bool,
+    columns: &mut [ColumnDef],
+) -> Result<(Vec<IndexPart>, Vec<NewIndex>)> {
+    let mut primary: Option<Vec<IndexPart>> = None;
+    let mut named: Vec<NewIndex> = Vec::new();
     // Unique keys come before plain ones, as in MySQL's own order.
     for pass in [IndexKind::Primary, IndexKind::Unique, IndexKind::Plain] {
         for index in all.iter().filter(|i| i.kind == pass) {
@@ -441,8 +460,7 @@ fn indexes(create: &ast::CreateTable, columns: &mut [ColumnDef]) -> Result<(Vec<
                     return Err(SqlError::new(1068, "Multiple primary key defined"));
                 }
                 for part in &parts {
-                    let written = &create.columns[part.column];
-                    if written.nullable == Some(true) {
+                    if null(part.column) {
                         return Err(null_in_primary());
                     }
                     columns[part.column].nullable = false;
@@ -549,7 +567,12 @@ fn prefix(part: &ast::KeyPart, ty: &ColumnType, name: &str) -> Result<Option<u32
     }
 }
 
-fn check_auto_increment(columns: &[ColumnDef], primary: &[IndexPart], indexes: &[NewIndex]) -> Result<()> {
+/// 1075: one AUTO_INCREMENT column, and a key that it leads.
+pub(super) fn check_auto_increment(
+    columns: &[ColumnDef],
+    primary: &[IndexPart],
+    indexes: &[NewIndex],
+) -> Result<()> {
     let wrong = || {
         SqlError::new(
             1075,

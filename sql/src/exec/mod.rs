@@ -5,6 +5,7 @@
 //! 3. Writers collect the rows they will change before they change the first (no row is met twice).
 //! 4. Every 256 rows the executor yields, and looks at KILL and the deadline.
 
+pub(crate) mod alter;
 pub(crate) mod change;
 pub(crate) mod change_join;
 mod choice;

@@ -2,7 +2,7 @@
 
 use super::Run;
 use crate::error::{Result, SqlError};
-use crate::session::context::Strictness;
+use crate::session::context::{Context, Strictness};
 use engine::{ColumnDef, ColumnDefault};
 use values::{Condition, DateTime, Level, TypeKind, Value};
 
@@ -67,11 +67,17 @@ pub(crate) fn default_value(column: &ColumnDef, run: &mut Run<'_>, ignore: bool)
 
 /// CURRENT_TIMESTAMP as a value of `column`.
 pub(crate) fn now(column: &ColumnDef, run: &Run<'_>) -> Value {
-    let local = run.context.local_now();
+    now_in(column, run.context)
+}
+
+/// The same, where no plan runs.
+pub(crate) fn now_in(column: &ColumnDef, context: &Context) -> Value {
+    let local = context.local_now();
     let cut = local.rounded(column.ty.scale, true).unwrap_or(local);
     match column.ty.kind {
-        TypeKind::Timestamp => values::Timestamp::from_datetime(cut, run.context.settings.zone)
-            .map_or(Value::Null, Value::Timestamp),
+        TypeKind::Timestamp => {
+            values::Timestamp::from_datetime(cut, context.settings.zone).map_or(Value::Null, Value::Timestamp)
+        }
         _ => Value::DateTime(cut),
     }
 }

@@ -273,7 +273,7 @@ impl Parser<'_> {
         self.fsp().map(Some)
     }
 
-    fn column_default(&mut self) -> Result<ColumnDefault> {
+    pub(super) fn column_default(&mut self) -> Result<ColumnDefault> {
         if let Some(fsp) = self.now_clause()? {
             return Ok(ColumnDefault::Now(fsp));
         }

@@ -3,7 +3,7 @@
 use super::Parser;
 use crate::ast::{AlterAction, CreateTable, Ddl, IndexDef, IndexKind, KeyPart, TableName, TableOptions};
 use crate::error::{Result, unsupported};
-use crate::lex::{Kind, Op};
+use crate::lex::Op;
 
 /// Things that CREATE, DROP and ALTER know in MySQL and not here.
 const OTHER_OBJECTS: &[(&str, &str)] = &[
@@ -32,7 +32,7 @@ const OTHER_OBJECTS: &[(&str, &str)] = &[
 ];
 
 impl Parser<'_> {
-    fn refuse_object(&self, verb: &str) -> crate::error::SqlError {
+    pub(super) fn refuse_object(&self, verb: &str) -> crate::error::SqlError {
         match OTHER_OBJECTS.iter().find(|(word, _)| self.is_kw(word)) {
             Some((_, object)) => unsupported(format_args!("{verb} {object}")),
             None => self.unexpected(),
@@ -132,7 +132,7 @@ impl Parser<'_> {
     }
 
     /// An index or constraint clause of CREATE TABLE or ALTER TABLE ADD; `None`: a column follows.
-    fn index_element(&mut self) -> Result<Option<IndexDef>> {
+    pub(super) fn index_element(&mut self) -> Result<Option<IndexDef>> {
         let mut constraint = None;
         if self.eat_kw("CONSTRAINT") {
             let keyword = ["PRIMARY", "UNIQUE", "FOREIGN", "CHECK"].iter().any(|k| self.is_kw(k));
@@ -224,7 +224,7 @@ impl Parser<'_> {
         Ok(KeyPart { column, prefix, desc })
     }
 
-    fn table_options(&mut self, out: &mut TableOptions) -> Result<()> {
+    pub(super) fn table_options(&mut self, out: &mut TableOptions) -> Result<()> {
         loop {
             let start = self.pos;
             if start > 0 {
@@ -276,7 +276,7 @@ impl Parser<'_> {
         Err(self.unexpected())
     }
 
-    fn refused_table_option(&self) -> Option<&'static str> {
+    pub(super) fn refused_table_option(&self) -> Option<&'static str> {
         const REFUSED: &[&str] = &[
             "AUTOEXTEND_SIZE",
             "AVG_ROW_LENGTH",
@@ -319,7 +319,7 @@ impl Parser<'_> {
     }
 
     /// `ALGORITHM = DEFAULT|INPLACE|COPY`, `LOCK = DEFAULT|NONE|...`: index builds have one way here, so only what it fulfils is taken.
-    fn online_options(&mut self) -> Result<()> {
+    pub(super) fn online_options(&mut self) -> Result<()> {
         loop {
             let word = self.eat_any(&["ALGORITHM", "LOCK"]);
             let Some(word) = word else { return Ok(()) };
@@ -363,116 +363,8 @@ impl Parser<'_> {
         Err(self.refuse_object("DROP"))
     }
 
-    fn index_name(&mut self) -> Result<String> {
+    pub(super) fn index_name(&mut self) -> Result<String> {
         if self.eat_kw("PRIMARY") { Ok("PRIMARY".into()) } else { self.ident() }
-    }
-
-    pub(super) fn alter(&mut self) -> Result<Ddl> {
-        self.expect_kw("ALTER")?;
-        if self.eat_kw("USER") {
-            return self.alter_user();
-        }
-        if self.is_kw("DATABASE") || self.is_kw("SCHEMA") {
-            return Err(unsupported("ALTER DATABASE"));
-        }
-        if !self.eat_kw("TABLE") {
-            return Err(self.refuse_object("ALTER"));
-        }
-        let table = self.table_name()?;
-        let mut actions = Vec::new();
-        while self.peek().kind != Kind::End {
-            if !actions.is_empty() {
-                self.expect_op(Op::Comma)?;
-            }
-            actions.push(self.alter_action()?);
-            if self.is_op(Op::Comma) && (self.is_kw_at(1, "ALGORITHM") || self.is_kw_at(1, "LOCK")) {
-                self.bump();
-                self.online_options()?;
-            }
-        }
-        if actions.is_empty() {
-            return Err(unsupported("ALTER TABLE without an action"));
-        }
-        Ok(Ddl::AlterTable { table, actions })
-    }
-
-    fn alter_action(&mut self) -> Result<AlterAction> {
-        if self.eat_kw("ADD") {
-            return match self.index_element()? {
-                Some(index) => Ok(AlterAction::AddIndex(index)),
-                None => Err(unsupported("ALTER TABLE ... ADD COLUMN")),
-            };
-        }
-        if self.eat_kw("DROP") {
-            if self.eat_kws(&["PRIMARY", "KEY"]) {
-                return Ok(AlterAction::DropPrimaryKey);
-            }
-            if self.eat_kw("INDEX") || self.eat_kw("KEY") {
-                return Ok(drop_index(self.index_name()?));
-            }
-            if self.is_kw("FOREIGN")
-                || self.is_kw("CHECK")
-                || self.is_kw("CONSTRAINT")
-                || self.is_kw("PARTITION")
-            {
-                return Err(unsupported("ALTER TABLE ... DROP constraint or partition"));
-            }
-            return Err(unsupported("ALTER TABLE ... DROP COLUMN"));
-        }
-        const ACTIONS: &[&str] = &[
-            "MODIFY",
-            "CHANGE",
-            "RENAME",
-            "ALTER",
-            "CONVERT",
-            "ORDER",
-            "DISABLE",
-            "ENABLE",
-            "DISCARD",
-            "IMPORT",
-            "FORCE",
-            "ENGINE",
-            "AUTO_INCREMENT",
-            "COMMENT",
-            "DEFAULT",
-            "CHARACTER",
-            "CHARSET",
-            "COLLATE",
-            "ROW_FORMAT",
-            "ALGORITHM",
-            "LOCK",
-            "WITH",
-            "WITHOUT",
-            "PARTITION",
-            "REMOVE",
-            "TRUNCATE",
-            "COALESCE",
-            "REORGANIZE",
-            "EXCHANGE",
-            "ANALYZE",
-            "CHECK",
-            "OPTIMIZE",
-            "REBUILD",
-            "REPAIR",
-            "SECONDARY_LOAD",
-            "SECONDARY_UNLOAD",
-            "KEY_BLOCK_SIZE",
-            "STATS_PERSISTENT",
-            "STATS_AUTO_RECALC",
-            "STATS_SAMPLE_PAGES",
-            "TABLESPACE",
-            "COMPRESSION",
-            "ENCRYPTION",
-            "MAX_ROWS",
-            "MIN_ROWS",
-            "CHECKSUM",
-            "PACK_KEYS",
-            "AVG_ROW_LENGTH",
-        ];
-        match ACTIONS.iter().find(|a| self.is_kw(a)) {
-            Some(action) => Err(unsupported(format_args!("ALTER TABLE ... {action}"))),
-            None => Err(self.unexpected()),
-        }
     }
 
     pub(super) fn analyze(&mut self) -> Result<Ddl> {
@@ -505,7 +397,7 @@ impl Parser<'_> {
     }
 }
 
-fn drop_index(name: String) -> AlterAction {
+pub(super) fn drop_index(name: String) -> AlterAction {
     if name.eq_ignore_ascii_case("PRIMARY") {
         AlterAction::DropPrimaryKey
     } else {

@@ -9,6 +9,7 @@
 //! 3. Recursion is bounded by [`MAX_DEPTH`], left-leaning operator chains by [`MAX_SPINE`].
 
 mod account;
+mod alter;
 pub(crate) mod column;
 mod create;
 mod dml;
@@ -371,6 +372,10 @@ impl<'a> Parser<'a> {
             b"ALTER" => ddl(self.alter()?),
             b"TRUNCATE" => ddl(self.truncate()?),
             b"RENAME" if self.eat_kws(&["RENAME", "USER"]) => ddl(self.rename_user()?),
+            b"RENAME" => match self.rename()? {
+                Some(statement) => ddl(statement),
+                None => return Err(self.refuse(&word)),
+            },
             b"GRANT" => ddl(self.grant()?),
             b"REVOKE" => ddl(self.revoke()?),
             b"FLUSH" => ddl(self.flush()?),

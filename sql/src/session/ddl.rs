@@ -20,7 +20,7 @@ impl Session {
     }
 
     pub(super) async fn ddl(&mut self, statement: &Ddl, more: bool, sink: &mut dyn ResultSink) -> Result<()> {
-        let mut affected = 0;
+        let (mut affected, mut silent) = (0, false);
         match statement {
             Ddl::CreateDatabase { name, if_not_exists, charset, collation } => {
                 affected = self
@@ -41,7 +41,18 @@ impl Session {
                 let actions = [AlterAction::AddIndex(index.clone())];
                 self.alter_indexes(table, &actions).await?;
             }
-            Ddl::AlterTable { table, actions } => self.alter_indexes(table, actions).await?,
+            Ddl::AlterTable { table, actions } if actions.iter().all(plain_index) => {
+                self.alter_indexes(table, actions).await?;
+            }
+            Ddl::AlterTable { table, actions } => {
+                let altered = self.alter_table(table, actions).await?;
+                (affected, silent) = (altered.affected, altered.silent);
+            }
+            Ddl::RenameTables(pairs) => self.rename_tables(pairs).await?,
+            Ddl::AlterDatabase { name, charset, collation } => {
+                self.alter_database(name.as_deref(), charset.as_deref(), collation.as_deref()).await?;
+                affected = 1;
+            }
             Ddl::AnalyzeTable(tables) => {
                 let table = self.table_messages("analyze", tables).await?;
                 return self.send_table(&table, more, sink);
@@ -59,8 +70,8 @@ impl Session {
             }
         }
         let mut info = String::new();
-        if matches!(statement, Ddl::CreateIndex { .. } | Ddl::AlterTable { .. }) {
-            info = format!("Records: 0  Duplicates: 0  Warnings: {}", self.warnings());
+        if !silent && matches!(statement, Ddl::CreateIndex { .. } | Ddl::AlterTable { .. }) {
+            info = format!("Records: {affected}  Duplicates: 0  Warnings: {}", self.warnings());
         }
         self.send_ok_with(affected, info, more, sink)
     }
@@ -94,6 +105,25 @@ impl Session {
             Ok(_) => {}
         }
         Ok(1)
+    }
+
+    async fn alter_database(
+        &mut self,
+        name: Option<&str>,
+        charset: Option<&str>,
+        collation: Option<&str>,
+    ) -> Result<()> {
+        let name = match name {
+            Some(name) => name.to_owned(),
+            None => {
+                self.context.schema.as_deref().map(str::to_owned).ok_or_else(crate::error::no_database)?
+            }
+        };
+        let now = self.schema_collation(&name).await?;
+        let collation = ddl::collation(charset, collation, now)?;
+        let options = format!("collation={}", collation.name());
+        self.dictionary().alter_schema_options(&name, &options).await?;
+        Ok(())
     }
 
     async fn drop_database(&mut self, name: &str, if_exists: bool) -> Result<u64> {
@@ -190,8 +220,7 @@ impl Session {
                     let found = table.index(index).filter(|&i| i != 0).ok_or_else(|| cannot_drop(index))?;
                     drop.push(table.indexes[found].name.clone());
                 }
-                AlterAction::DropPrimaryKey if table.hidden_key() => return Err(cannot_drop("PRIMARY")),
-                AlterAction::DropPrimaryKey => return Err(unsupported("ALTER TABLE ... DROP PRIMARY KEY")),
+                other => unreachable!("only plain index clauses come here: {other:?}"),
             }
         }
         check_auto_key(&table, &add, &drop)?;
@@ -228,17 +257,20 @@ impl Session {
     }
 }
 
+/// A clause that changes nothing but secondary indexes: built in place, no row is written.
+fn plain_index(action: &AlterAction) -> bool {
+    match action {
+        AlterAction::AddIndex(index) => index.kind != IndexKind::Primary,
+        AlterAction::DropIndex(_) => true,
+        _ => false,
+    }
+}
+
 fn cannot_drop(index: &str) -> SqlError {
     SqlError::new(1091, format!("Can't DROP '{index}'; check that column/key exists"))
 }
 
 fn new_index(table: &TableDef, index: &IndexDef, added: &[NewIndex], dropped: &[String]) -> Result<NewIndex> {
-    if index.kind == IndexKind::Primary {
-        if table.hidden_key() {
-            return Err(unsupported("ALTER TABLE ... ADD PRIMARY KEY"));
-        }
-        return Err(SqlError::new(1068, "Multiple primary key defined"));
-    }
     let kept = table.indexes[1..].iter().map(|i| i.name.as_str()).filter(|n| !dropped.iter().any(|d| d == n));
     let taken: Vec<&str> = kept.chain(added.iter().map(|i| i.name.as_str())).collect();
     Ok(NewIndex {

@@ -6,7 +6,7 @@
 use super::Session;
 use crate::account::privilege::Privileges;
 use crate::account::{self, Record};
-use crate::ast::{Ddl, Insert, RoleChoice, Statement, TableExpr, TableName, UserName};
+use crate::ast::{AlterAction, Ddl, Insert, RoleChoice, Statement, TableExpr, TableName, UserName};
 use crate::error::{Result, SqlError};
 use crate::exec::virtual_rows::SCHEMA;
 use std::sync::atomic::Ordering;
@@ -191,7 +191,25 @@ impl Session {
             }
             Ddl::Truncate(table) => on(P::DROP, table),
             Ddl::CreateIndex { table, .. } => on(P::INDEX, table),
-            Ddl::AlterTable { table, .. } => on(P::ALTER, table),
+            Ddl::AlterTable { table, actions } => {
+                on(P::ALTER, table)?;
+                actions.iter().try_for_each(|action| match action {
+                    AlterAction::RenameTable(to) => {
+                        on(P::DROP, table)?;
+                        on(P::CREATE.with(P::INSERT), to)
+                    }
+                    _ => Ok(()),
+                })
+            }
+            Ddl::RenameTables(pairs) => pairs.iter().try_for_each(|(from, to)| {
+                on(P::ALTER.with(P::DROP), from)?;
+                on(P::CREATE.with(P::INSERT), to)
+            }),
+            Ddl::AlterDatabase { name, .. } => match (name, &self.context.schema) {
+                (Some(name), _) => self.may_on_schema(P::ALTER, name),
+                (None, Some(name)) => self.may_on_schema(P::ALTER, name),
+                (None, None) => Ok(()),
+            },
             _ => Ok(()),
         }
     }

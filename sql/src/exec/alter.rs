@@ -5,7 +5,8 @@
 //! ```
 //! As in MySQL all clauses speak of the old table's names, whatever their order; only AFTER speaks of the new one's.
 
-use super::ddl::{self, column_keys, default_of, keys, option, option_collation, table_options};
+use super::ddl::{self, default_of, option, option_collation, table_options};
+use super::keys::{self, column_keys};
 use crate::ast::{self, AlterAction, IndexKind, Place};
 use crate::error::{Result, SqlError};
 use crate::session::context::Context;
@@ -74,7 +75,7 @@ pub(crate) fn target(
     let mut columns: Vec<ColumnDef> = slots.iter().map(|s| s.column.clone()).collect();
     let wanted = wanted_keys(table, actions, &slots)?;
     let null = |i: usize| slots[i].written.is_some_and(|w| w.nullable == Some(true));
-    let (primary, indexes) = keys(&wanted, null, &mut columns)?;
+    let (primary, indexes) = keys::keys(&wanted, null, &mut columns)?;
     for (slot, column) in slots.iter().zip(&mut columns) {
         if let Some(written) = slot.written {
             column.default = default_of(written.default.as_ref(), column, context)?;
@@ -83,7 +84,7 @@ pub(crate) fn target(
             column.default = default_of(default, column, context)?;
         }
     }
-    ddl::check_auto_increment(&columns, &primary, &indexes)?;
+    keys::check_auto_increment(&columns, &primary, &indexes)?;
     let new = NewTable {
         schema: name.0.to_owned(),
         name: name.1.to_owned(),
@@ -269,7 +270,7 @@ fn wanted_keys(table: &TableDef, actions: &[AlterAction], slots: &[Slot<'_>]) ->
     for mut index in on_columns.chain(added) {
         if index.kind != IndexKind::Primary && index.name.is_none() {
             let taken: Vec<&str> = out.iter().filter_map(|i: &ast::IndexDef| i.name.as_deref()).collect();
-            index.name = Some(ddl::index_name(&index, &taken)?);
+            index.name = Some(keys::index_name(&index, &taken)?);
         }
         out.push(index);
     }

@@ -14,6 +14,7 @@ pub(crate) mod ddl;
 pub(crate) mod group;
 pub(crate) mod insert;
 pub(crate) mod join;
+pub(crate) mod keys;
 pub(crate) mod memory;
 pub(crate) mod named_lock;
 pub(crate) mod output;

@@ -4,8 +4,8 @@ use super::Session;
 use crate::api::ResultSink;
 use crate::ast::{AlterAction, CreateTable, Ddl, IndexDef, IndexKind, TableName};
 use crate::error::{Result, SqlError, unsupported};
-use crate::exec::ddl;
 use crate::exec::virtual_rows::SCHEMA;
+use crate::exec::{ddl, keys};
 use crate::show::ShowTable;
 use engine::{Dictionary, NewIndex, TableDef};
 use std::sync::Arc;
@@ -274,9 +274,9 @@ fn new_index(table: &TableDef, index: &IndexDef, added: &[NewIndex], dropped: &[
     let kept = table.indexes[1..].iter().map(|i| i.name.as_str()).filter(|n| !dropped.iter().any(|d| d == n));
     let taken: Vec<&str> = kept.chain(added.iter().map(|i| i.name.as_str())).collect();
     Ok(NewIndex {
-        name: ddl::index_name(index, &taken)?,
+        name: keys::index_name(index, &taken)?,
         unique: index.kind == IndexKind::Unique,
-        parts: ddl::index_parts(&index.parts, &table.columns)?,
+        parts: keys::index_parts(&index.parts, &table.columns)?,
         comment: index.comment.clone(),
     })
 }

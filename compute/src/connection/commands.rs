@@ -3,7 +3,7 @@
 use super::cursor::Cursor;
 use super::pipe::{FLUSH_AT, Lost};
 use super::statements::{unknown, wire_error};
-use super::unwind::guarded;
+use super::unwind::{guarded, guarded_in_place};
 use super::{Connection, Desk, Figures, Seen};
 use crate::backend::{Backend, Session};
 use mysql_wire::{Capabilities, Command, Format, Responder, Status, WireError};
@@ -173,7 +173,7 @@ impl<B: Backend> Connection<B> {
         sink.known = statement.map(|statement| &*statement.columns);
         // As MySQL: a cursor that scrolls or updates is answered with all rows at once.
         sink.cursor = (execute.cursor == READ_ONLY).then(|| Cursor::new(&self.shared.scratch));
-        let result = guarded(session.execute(id, &self.params, &mut sink)).await;
+        let result = guarded_in_place(session.execute(id, &self.params, &mut sink)).await;
         let (next, seen, cursor) = (sink.sequence, sink.seen, sink.cursor);
         if let Some(cursor) = cursor.filter(|_| seen.opened) {
             self.statements.put_cursor(id, Box::new(cursor));

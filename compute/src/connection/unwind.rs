@@ -19,3 +19,13 @@ pub(crate) async fn guarded<F: Future>(future: F) -> Result<F::Output, Panicked>
     })
     .await
 }
+
+/// The same without a box, for a future that is small: the connection's task keeps room for it.
+pub(crate) async fn guarded_in_place<F: Future>(future: F) -> Result<F::Output, Panicked> {
+    let mut future = std::pin::pin!(future);
+    std::future::poll_fn(move |cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+        Ok(poll) => poll.map(Ok),
+        Err(_) => std::task::Poll::Ready(Err(Panicked)),
+    })
+    .await
+}

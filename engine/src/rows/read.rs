@@ -49,6 +49,44 @@ impl Txn {
         if lock == LockMode::None { self.still_seen(done) } else { done }
     }
 
+    /// As [`Txn::get`] by the clustered key and without a lock, at a level whose plain reads take none ([`Txn::locks_reads`]): a future so
+    /// small that a caller keeps it where it stands. What is rare is boxed.
+    ///
+    /// # Errors
+    /// As [`Txn::get`].
+    pub async fn get_unlocked(
+        &mut self,
+        table: &Arc<TableDef>,
+        key: &[u8],
+        batch: &mut RowBatch,
+    ) -> Result<bool> {
+        assert!(!self.locks_reads(), "a plain read of a level that locks must go through get");
+        batch.start(table);
+        let done = self.look_once(table, key, batch).await;
+        self.still_seen(done)
+    }
+
+    async fn look_once(&mut self, table: &Arc<TableDef>, key: &[u8], batch: &mut RowBatch) -> Result<bool> {
+        let eyes = self.eyes();
+        let engine = &self.engine;
+        let look = |value: &[u8]| {
+            let look = seen::look(engine, eyes, value)?;
+            if look == Look::Here {
+                batch.push(key, value);
+            }
+            Ok::<_, EngineError>(look)
+        };
+        match table.runtime.trees[0].get(key, look).await?.transpose()? {
+            None | Some(Look::Gone) => Ok(false),
+            Some(Look::Here) if !batch.last_needs_chains() => Ok(true),
+            Some(Look::Here) => {
+                batch.truncate(batch.len() - 1);
+                Box::pin(self.read_row(table, key, LockMode::None, batch)).await
+            }
+            Some(Look::Below) => Box::pin(self.read_row(table, key, LockMode::None, batch)).await,
+        }
+    }
+
     async fn get_at(
         &mut self,
         table: &Arc<TableDef>,

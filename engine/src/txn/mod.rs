@@ -215,6 +215,11 @@ impl Txn {
         self.lock_wait
     }
 
+    /// Do plain reads lock what they see (SERIALIZABLE)?
+    pub fn locks_reads(&self) -> bool {
+        self.effective(LockMode::None) != LockMode::None
+    }
+
     /// The lock a read takes at this isolation level.
     pub(crate) fn effective(&self, lock: LockMode) -> LockMode {
         match (self.options.isolation, lock) {

@@ -1,4 +1,4 @@
-//! UPDATE and DELETE: rows are found and locked first, then changed, so that no row is met twice.
+//! UPDATE and DELETE: rows are found and locked, then changed; all are found before the first is changed where a change could meet them again.
 
 use super::cursor::Cursor;
 use super::insert::apply_set;
@@ -7,7 +7,7 @@ use super::{Run, sort_key};
 use crate::error::{Result, SqlError};
 use crate::expr::{Eval, Typed};
 use crate::plan::ChangePlan;
-use engine::{EngineError, LockMode, RowRef};
+use engine::{EngineError, Isolation, LockMode, LockWait, RowBatch, RowLock, RowRef, RowView};
 use values::{Level, Value};
 
 /// What an UPDATE or DELETE did.
@@ -20,6 +20,61 @@ pub(crate) struct Changed {
 /// Rows collected before they are changed, when nothing asks for all of them at once.
 const BATCH: usize = 1024;
 
+/// The rows of an UPDATE or DELETE that match, each locked.
+struct Search<'p> {
+    plan: &'p ChangePlan,
+    cursor: Cursor,
+    /// READ COMMITTED looks at the last committed version of a row that another transaction has locked, and waits only if that matches.
+    semi: bool,
+    /// The version that was waited for, when there is one.
+    newest: RowBatch,
+}
+
+impl<'p> Search<'p> {
+    async fn open(plan: &'p ChangePlan, few: Option<u64>, run: &mut Run<'_>) -> Result<Search<'p>> {
+        let access = &plan.access;
+        let scans = access.index == 0 && !access.unique_point && access.filter.is_some();
+        let semi = !plan.delete && scans && run.txn.isolation() == Isolation::ReadCommitted;
+        let cursor = Cursor::open(run, access, LockMode::Exclusive, few).await?;
+        Ok(Search { plan, cursor, semi, newest: RowBatch::new() })
+    }
+
+    /// The row that [`Search::next`] found.
+    fn row(&self) -> RowView<'_> {
+        if self.newest.is_empty() { self.cursor.row() } else { self.newest.row(0) }
+    }
+
+    async fn next(&mut self, run: &mut Run<'_>) -> Result<bool> {
+        let access = &self.plan.access;
+        loop {
+            self.newest.clear();
+            if self.semi {
+                run.txn.set_lock_wait(LockWait::Semi);
+            }
+            let more = self.cursor.next(run, access).await;
+            run.txn.set_lock_wait(LockWait::Wait);
+            if !more? {
+                return Ok(false);
+            }
+            if !holds(access.filter.as_ref(), &self.cursor.row(), run)? {
+                self.cursor.reject(run, access);
+                continue;
+            }
+            if self.cursor.row().lock() != RowLock::Missing {
+                return Ok(true);
+            }
+            let row = self.cursor.row();
+            let there = run.txn.lock_row(&access.table, row, LockMode::Exclusive, &mut self.newest).await?;
+            if there && holds(access.filter.as_ref(), &self.newest.row(0), run)? {
+                return Ok(true);
+            }
+            if there {
+                run.txn.unlock_row(&access.table, self.newest.row(0));
+            }
+        }
+    }
+}
+
 /// Runs `plan`.
 pub(crate) async fn run(plan: &ChangePlan, run: &mut Run<'_>) -> Result<Changed> {
     run.context.written = std::sync::Arc::from(plan.access.table.name.as_str());
@@ -31,21 +86,41 @@ pub(crate) async fn run(plan: &ChangePlan, run: &mut Run<'_>) -> Result<Changed>
     // A scan over an index whose keys do not change may go on while its rows are changed.
     let whole = !plan.order.is_empty() || moves_keys(plan);
     let few = plan.access.filter.is_none().then_some(limit);
-    let mut cursor = Cursor::open(run, &plan.access, LockMode::Exclusive, few).await?;
+    let mut search = Search::open(plan, few, run).await?;
+    if !whole && !plan.delete {
+        // A row is changed where it lies.
+        let mut found = 0u64;
+        while found < limit && search.next(run).await? {
+            found += 1;
+            let row = search.row();
+            update(plan, row, needed_values(plan, &row), run, &mut out).await?;
+        }
+        search.cursor.close(run);
+        return Ok(out);
+    }
+    gathered(plan, search, limit, whole, run).await
+}
+
+/// Rows are found before they are changed.
+async fn gathered(
+    plan: &ChangePlan,
+    mut search: Search<'_>,
+    limit: u64,
+    whole: bool,
+    run: &mut Run<'_>,
+) -> Result<Changed> {
+    let mut out = Changed::default();
     let mut rows: Vec<(Vec<u8>, RowRef, Vec<Value>)> = Vec::new();
     let mut found = 0u64;
     loop {
-        let more = cursor.next(run, &plan.access).await?;
+        let more = search.next(run).await?;
         if more {
-            let view = cursor.row();
-            if !holds(plan.access.filter.as_ref(), &view, run)? {
-                continue;
-            }
+            let view = search.row();
             found += 1;
             let key = order_key(plan, &view, run)?;
             let values = if plan.delete { Vec::new() } else { needed_values(plan, &view) };
             run.memory.take(key.len() + 160 + super::memory::row_bytes(&values))?;
-            rows.push((key, cursor.row_ref(), values));
+            rows.push((key, view.to_ref(), values));
         }
         let enough = plan.order.is_empty() && found >= limit;
         if !more || enough || (!whole && rows.len() >= BATCH) {
@@ -55,12 +130,18 @@ pub(crate) async fn run(plan: &ChangePlan, run: &mut Run<'_>) -> Result<Changed>
             }
             for (key, row, values) in rows.drain(..) {
                 run.memory.give(key.len() + 160 + super::memory::row_bytes(&values));
-                change(plan, row, values, run, &mut out).await?;
+                if plan.delete {
+                    out.matched += 1;
+                    run.context.row_number = out.matched;
+                    out.changed += u64::from(run.txn.delete(&plan.access.table, &row).await?);
+                } else {
+                    update(plan, row.view(), values, run, &mut out).await?;
+                }
                 run.tick().await?;
             }
         }
         if !more || enough {
-            cursor.close(run);
+            search.cursor.close(run);
             return Ok(out);
         }
     }
@@ -109,9 +190,9 @@ fn needed_values(plan: &ChangePlan, view: &engine::RowView<'_>) -> Vec<Value> {
     values
 }
 
-async fn change(
+async fn update(
     plan: &ChangePlan,
-    row: RowRef,
+    row: RowView<'_>,
     mut values: Vec<Value>,
     run: &mut Run<'_>,
     out: &mut Changed,
@@ -119,16 +200,12 @@ async fn change(
     let table = &plan.access.table;
     out.matched += 1;
     run.context.row_number = out.matched;
-    if plan.delete {
-        out.changed += u64::from(run.txn.delete(table, &row).await?);
-        return Ok(());
-    }
     let mut changes = Vec::with_capacity(plan.set.len());
     apply_set((table, 0), &plan.set, &mut values, &[], &mut changes, plan.ignore, run)?;
     if changes.is_empty() {
         return Ok(());
     }
-    match run.txn.update(table, &row, &changes).await {
+    match run.txn.update_row(table, row, &changes).await {
         Ok(changed) => out.changed += u64::from(changed),
         Err(error @ EngineError::Duplicate { .. }) if plan.ignore => {
             let error = SqlError::from(error);

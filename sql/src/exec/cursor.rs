@@ -4,7 +4,7 @@ use super::Run;
 use crate::error::Result;
 use crate::plan::access::Access;
 use crate::plan::interval::Interval;
-use engine::{Direction, KeyRange, LockMode, RowBatch, RowRef, RowView, Scan};
+use engine::{Direction, Isolation, KeyRange, LockMode, RowBatch, RowRef, RowView, Scan};
 
 /// Buffers that a session keeps between statements, so that a point read allocates nothing.
 #[derive(Default)]
@@ -38,17 +38,68 @@ impl Cursor {
         lock: LockMode,
         few: Option<u64>,
     ) -> Result<Cursor> {
-        let mut cursor = Cursor {
-            ranges: Vec::new(),
-            scan: None,
-            batch: std::mem::take(&mut run.scratch.batch),
-            at: 0,
-            started: false,
-            lock,
-            batch_rows: None,
-        };
+        let mut cursor = Cursor::new(run, lock);
         cursor.reopen(run, access, few).await?;
         Ok(cursor)
+    }
+
+    /// A cursor over the one row that a plain read by the primary key finds, or none; `None`: it takes more than that. Its future is small.
+    pub(crate) async fn open_point(
+        run: &mut Run<'_>,
+        access: &Access,
+        lock: LockMode,
+    ) -> Result<Option<Cursor>> {
+        let plain = access.index == 0 && access.unique_point && !access.impossible;
+        if !plain || lock != LockMode::None || run.txn.locks_reads() {
+            return Ok(None);
+        }
+        let mut key = std::mem::take(&mut run.scratch.key);
+        key.clear();
+        let usable = access.point_key(&mut run.constant(), &mut key)?;
+        let mut cursor = Cursor::new(run, lock);
+        cursor.batch.clear();
+        cursor.batch.set_columns(access.column_set.clone());
+        if usable == Some(true) {
+            let found = run.txn.get_unlocked(&access.table, &key, &mut cursor.batch).await?;
+            run.examined += u64::from(found);
+        }
+        run.scratch.key = key;
+        if usable.is_none() {
+            cursor.close(run);
+            return Ok(None);
+        }
+        Ok(Some(cursor))
+    }
+
+    /// A point read looks at the row: where the index has all that is asked for, a scan of the point need not.
+    fn reads_point(&self, access: &Access) -> bool {
+        let index_only = access.index != 0 && access.covering && self.lock == LockMode::None;
+        access.unique_point && !index_only
+    }
+
+    /// Reads the row of a point; `None` when its conditions make no key.
+    async fn read_point(&mut self, run: &mut Run<'_>, access: &Access) -> Result<Option<()>> {
+        let mut key = std::mem::take(&mut run.scratch.key);
+        key.clear();
+        let usable = access.point_key(&mut run.constant(), &mut key)?;
+        if usable == Some(true) {
+            let found = run.txn.get(&access.table, access.index, &key, self.lock, &mut self.batch).await?;
+            run.examined += u64::from(found);
+        }
+        run.scratch.key = key;
+        Ok(usable.map(|_| ()))
+    }
+
+    fn new(run: &mut Run<'_>, lock: LockMode) -> Cursor {
+        let batch = std::mem::take(&mut run.scratch.batch);
+        Cursor { ranges: Vec::new(), scan: None, batch, at: 0, started: false, lock, batch_rows: None }
+    }
+
+    /// Moves to the next row of those at hand; false at their end.
+    pub(crate) fn step(&mut self) -> bool {
+        self.at += usize::from(self.started);
+        self.started = true;
+        self.at < self.batch.len()
     }
 
     /// Starts again, with the values that the access path's conditions have now.
@@ -68,21 +119,8 @@ impl Cursor {
         if access.impossible {
             return Ok(());
         }
-        if access.unique_point {
-            let mut key = std::mem::take(&mut run.scratch.key);
-            key.clear();
-            let usable = access.point_key(&mut run.constant(), &mut key)?;
-            match usable {
-                Some(false) => return Ok(()),
-                Some(true) => {
-                    let found =
-                        run.txn.get(&access.table, access.index, &key, self.lock, &mut self.batch).await?;
-                    run.examined += u64::from(found);
-                    run.scratch.key = key;
-                    return Ok(());
-                }
-                None => {}
-            }
+        if self.reads_point(access) && self.read_point(run, access).await?.is_some() {
+            return Ok(());
         }
         self.ranges = access.ranges(&mut run.constant())?;
         if !access.backward {
@@ -93,11 +131,8 @@ impl Cursor {
 
     /// Moves to the next row; false at the end.
     pub(crate) async fn next(&mut self, run: &mut Run<'_>, access: &Access) -> Result<bool> {
-        if self.started {
-            self.at += 1;
-        }
-        self.started = true;
-        while self.at >= self.batch.len() {
+        let mut there = self.step();
+        while !there {
             if self.scan.is_none() {
                 let Some(range) = self.ranges.pop() else { return Ok(false) };
                 self.scan = Some(self.start(run, access, range)?);
@@ -110,6 +145,7 @@ impl Cursor {
             if found == 0 {
                 self.scan = None;
             }
+            there = found > 0;
         }
         run.tick().await?;
         Ok(true)
@@ -120,7 +156,9 @@ impl Cursor {
         let direction = if access.backward { Direction::Backward } else { Direction::Forward };
         let columns = access.column_set.clone();
         let mut scan = run.txn.scan(&access.table, access.index, &range, direction, self.lock, columns);
-        if let Some(rows) = self.batch_rows {
+        // Rows that turn out not to match are unlocked before the next one is waited for.
+        let gives_back = access.filter.is_some() && self.unlocks(run);
+        if let Some(rows) = if gives_back { Some(1) } else { self.batch_rows } {
             scan.batch_rows(rows);
         }
         Ok(scan)
@@ -129,6 +167,17 @@ impl Cursor {
     /// The row that [`Cursor::next`] moved to.
     pub(crate) fn row(&self) -> RowView<'_> {
         self.batch.row(self.at)
+    }
+
+    fn unlocks(&self, run: &Run<'_>) -> bool {
+        self.lock != LockMode::None && run.txn.isolation() == Isolation::ReadCommitted
+    }
+
+    /// The row does not match: READ COMMITTED does not keep it locked.
+    pub(crate) fn reject(&self, run: &mut Run<'_>, access: &Access) {
+        if self.unlocks(run) {
+            run.txn.unlock_row(&access.table, self.row());
+        }
     }
 
     /// Gives the buffers back to the session.

@@ -330,6 +330,7 @@ impl<'p> Join<'p> {
             if holds(access.filter.as_ref(), &cursor.row(), run)? {
                 return Ok(true);
             }
+            cursor.reject(run, access);
         }
         Ok(false)
     }

@@ -55,7 +55,17 @@ pub(crate) async fn run(plan: &SelectPlan, run: &mut Run<'_>, target: &mut Targe
     let collects =
         plan.group.is_some() || plan.distinct || !plan.order.is_empty() || !plan.windows.is_empty();
     match &plan.source {
-        Source::Table(access) if !collects => stream_table(plan, access, run, window, target).await,
+        Source::Table(access) if !collects => match Cursor::open_point(run, access, plan.lock).await? {
+            Some(mut cursor) => {
+                let mut stream = Stream::new(plan, window, run);
+                if cursor.step() {
+                    stream.offer(&cursor, access, run, target).await?;
+                }
+                cursor.close(run);
+                Ok(stream.found)
+            }
+            None => Box::pin(stream_table(plan, access, run, window, target)).await,
+        },
         // Boxed: the future of a session is as large as the largest of its statements' futures.
         _ => Box::pin(run_gathering(plan, run, window, collects, target)).await,
     }
@@ -77,6 +87,8 @@ async fn run_gathering(
                 let view = cursor.row();
                 if holds(access.filter.as_ref(), &view, run)? {
                     feed.take(&view, run, target).await?;
+                } else {
+                    cursor.reject(run, access);
                 }
             }
             cursor.close(run);
@@ -155,46 +167,88 @@ async fn stream_table(
     let few = (access.filter.is_none() && plan.having.expr.is_none())
         .then(|| window.skip.saturating_add(window.take));
     let mut cursor = Cursor::open(run, access, plan.lock, few).await?;
-    let format = Format::of(run);
-    let plain = plan.items.iter().all(|i| matches!(i.node, Node::Column(_)));
-    let mut computed = if plain { Vec::new() } else { vec![Value::Null; plan.items.len()] };
-    let mut found = 0u64;
-    while cursor.next(run, access).await? {
-        let full = {
-            let view = cursor.row();
-            if !holds(access.filter.as_ref(), &view, run)? || !holds(plan.having.expr.as_ref(), &view, run)? {
-                continue;
-            }
-            found += 1;
-            if found <= window.skip || found - window.skip > window.take {
-                false
-            } else {
-                if !plain {
-                    compute(&plan.items, &view, &mut computed, run)?;
-                }
-                match target {
-                    Target::Client(output) => {
-                        output.row(&ViewRow { view, items: &plan.items, computed: &computed, format })
-                    }
-                    Target::Rows { rows, .. } => {
-                        let row = project(&plan.items, &view, &[], run)?;
-                        run.memory.take(row_bytes(&row))?;
-                        rows.push(row);
-                        false
-                    }
-                }
-            }
-        };
-        if let (true, Target::Client(output)) = (full, &mut *target) {
-            output.flush(run).await?;
-        }
-        let enough = found >= window.skip.saturating_add(window.take) && !plan.calc_found_rows;
-        if enough || target.is_full() {
-            break;
-        }
+    let mut stream = Stream::new(plan, window, run);
+    while !stream.done && cursor.next(run, access).await? {
+        stream.offer(&cursor, access, run, target).await?;
     }
     cursor.close(run);
-    Ok(found)
+    Ok(stream.found)
+}
+
+/// A SELECT whose rows go out as they are found.
+struct Stream<'p> {
+    plan: &'p SelectPlan,
+    window: Window,
+    format: Format,
+    /// Every item is a column.
+    plain: bool,
+    computed: Vec<Value>,
+    found: u64,
+    /// LIMIT is reached.
+    done: bool,
+}
+
+impl<'p> Stream<'p> {
+    fn new(plan: &'p SelectPlan, window: Window, run: &Run<'_>) -> Stream<'p> {
+        let plain = plan.items.iter().all(|i| matches!(i.node, Node::Column(_)));
+        let computed = if plain { Vec::new() } else { vec![Value::Null; plan.items.len()] };
+        Stream { plan, window, format: Format::of(run), plain, computed, found: 0, done: false }
+    }
+
+    /// Judges the cursor's row and sends it.
+    async fn offer(
+        &mut self,
+        cursor: &Cursor,
+        access: &Access,
+        run: &mut Run<'_>,
+        target: &mut Target<'_, '_>,
+    ) -> Result<()> {
+        if self.judge(cursor, access, run, target)?
+            && let Target::Client(output) = &mut *target
+        {
+            output.flush(run).await?;
+        }
+        let enough = self.found >= self.window.skip.saturating_add(self.window.take);
+        self.done = (enough && !self.plan.calc_found_rows) || target.is_full();
+        Ok(())
+    }
+
+    /// True when the target must be flushed.
+    fn judge(
+        &mut self,
+        cursor: &Cursor,
+        access: &Access,
+        run: &mut Run<'_>,
+        target: &mut Target<'_, '_>,
+    ) -> Result<bool> {
+        let (plan, view) = (self.plan, cursor.row());
+        if !holds(access.filter.as_ref(), &view, run)? {
+            cursor.reject(run, access);
+            return Ok(false);
+        }
+        if !holds(plan.having.expr.as_ref(), &view, run)? {
+            return Ok(false);
+        }
+        self.found += 1;
+        if self.found <= self.window.skip || self.found - self.window.skip > self.window.take {
+            return Ok(false);
+        }
+        if !self.plain {
+            compute(&plan.items, &view, &mut self.computed, run)?;
+        }
+        match target {
+            Target::Client(output) => {
+                let computed = &self.computed;
+                Ok(output.row(&ViewRow { view, items: &plan.items, computed, format: self.format }))
+            }
+            Target::Rows { rows, .. } => {
+                let row = project(&plan.items, &view, &[], run)?;
+                run.memory.take(row_bytes(&row))?;
+                rows.push(row);
+                Ok(false)
+            }
+        }
+    }
 }
 
 /// The items that are no plain columns.

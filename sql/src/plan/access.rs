@@ -265,7 +265,7 @@ fn rate(
     let whole = def.parts.iter().all(|p| p.prefix_chars.is_none());
     let unique_point =
         def.unique && whole && !def.parts.is_empty() && singles == def.parts.len() && points == singles;
-    let covering = index == 0 || covers(table, def, columns);
+    let covering = index == 0 || table.index_covers(index, &ColumnSet::of(columns.iter().copied()));
     let sorted = order_by_index(table, def, leading, order);
     let mut score = 0;
     if unique_point {
@@ -288,20 +288,6 @@ fn rate(
         score += u32::from(index != 0 && covering && columns.is_empty()) * 11;
     }
     Candidate { index, used, unique_point, covering, sorted, score }
-}
-
-/// Are all of `columns` in the entries of this secondary index?
-fn covers(table: &TableDef, def: &IndexDef, columns: &[usize]) -> bool {
-    let parts = def.parts.iter().chain(&table.indexes[0].parts);
-    let held: Vec<usize> = parts
-        .filter(|p| {
-            let ty = table.columns[p.column].ty;
-            let key = KeyPart { ty, nullable: false, descending: false, prefix: p.prefix_chars };
-            key.is_rebuildable()
-        })
-        .map(|p| p.column)
-        .collect();
-    columns.iter().all(|c| held.contains(c))
 }
 
 /// Does the index deliver ORDER BY's order once its first `fixed` parts are single points? `Some(true)`: read backwards.

@@ -271,13 +271,15 @@ impl Session {
         self.tracker.runs(plan);
         let outcome = match plan {
             Plan::Query(query, into) if into.is_empty() => self.run_query(query, params, more, sink).await,
-            Plan::Query(query, into) => self.run_into(query, into, params, more, sink).await,
-            Plan::Insert(insert) => self.run_insert(insert, params, more, sink).await,
-            Plan::Change(_) | Plan::ChangeJoin(_) => self.run_change(plan, params, more, sink).await,
+            Plan::Query(query, into) => Box::pin(self.run_into(query, into, params, more, sink)).await,
+            Plan::Insert(insert) => Box::pin(self.run_insert(insert, params, more, sink)).await,
+            Plan::Change(_) | Plan::ChangeJoin(_) => {
+                Box::pin(self.run_change(plan, params, more, sink)).await
+            }
         };
         let Err(error) = outcome else { return Ok(()) };
         self.context.strictness = Strictness::Lenient;
-        if let Err(worse) = self.abandon_statement().await
+        if let Err(worse) = Box::pin(self.abandon_statement()).await
             && error.code != CLIENT_GONE
         {
             return Err(worse);

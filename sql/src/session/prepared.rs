@@ -2,6 +2,9 @@
 //!
 //! A plan is kept as long as what it was made from holds: the dictionary's version, the default schema, sql_mode and collation, the
 //! classes of the parameters.
+//!
+//! The future of an execution lies in the connection's task, unboxed: a point select allocates nothing for it. So it must be small; whatever
+//! a point select does not run is boxed where it is awaited.
 
 use super::Session;
 use super::dispatch::unknown_handler;
@@ -149,11 +152,14 @@ impl Session {
         more: bool,
         sink: &mut dyn ResultSink,
     ) -> Result<()> {
+        // What is rare is boxed: the connection keeps room for this future (see the module's head).
         if !has_plan(statement) {
-            return self.run_statement(statement, params, more, sink).await;
+            return Box::pin(self.run_statement(statement, params, more, sink)).await;
         }
         self.start_statement(statement);
-        self.read_privileges().await?;
+        if self.privileges_are_stale() {
+            Box::pin(self.read_privileges()).await?;
+        }
         self.may_run(statement)?;
         self.may_write(statement)?;
         for _ in 0..3 {
@@ -177,7 +183,7 @@ impl Session {
             return Ok(cached.plan.clone());
         }
         let version = self.server.engine.dictionary().version();
-        let plan = Arc::new(self.plan(statement, params).await?);
+        let plan = Arc::new(Box::pin(self.plan(statement, params)).await?);
         let settings = &self.context.settings;
         let cached = Cached {
             plan: plan.clone(),

@@ -29,6 +29,12 @@ impl Session {
         Ok(())
     }
 
+    /// Must [`Session::read_privileges`] read?
+    pub(super) fn privileges_are_stale(&self) -> bool {
+        let version = self.server.accounts_version.load(Ordering::Acquire);
+        self.privileges.as_ref().is_none_or(|(read, _)| *read != version)
+    }
+
     pub(super) fn accounts_changed(&self) {
         self.server.accounts_version.fetch_add(1, Ordering::AcqRel);
     }

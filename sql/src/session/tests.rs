@@ -17,6 +17,7 @@ mod explain;
 mod joins;
 mod limits;
 mod locks;
+mod pages;
 mod privileges;
 mod rows;
 mod track;
@@ -69,6 +70,17 @@ impl ResultSink for Lines {
     fn error(&mut self, error: &SqlError) {
         self.error = Some(error.clone());
     }
+}
+
+/// The rows of an answer, its error as `ERROR code: text`, or `OK affected`.
+fn text_of(lines: Lines) -> Vec<String> {
+    if let Some(error) = lines.error {
+        return vec![format!("ERROR {} ({}): {}", error.code, error.sqlstate, error.message)];
+    }
+    if lines.columns.is_empty() {
+        return vec![format!("OK {}", lines.done.map_or(0, |d| d.affected_rows))];
+    }
+    lines.out
 }
 
 /// `sextant.numbers`: 1, 2, 3.
@@ -162,14 +174,7 @@ impl Rig {
 
     /// The statement's rows, its error as `ERROR code: text`, or `OK affected`.
     pub(super) fn run(&self, session: &mut Session, text: &str) -> Vec<String> {
-        let lines = self.lines(session, text);
-        if let Some(error) = lines.error {
-            return vec![format!("ERROR {} ({}): {}", error.code, error.sqlstate, error.message)];
-        }
-        if lines.columns.is_empty() {
-            return vec![format!("OK {}", lines.done.map_or(0, |d| d.affected_rows))];
-        }
-        lines.out
+        text_of(self.lines(session, text))
     }
 
     /// Runs statements that must not fail.
@@ -197,6 +202,16 @@ fn futures_are_send() {
     let mut lines = Lines::default();
     send(session.execute(1, &[], &mut lines));
     send(session.close());
+}
+
+/// A connection keeps room for the future of a prepared statement, so that its execution allocates none.
+#[test]
+fn the_future_of_an_execution_is_small() {
+    let mut rig = Rig::new();
+    let mut session = rig.session();
+    let mut lines = Lines::default();
+    let size = size_of_val(&session.execute(1, &[], &mut lines));
+    assert!(size <= 4 << 10, "{size} bytes");
 }
 
 #[test]

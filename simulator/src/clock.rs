@@ -29,9 +29,12 @@ impl Clock {
         self.offset_us + (i128::from(now_us) * i128::from(1_000_000 + self.ppm) / 1_000_000) as u64
     }
 
-    /// The first virtual time at which it shows `local_us` or more.
+    /// The first virtual time at which it shows `local_us` or more; never stays never.
     #[must_use]
     pub(crate) fn when(&self, local_us: u64) -> u64 {
+        if local_us == u64::MAX {
+            return u64::MAX;
+        }
         let run = i128::from(local_us.saturating_sub(self.offset_us)) * 1_000_000;
         let rate = i128::from(1_000_000 + self.ppm);
         u64::try_from((run + rate - 1) / rate).unwrap_or(u64::MAX)

@@ -269,9 +269,13 @@ impl Node {
         }
     }
 
-    /// When the next [`Event::Tick`] is due, in the host's microseconds; earlier ones do no harm.
+    /// When the next [`Event::Tick`] is due, in the host's microseconds; earlier ones do no harm. Never (`u64::MAX`) while the node is
+    /// starting or has failed: the disk moves the one, nothing the other, and a host must not turn for them.
     #[must_use]
     pub fn next_wake_us(&self) -> u64 {
+        if self.phase != Phase::Serving {
+            return u64::MAX;
+        }
         let s = &self.config.settings;
         let idle = self.lane.idle_due_us(s.idle_us).unwrap_or(u64::MAX);
         self.next_gossip_us.min(self.next_scrub_us).min(idle).max(self.now_us)

@@ -3,7 +3,8 @@
 use crate::sim::{Cluster, seg};
 use protocol::lsn::Lsn;
 use protocol::message::Message;
-use storage_node::{DiskFile, SECTOR_BYTES, Settings};
+use protocol::{NodeId, VolumeId};
+use storage_node::{DiskFile, Event, Node, NodeConfig, SECTOR_BYTES, Settings};
 
 #[test]
 fn nothing_is_acknowledged_before_its_sync() {
@@ -192,12 +193,26 @@ fn a_failed_write_is_the_end() {
     let from_two = c.inbox.iter().filter(|e| e.from == protocol::message::Peer::Segment(seg(2)));
     assert_eq!(from_two.filter(|e| matches!(e.message, Message::Acked(_))).count(), 0);
     c.inbox.clear();
+    // Regression: its ticks stayed due for ever, and the storage thread of all six turned at full speed for them.
+    assert_eq!(c.any_node(2).next_wake_us(), u64::MAX, "a failed node wants no time");
+    assert!(c.node(1).next_wake_us() < u64::MAX);
     let record = c.write_random(3);
     c.ship_to(2, &[record]);
     c.settle();
     assert!(
         matches!(&c.inbox[0].message, Message::Refused(r) if r.reason == protocol::message::RefusedReason::Failed)
     );
+}
+
+#[test]
+fn a_node_that_has_not_read_its_folder_wants_no_time() {
+    let config = NodeConfig { volume: VolumeId(1), node: NodeId(1), settings: Settings::small() };
+    let mut node = Node::new(config);
+    assert_eq!(node.next_wake_us(), u64::MAX, "only its disk moves it");
+    let mut actions = Vec::new();
+    node.step(5, Event::Open { files: Vec::new() }, &mut actions);
+    assert!(!actions.is_empty());
+    assert_eq!(node.next_wake_us(), u64::MAX);
 }
 
 #[test]

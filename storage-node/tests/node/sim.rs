@@ -342,8 +342,13 @@ impl Cluster {
         }
     }
 
+    /// The node, whatever phase it is in.
+    pub(crate) fn any_node(&self, position: u8) -> &Node {
+        self.nodes[usize::from(position)].as_ref().expect("the node runs")
+    }
+
     pub(crate) fn node(&self, position: u8) -> &Node {
-        let node = self.nodes[usize::from(position)].as_ref().expect("the node runs");
+        let node = self.any_node(position);
         assert_eq!(*node.phase(), Phase::Serving);
         node
     }

@@ -67,10 +67,10 @@ impl Director {
                     self.elections.outdated.remove(&(node, fence.writer));
                 }
             }
-            Message::Release(release) => {
-                if self.elections.promised.get(&node).is_some_and(|p| p.to == release.writer) {
-                    self.elections.promised.remove(&node);
-                }
+            Message::Release(release)
+                if self.elections.promised.get(&node).is_some_and(|p| p.to == release.writer) =>
+            {
+                self.elections.promised.remove(&node);
             }
             _ => {}
         }

@@ -181,9 +181,7 @@ impl Compute {
 
     /// The open log, for as long as it takes; [`take_log_back`](Self::take_log_back) follows.
     pub(crate) fn lend_log(&mut self) -> Option<Box<WriterLog>> {
-        if self.log().is_none() {
-            return None;
-        }
+        self.log()?;
         match std::mem::replace(&mut self.stage, Stage::Dead) {
             Stage::Open(log) => Some(log),
             _ => None,

@@ -258,7 +258,8 @@ fn wanted_keys(table: &TableDef, actions: &[AlterAction], slots: &[Slot<'_>]) ->
     }
     let mut out = Vec::new();
     for (i, index) in table.indexes.iter().enumerate() {
-        if !dropped[i] && !(i == 0 && table.hidden_key()) {
+        let hidden = i == 0 && table.hidden_key();
+        if !dropped[i] && !hidden {
             out.extend(kept(index, i == 0, names[i].clone(), slots));
         }
     }

@@ -105,7 +105,7 @@ impl Reader {
                 // A file may end without the last line's end.
                 return Ok((self.value(out, enclosed.is_some(), escaped_null), at, true));
             };
-            if format.escape == Some(byte) && !(enclosed == Some(byte)) {
+            if format.escape == Some(byte) && enclosed != Some(byte) {
                 let Some(&next) = self.buffer.get(at + 1) else {
                     if !self.ended {
                         return Err(More);

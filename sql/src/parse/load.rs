@@ -61,7 +61,7 @@ impl Parser<'_> {
     }
 
     /// `OUTFILE 'name' ...` or `DUMPFILE 'name'`, behind INTO.
-    pub(super) fn into_file(&mut self) -> Result<Option<IntoFile>> {
+    pub(super) fn outfile(&mut self) -> Result<Option<IntoFile>> {
         let dump = match self.eat_any(&["OUTFILE", "DUMPFILE"]) {
             Some(word) => word == "DUMPFILE",
             None => return Ok(None),

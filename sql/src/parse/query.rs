@@ -79,7 +79,7 @@ impl Parser<'_> {
         if !self.eat_kw("INTO") {
             return Ok(Vec::new());
         }
-        if let Some(file) = self.into_file()? {
+        if let Some(file) = self.outfile()? {
             if self.into_file.replace(file).is_some() {
                 return Err(SqlError::new(3953, "Multiple INTO clauses in one query block."));
             }

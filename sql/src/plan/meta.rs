@@ -299,9 +299,7 @@ pub(crate) fn of_type(ty: &Ty, name: &str, context: &Context) -> ColumnMeta {
 
 /// Columns for a client whose results are in `charset`: names that are others there than in UTF-8 are encoded.
 pub(crate) fn announced(columns: &[ColumnMeta], charset: Option<Charset>) -> Cow<'_, [ColumnMeta]> {
-    let names = |c: &ColumnMeta| {
-        [&c.schema, &c.table, &c.org_table, &c.name, &c.org_name].map(|name| Arc::clone(name))
-    };
+    let names = |c: &ColumnMeta| [&c.schema, &c.table, &c.org_table, &c.name, &c.org_name].map(Arc::clone);
     let Some(charset) = charset.filter(|c| !matches!(c, Charset::Utf8mb4 | Charset::Binary)) else {
         return Cow::Borrowed(columns);
     };

@@ -243,7 +243,8 @@ fn the_last_full_copy_makes_a_rotten_page_anew_from_the_log() {
         let settings = Settings { spill_bytes, scrub_interval_us: 1 << 40, ..Settings::small() };
         let mut c = Cluster::new(9, settings);
         // The other two full copies were never there: a group may begin with four.
-        (c.crash(0, 0), c.crash(2, 0));
+        c.crash(0, 0);
+        c.crash(2, 0);
         for _ in 0..10 {
             c.load(40, 4);
             (c.pgmrpl, c.vdl) = (c.last, c.last);

@@ -3,14 +3,17 @@
 //! ```text
 //!   read ─► pending[request] ─ReadPage─► route[0]
 //!                │    late by then (tick) ─────► route[1] ...  round and round, with growing patience
-//!                │    PageRefused, bad image ──► the next one at once; after a whole round, after a rest
+//!                │    PageRefused, bad image ──► the next one at once; after a whole round, after a rest;
+//!                │                               one that has forgotten the version is not asked again
 //!                └─ PageRead, verified ─► the reader's future
 //! ```
 //!
 //! Invariants
 //! 1. A request is answered once; later answers (of a hedge) find no entry and are dropped.
 //! 2. An image is handed up only if checksum, page id and page LSN <= read point hold.
-//! 3. A read never fails while the volume lives, but for a version that was forgotten.
+//! 3. A read never fails while the volume lives, but for a version that was forgotten: by every full copy of the route, for a newcomer,
+//!    or a copy whose page was healed from a peer, lacks history that others have; a copy that says nothing else for
+//!    [`FORGOTTEN_US`] is not waited for.
 
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -35,6 +38,9 @@ pub const HEDGE_MAX_US: u64 = 1_000_000;
 /// Rest after a whole round of refusals.
 pub const REST_US: u64 = 2_000;
 
+/// How long copies that cannot answer are asked for a version that others have forgotten.
+pub const FORGOTTEN_US: u64 = 2_000_000;
+
 /// Reads under way.
 #[derive(Default)]
 pub(crate) struct Reads {
@@ -53,11 +59,40 @@ struct Pending {
     sent: usize,
     /// Refusals since the last rest.
     refused: usize,
+    /// Who has forgotten the version: not asked again.
+    forgotten: Vec<SegmentId>,
+    /// Since when somebody has.
+    forgotten_us: Option<u64>,
     asked_us: u64,
     deadline_us: u64,
     patience_us: u64,
     answer: Option<Result<PageBuf, ReadError>>,
     waker: Option<Waker>,
+}
+
+impl Pending {
+    /// The next of the route that has not forgotten the version.
+    fn next_target(&mut self) -> Option<SegmentId> {
+        let turns = self.route.len();
+        for _ in 0..turns {
+            let target = self.route[self.sent % turns];
+            self.sent += 1;
+            if !self.forgotten.contains(&target) {
+                return Some(target);
+            }
+        }
+        None
+    }
+
+    /// Nobody is left who may have the version (invariant 3): the reader is told.
+    fn end_if_forgotten(&mut self, now_us: u64) -> bool {
+        let Some(since) = self.forgotten_us else { return false };
+        let all = self.route.iter().all(|segment| self.forgotten.contains(segment));
+        if all || now_us >= since + FORGOTTEN_US {
+            self.answer = Some(Err(ReadError::Forgotten { page: self.page, at: self.at }));
+        }
+        self.answer.is_some()
+    }
 }
 
 fn closed(error: &LogError) -> ReadError {
@@ -113,9 +148,8 @@ impl Shared {
     }
 
     fn ask(&self, request: u64, pending: &mut Pending) -> Option<Envelope> {
-        let target = *pending.route.get(pending.sent % pending.route.len().max(1))?;
+        let target = pending.next_target()?;
         let now = self.env.now_us();
-        pending.sent += 1;
         pending.asked_us = now;
         pending.deadline_us = now + pending.patience_us;
         pending.patience_us = (pending.patience_us * 2).min(HEDGE_MAX_US);
@@ -136,7 +170,7 @@ impl Shared {
         if self.reads.next_wake_us() > now {
             return;
         }
-        let mut sends = Vec::new();
+        let (mut sends, mut wake) = (Vec::new(), Vec::new());
         let mut pending = self.reads.pending.lock();
         *self.reads.wake_us.lock() = None;
         for (&request, read) in pending.iter_mut().filter(|(_, read)| read.answer.is_none()) {
@@ -148,10 +182,15 @@ impl Shared {
             if let Ok(Some((point, route))) = self.plan(read.page, read.at) {
                 (read.point, read.route) = (point, route);
             }
+            if read.end_if_forgotten(now) {
+                wake.extend(read.waker.take());
+                continue;
+            }
             bump(&self.counters.hedges);
             sends.extend(self.ask(request, read));
         }
         drop(pending);
+        wake.into_iter().for_each(Waker::wake);
         self.send(sends);
     }
 
@@ -188,9 +227,11 @@ impl Shared {
                 let Some(entry) = pending.get_mut(&refused.request).filter(|p| p.answer.is_none()) else {
                     return;
                 };
-                if refused.reason == PageRefusal::Forgotten {
-                    let (page, at) = (entry.page, entry.at);
-                    entry.answer = Some(Err(ReadError::Forgotten { page, at }));
+                if refused.reason == PageRefusal::Forgotten && !entry.forgotten.contains(&segment) {
+                    entry.forgotten.push(segment);
+                    entry.forgotten_us.get_or_insert(self.env.now_us());
+                }
+                if entry.end_if_forgotten(self.env.now_us()) {
                     let waker = entry.waker.take();
                     drop(pending);
                     waker.into_iter().for_each(Waker::wake);
@@ -239,6 +280,8 @@ impl PageReader for OpenVolume {
                 route,
                 sent: 0,
                 refused: 0,
+                forgotten: Vec::new(),
+                forgotten_us: None,
                 asked_us: 0,
                 deadline_us: shared.env.now_us() + REST_US,
                 patience_us: HEDGE_US,

@@ -1,5 +1,6 @@
 //! The driver over six obedient segments: credit, durability, growth, reads.
 
+mod forgotten;
 mod lease;
 mod opening;
 mod world;

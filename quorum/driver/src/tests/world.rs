@@ -77,7 +77,20 @@ pub(super) enum Mood {
     Fine,
     Silent,
     RefusesReads,
+    /// Its page store does not reach back so far.
+    Forgot,
     SendsRot,
+}
+
+impl Mood {
+    /// How it refuses a read, if it does.
+    fn refusal(self) -> Option<PageRefusal> {
+        match self {
+            Mood::RefusesReads => Some(PageRefusal::Behind),
+            Mood::Forgot => Some(PageRefusal::Forgotten),
+            Mood::Fine | Mood::Silent | Mood::SendsRot => None,
+        }
+    }
 }
 
 pub(super) struct World {
@@ -199,11 +212,11 @@ impl World {
                 if mood == Mood::SendsRot {
                     image.bytes_mut()[5000] ^= 1;
                 }
-                if mood == Mood::RefusesReads {
+                if let Some(reason) = mood.refusal() {
                     Message::PageRefused(PageRefused {
                         request: read.request,
                         page: read.page,
-                        reason: PageRefusal::Behind,
+                        reason,
                         scl: Lsn::ZERO,
                     })
                 } else {

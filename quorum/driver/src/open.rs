@@ -10,7 +10,7 @@
 //! Invariants
 //! 1. The outcome is told once, from the thread that delivered or ticked, with no lock held.
 //! 2. While opening, steps are answers and the passing of time, never turns of the host's loop: the next step of time is due
-//!    [`STEP_US`] after the last step, however often it is asked for; and a step that sends nothing does not ring the link, whose bell
+//!    two milliseconds after the last step, however often it is asked for; and a step that sends nothing does not ring the link, whose bell
 //!    may be what wakes the host.
 
 use std::fmt;

@@ -332,7 +332,7 @@ fn default(column: &ColumnDef) -> Option<String> {
         ColumnDefault::Literal(value) => Some(default_text_utc(value, column)),
         ColumnDefault::CurrentTimestamp { fsp: 0 } => Some("CURRENT_TIMESTAMP".to_owned()),
         ColumnDefault::CurrentTimestamp { fsp } => Some(format!("CURRENT_TIMESTAMP({fsp})")),
-        ColumnDefault::Expression(text) => Some(text.clone()),
+        ColumnDefault::Expression(text) => Some(crate::ast::print::escaped(text)),
     }
 }
 

@@ -60,6 +60,8 @@ pub(crate) enum ColumnDefault {
     Value(Expr),
     /// CURRENT_TIMESTAMP(fsp)
     Now(u8),
+    /// `(expression)`, computed for each row.
+    Expression(Expr),
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -234,6 +234,9 @@ impl<'a> Binder<'a> {
             Some(engine::ColumnDefault::Literal(value)) => {
                 Ok(Typed::constant(value.clone(), bound.ty.or_null(true)))
             }
+            Some(engine::ColumnDefault::Expression(_)) => {
+                Err(SqlError::new(3773, "DEFAULT function cannot be used with default value expressions"))
+            }
             Some(_) => Err(unsupported("DEFAULT() of a column with CURRENT_TIMESTAMP")),
             None if column.nullable => Ok(Typed::constant(Value::Null, bound.ty.or_null(true))),
             None => Err(SqlError::new(1364, format!("Field '{}' doesn't have a default value", column.name))),

@@ -312,7 +312,9 @@ fn same_rows(table: &TableDef, new: &NewTable, from: &[Option<usize>]) -> bool {
 /// Whether MySQL has no way but its copy, which tells how many rows there were (manual, "Online DDL Operations").
 fn reported(table: &TableDef, new: &NewTable, from: &[Option<usize>]) -> bool {
     let copied = |(column, from): (&ColumnDef, &Option<usize>)| {
-        let Some(i) = *from else { return false };
+        let Some(i) = *from else {
+            return matches!(column.default, Some(engine::ColumnDefault::Expression(_)));
+        };
         let keyed = table.indexes.iter().any(|index| index.parts.iter().any(|p| p.column == i));
         !in_place(&table.columns[i].ty, &column.ty, keyed)
     };

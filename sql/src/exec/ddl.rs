@@ -389,6 +389,9 @@ pub(super) fn default_of(
             }
             Ok(Some(ColumnDefault::CurrentTimestamp { fsp: *fsp }))
         }
+        Some(Written::Expression(expr)) => {
+            super::default_expr::text(expr, name, context).map(|text| Some(ColumnDefault::Expression(text)))
+        }
         Some(Written::Value(expr)) => {
             let bound = crate::bind::Binder::new(context, &[]).bind(expr)?;
             let value = bound.eval(&mut crate::expr::Eval::constant(&[], context))?;

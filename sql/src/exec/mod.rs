@@ -11,6 +11,7 @@ pub(crate) mod change_join;
 mod choice;
 pub(crate) mod cursor;
 pub(crate) mod ddl;
+pub(crate) mod default_expr;
 pub(crate) mod group;
 pub(crate) mod insert;
 pub(crate) mod join;

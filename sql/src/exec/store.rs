@@ -52,7 +52,11 @@ pub(crate) fn default_value(column: &ColumnDef, run: &mut Run<'_>, ignore: bool)
     match &column.default {
         Some(ColumnDefault::Literal(value)) => Ok(value.clone()),
         Some(ColumnDefault::CurrentTimestamp { .. }) => Ok(now(column, run)),
-        Some(ColumnDefault::Expression(_)) => Err(crate::error::unsupported("expressions as DEFAULT")),
+        Some(ColumnDefault::Expression(text)) => {
+            let value = super::default_expr::value(text, run.context)?;
+            let value = convert(&value, column, run, ignore)?;
+            if value.is_null() && !column.nullable { not_null(column, run, ignore) } else { Ok(value) }
+        }
         None if column.nullable || column.auto_increment => Ok(Value::Null),
         None => {
             let message = format!("Field '{}' doesn't have a default value", column.name);

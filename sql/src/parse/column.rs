@@ -278,7 +278,7 @@ impl Parser<'_> {
             return Ok(ColumnDefault::Now(fsp));
         }
         if self.is_op(Op::LParen) {
-            return Err(unsupported("expressions as DEFAULT"));
+            return self.parens(Parser::expr).map(ColumnDefault::Expression);
         }
         let negate = self.eat_op(Op::Minus);
         if !negate {

@@ -232,7 +232,15 @@ impl Rows<'_> {
             Some(ColumnDefault::CurrentTimestamp { .. }) => {
                 Ok(crate::exec::store::now_in(column, self.context))
             }
-            Some(ColumnDefault::Expression(_)) => Err(crate::error::unsupported("expressions as DEFAULT")),
+            Some(ColumnDefault::Expression(text)) => {
+                let value = crate::exec::default_expr::value(text, self.context)?;
+                let site =
+                    values::Site { column: &column.name, row: self.context.row_number, expression: "" };
+                match values::store(&value, &column.ty, &self.context.convert) {
+                    Ok(stored) => Ok(stored.value),
+                    Err(condition) => Err(crate::session::context::condition_error(&condition, &site)),
+                }
+            }
             None if column.nullable => Ok(Value::Null),
             None => self.zero(column),
         }

@@ -42,7 +42,7 @@ pub(crate) fn column_default(column: &ColumnDef, context: &Context) -> Option<St
     match column.default.as_ref()? {
         ColumnDefault::Literal(value) => Some(default_text(value, column, context)),
         ColumnDefault::CurrentTimestamp { fsp } => Some(now_text(*fsp)),
-        ColumnDefault::Expression(text) => Some(text.clone()),
+        ColumnDefault::Expression(text) => Some(crate::ast::print::escaped(text)),
     }
 }
 
@@ -56,7 +56,9 @@ pub(crate) fn extra(column: &ColumnDef) -> String {
     if column.auto_increment {
         out.push("auto_increment".to_owned());
     }
-    if matches!(column.default, Some(ColumnDefault::CurrentTimestamp { .. })) {
+    let made =
+        matches!(column.default, Some(ColumnDefault::CurrentTimestamp { .. } | ColumnDefault::Expression(_)));
+    if made {
         out.push("DEFAULT_GENERATED".to_owned());
     }
     if column.on_update_now {

@@ -2,10 +2,13 @@
 //!
 //! Rows are made when a query reads them. A session sees the schemas that its account may use.
 
+mod more;
+
 use crate::api::VirtualTable;
 use crate::exec::ddl::{default_text_utc, option_collation};
+use crate::session::Server;
 use crate::show::text::{extra, key_kind, quoted_type};
-use engine::{ColumnDef, ColumnDefault, Engine, IndexDef, TableDef};
+use engine::{ColumnDef, ColumnDefault, IndexDef, TableDef};
 use protocol::env::BoxFuture;
 use std::sync::Arc;
 use values::{Collation, ColumnType, TypeKind, Value};
@@ -176,7 +179,10 @@ type RowsOf = fn(&TableDef, u64) -> Vec<Vec<Value>>;
 #[derive(Clone, Copy)]
 enum Fill {
     Schemas,
+    /// Their names alone.
+    SchemaNames,
     Tables(RowsOf),
+    Server(more::Rows),
     /// What this server has none of.
     Nothing,
 }
@@ -195,18 +201,64 @@ const ALL: &[(&str, &[Column], Fill)] = &[
 
 /// A table of information_schema.
 struct Information {
-    engine: Arc<Engine>,
+    server: Arc<Server>,
     name: &'static str,
     columns: &'static [Column],
     fill: Fill,
-    /// The schemas that the session sees.
-    schemas: Vec<String>,
+    seen: Seen,
+}
+
+/// What the session may see.
+pub(crate) struct Seen {
+    pub(crate) schemas: Vec<String>,
+    /// The only user whose connections it sees.
+    pub(crate) only: Option<String>,
 }
 
 /// The table of this name, in any case; `None` where there is none here.
-pub(crate) fn table(engine: &Arc<Engine>, name: &str, schemas: Vec<String>) -> Option<Arc<dyn VirtualTable>> {
-    let (name, columns, fill) = ALL.iter().find(|(n, ..)| n.eq_ignore_ascii_case(name))?;
-    Some(Arc::new(Information { engine: engine.clone(), name, columns, fill: *fill, schemas }))
+pub(crate) fn table(server: &Arc<Server>, name: &str, seen: Seen) -> Option<Arc<dyn VirtualTable>> {
+    let own = ALL.iter().find(|(n, ..)| n.eq_ignore_ascii_case(name)).copied();
+    let (name, columns, fill) = own.or_else(|| {
+        let (name, columns) = more::columns(name)?;
+        let fill = match name {
+            "PARTITIONS" => Fill::Tables(partition_rows),
+            "TABLES_EXTENSIONS" => Fill::Tables(|table, _| vec![extension(table, &[])]),
+            "COLUMNS_EXTENSIONS" => Fill::Tables(|table, _| {
+                table.columns.iter().map(|column| extension(table, &[&column.name])).collect()
+            }),
+            "TABLE_CONSTRAINTS_EXTENSIONS" => Fill::Tables(constraint_extensions),
+            "SCHEMATA_EXTENSIONS" => Fill::SchemaNames,
+            _ => Fill::Server(more::rows(name)),
+        };
+        Some((name, columns, fill))
+    })?;
+    let server = server.clone();
+    Some(Arc::new(Information { server, name, columns, fill, seen }))
+}
+
+/// Catalog, schema, table, more names, and two attributes that are never set.
+fn extension(table: &TableDef, more: &[&str]) -> Vec<Value> {
+    let names = [CATALOG, &table.schema_name, &table.name];
+    names.into_iter().chain(more.iter().copied()).map(Value::text).chain([Value::Null, Value::Null]).collect()
+}
+
+fn constraint_extensions(table: &TableDef, _: u64) -> Vec<Vec<Value>> {
+    let row = |index: &IndexDef| {
+        let names = [CATALOG, &table.schema_name, &index.name, &table.name];
+        names.into_iter().map(Value::text).chain([Value::Null, Value::Null]).collect()
+    };
+    named(table).filter(|index| index.unique).map(row).collect()
+}
+
+/// A table that is in one part.
+fn partition_rows(table: &TableDef, rows: u64) -> Vec<Vec<Value>> {
+    let mut row = vec![Value::text(CATALOG), Value::text(&table.schema_name), Value::text(&table.name)];
+    row.resize(13, Value::Null);
+    row.push(Value::UInt(rows));
+    row.resize(19, Value::UInt(0));
+    row.resize(23, Value::Null);
+    row.extend([Value::text(""), Value::text(""), Value::Null]);
+    vec![row]
 }
 
 impl VirtualTable for Information {
@@ -220,12 +272,19 @@ impl VirtualTable for Information {
 
     fn rows(&self) -> BoxFuture<'_, Vec<Vec<Value>>> {
         Box::pin(async move {
-            let dictionary = self.engine.dictionary();
+            let engine = &self.server.engine;
+            let dictionary = engine.dictionary();
             let mut out = Vec::new();
-            for schema in &self.schemas {
+            if let Fill::Server(rows) = self.fill {
+                return rows(&self.server, self.seen.only.as_deref());
+            }
+            for schema in &self.seen.schemas {
                 // A schema that went away, or that cannot be read now, contributes nothing.
                 match self.fill {
-                    Fill::Nothing => {}
+                    Fill::Nothing | Fill::Server(_) => {}
+                    Fill::SchemaNames => {
+                        out.push([CATALOG, schema.as_str(), ""].into_iter().map(Value::text).collect());
+                    }
                     Fill::Schemas => {
                         if let Ok(Some(def)) = dictionary.schema(schema).await {
                             out.push(schema_row(schema, option_collation(&def.options)));
@@ -233,7 +292,7 @@ impl VirtualTable for Information {
                     }
                     Fill::Tables(rows) => {
                         for table in dictionary.tables(schema).await.unwrap_or_default() {
-                            out.extend(rows(&table, self.engine.row_estimate(&table)));
+                            out.extend(rows(&table, engine.row_estimate(&table)));
                         }
                     }
                 }

@@ -73,7 +73,8 @@ const PROCESSLIST: &[Column] = &[
     text("EXECUTION_ENGINE", 16, true),
 ];
 
-type Rows = fn(&Server) -> Vec<Vec<Value>>;
+/// Of connections only those of a user, if one is named.
+type Rows = fn(&Server, Option<&str>) -> Vec<Vec<Value>>;
 
 const ALL: &[(&str, &[Column], Rows)] = &[
     ("data_locks", DATA_LOCKS, data_locks),
@@ -89,12 +90,13 @@ struct Performance {
     name: &'static str,
     columns: &'static [Column],
     rows: Rows,
+    only: Option<String>,
 }
 
 /// The table of this name, if it is one of those that are here.
-pub(crate) fn table(server: &Arc<Server>, name: &str) -> Option<Arc<dyn VirtualTable>> {
+pub(crate) fn table(server: &Arc<Server>, name: &str, only: Option<String>) -> Option<Arc<dyn VirtualTable>> {
     let (name, columns, rows) = ALL.iter().find(|(known, ..)| known.eq_ignore_ascii_case(name))?;
-    Some(Arc::new(Performance { server: server.clone(), name, columns, rows: *rows }))
+    Some(Arc::new(Performance { server: server.clone(), name, columns, rows: *rows, only }))
 }
 
 impl VirtualTable for Performance {
@@ -107,7 +109,7 @@ impl VirtualTable for Performance {
     }
 
     fn rows(&self) -> BoxFuture<'_, Vec<Vec<Value>>> {
-        Box::pin(std::future::ready((self.rows)(&self.server)))
+        Box::pin(std::future::ready((self.rows)(&self.server, self.only.as_deref())))
     }
 }
 
@@ -171,7 +173,7 @@ fn maybe(text: Option<&str>) -> Value {
     text.map_or(Value::Null, Value::text)
 }
 
-fn data_locks(server: &Server) -> Vec<Vec<Value>> {
+fn data_locks(server: &Server, _: Option<&str>) -> Vec<Vec<Value>> {
     let row = |lock: &LockInfo| {
         let table = lock.index.as_ref();
         vec![
@@ -197,7 +199,7 @@ fn data_locks(server: &Server) -> Vec<Vec<Value>> {
     tables.map(|lock| row(&lock)).collect()
 }
 
-fn data_lock_waits(server: &Server) -> Vec<Vec<Value>> {
+fn data_lock_waits(server: &Server, _: Option<&str>) -> Vec<Vec<Value>> {
     let locks = server.engine.locks();
     let mut rows = Vec::new();
     for wait in server.engine.lock_waits() {
@@ -235,24 +237,24 @@ fn pairs(all: impl IntoIterator<Item = (String, String)>) -> Vec<Vec<Value>> {
     all.into_iter().map(|(name, value)| vec![Value::text(&name), Value::text(&value)]).collect()
 }
 
-fn persisted(server: &Server) -> Vec<Vec<Value>> {
+fn persisted(server: &Server, _: Option<&str>) -> Vec<Vec<Value>> {
     pairs(server.persisted())
 }
 
-fn global_variables(server: &Server) -> Vec<Vec<Value>> {
+fn global_variables(server: &Server, _: Option<&str>) -> Vec<Vec<Value>> {
     let values = server.globals();
-    let shown = crate::variable::VARIABLES.iter().enumerate();
+    let shown = crate::variable::all().into_iter();
     let shown = shown.filter(|(_, variable)| variable.scope != crate::variable::Scope::Session);
     pairs(shown.map(|(index, variable)| (variable.name.to_owned(), values.text(index).to_owned())))
 }
 
-fn global_status(server: &Server) -> Vec<Vec<Value>> {
+fn global_status(server: &Server, _: Option<&str>) -> Vec<Vec<Value>> {
     let mut all = server.host.status();
     all.sort();
     pairs(all)
 }
 
-fn processes(server: &Server) -> Vec<Vec<Value>> {
+fn processes(server: &Server, only: Option<&str>) -> Vec<Vec<Value>> {
     let row = |p: crate::api::Process| {
         vec![
             Value::UInt(p.id),
@@ -266,5 +268,6 @@ fn processes(server: &Server) -> Vec<Vec<Value>> {
             Value::text("PRIMARY"),
         ]
     };
-    server.host.processes().into_iter().map(row).collect()
+    let all = server.host.processes().into_iter();
+    all.filter(|p| only.is_none_or(|user| user == p.user)).map(row).collect()
 }

@@ -159,6 +159,8 @@ pub(crate) enum AlterAction {
         collation: Option<String>,
     },
     Options(Box<TableOptions>),
+    /// DISABLE KEYS, ENABLE KEYS: what dumps say around their rows; InnoDB has it not and notes so.
+    Keys,
     /// FORCE: every row is written anew.
     Force,
     /// ALGORITHM = COPY: and the rows are told.

@@ -146,6 +146,11 @@ pub(crate) enum Show {
         schema: Option<String>,
         filter: Option<ShowFilter>,
     },
+    /// What this server has none of: the columns, and the default schema is wanted.
+    Nothing {
+        columns: &'static [&'static str],
+        in_schema: bool,
+    },
     Engines,
     /// SHOW ENGINE name STATUS; MUTEX and LOGS (`false`) have no rows, as MySQL's mostly.
     Engine {

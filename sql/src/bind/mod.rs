@@ -267,7 +267,7 @@ impl<'a> Binder<'a> {
     }
 
     fn system_variable(&self, scope: ast::VarScope, name: &str) -> Result<Typed> {
-        use crate::variable::{Kind, Scope, VARIABLES, find};
+        use crate::variable::{Kind, Scope, find, variable as named};
         match scope {
             ast::VarScope::Persist => return Err(crate::error::unknown_variable(&format!("persist.{name}"))),
             ast::VarScope::PersistOnly => {
@@ -276,7 +276,7 @@ impl<'a> Binder<'a> {
             _ => {}
         }
         let index = find(name).ok_or_else(|| crate::error::unknown_variable(name))?;
-        let variable = &VARIABLES[index];
+        let variable = named(index);
         let global = match (scope, variable.scope) {
             (ast::VarScope::Global, Scope::Session) => {
                 return Err(SqlError::new(1238, format!("Variable '{name}' is a SESSION variable")));
@@ -289,8 +289,9 @@ impl<'a> Binder<'a> {
         };
         let value = self.context.system_variable(index, global);
         let ty = match (&value, variable.kind) {
-            (Value::UInt(_), _) | (Value::Int(0..), Kind::Int { .. } | Kind::ReadOnlyInt) => Ty::uint(21),
-            (Value::Int(_), Kind::Bool | Kind::ReadOnlyBool) => Ty::int(1),
+            (Value::UInt(_), _)
+            | (Value::Int(0..), Kind::Int { .. } | Kind::ReadOnlyInt | Kind::FixedInt) => Ty::uint(21),
+            (Value::Int(_), Kind::Bool | Kind::ReadOnlyBool | Kind::FixedBool) => Ty::int(1),
             (Value::Int(_), _) => Ty::int(21),
             (Value::Double(_), _) => {
                 let col = ColumnType { scale: 6, ..ColumnType::double() };

@@ -117,6 +117,8 @@ impl Parser<'_> {
             self.alter_convert()?
         } else if self.eat_kw("FORCE") {
             AlterAction::Force
+        } else if self.eat_kws(&["DISABLE", "KEYS"]) || self.eat_kws(&["ENABLE", "KEYS"]) {
+            AlterAction::Keys
         } else {
             let mut options = TableOptions::default();
             self.table_options(&mut options)?;

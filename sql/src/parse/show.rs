@@ -94,6 +94,9 @@ impl Parser<'_> {
                 None => Err(self.unexpected()),
             };
         }
+        if let Some(nothing) = self.show_nothing()? {
+            return Ok(nothing);
+        }
         self.eat_kw("STORAGE");
         if self.eat_kw("ENGINES") {
             return Ok(Show::Engines);
@@ -107,11 +110,71 @@ impl Parser<'_> {
         Err(self.refuse_show())
     }
 
+    /// Triggers, events and stored programs: there are none.
+    fn show_nothing(&mut self) -> Result<Option<Show>> {
+        const CHARSETS: [&str; 3] = ["character_set_client", "collation_connection", "Database Collation"];
+        const TRIGGERS: &[&str] = &[
+            "Trigger",
+            "Event",
+            "Table",
+            "Statement",
+            "Timing",
+            "Created",
+            "sql_mode",
+            "Definer",
+            CHARSETS[0],
+            CHARSETS[1],
+            CHARSETS[2],
+        ];
+        const EVENTS: &[&str] = &[
+            "Db",
+            "Name",
+            "Definer",
+            "Time zone",
+            "Type",
+            "Execute at",
+            "Interval value",
+            "Interval field",
+            "Starts",
+            "Ends",
+            "Status",
+            "Originator",
+            CHARSETS[0],
+            CHARSETS[1],
+            CHARSETS[2],
+        ];
+        const PROGRAMS: &[&str] = &[
+            "Db",
+            "Name",
+            "Type",
+            "Language",
+            "Definer",
+            "Modified",
+            "Created",
+            "Security_type",
+            "Comment",
+            CHARSETS[0],
+            CHARSETS[1],
+            CHARSETS[2],
+        ];
+        let (columns, in_schema) = if self.eat_kw("TRIGGERS") {
+            (TRIGGERS, true)
+        } else if self.eat_kw("EVENTS") {
+            (EVENTS, true)
+        } else if self.eat_kws(&["PROCEDURE", "STATUS"]) || self.eat_kws(&["FUNCTION", "STATUS"]) {
+            (PROGRAMS, false)
+        } else {
+            return Ok(None);
+        };
+        let named = in_schema && self.show_schema()?.is_some();
+        self.show_filter()?;
+        Ok(Some(Show::Nothing { columns, in_schema: in_schema && !named }))
+    }
+
     fn refuse_show(&self) -> crate::error::SqlError {
         const OTHERS: &[&str] = &[
             "BINARY",
             "BINLOG",
-            "EVENTS",
             "FUNCTION",
             "MASTER",
             "OPEN",
@@ -122,7 +185,6 @@ impl Parser<'_> {
             "REPLICA",
             "REPLICAS",
             "SLAVE",
-            "TRIGGERS",
             "PARSE_TREE",
             "LIBRARY",
         ];

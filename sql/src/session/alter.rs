@@ -16,7 +16,7 @@ use values::{Condition, Level, Site, SqlMode, TypeKind, Value};
 /// What ALTER TABLE tells.
 pub(super) struct Altered {
     pub(super) affected: u64,
-    /// A rename alone tells nothing.
+    /// A rename alone tells nothing, nor do DISABLE and ENABLE KEYS.
     pub(super) silent: bool,
 }
 
@@ -24,6 +24,13 @@ impl Session {
     /// ALTER TABLE with more than plain index clauses.
     pub(super) async fn alter_table(&mut self, name: &TableName, actions: &[AlterAction]) -> Result<Altered> {
         let table = self.resolve_target(name).await?.table;
+        if actions.contains(&AlterAction::Keys) {
+            let text = format!("Table storage engine for '{}' doesn't have this option", table.name);
+            self.context.warn(Level::Note, 1031, text);
+            if actions.iter().all(|action| *action == AlterAction::Keys) {
+                return Ok(Altered { affected: 0, silent: true });
+            }
+        }
         let renamed = actions.iter().rev().find_map(|a| match a {
             AlterAction::RenameTable(to) => Some(to),
             _ => None,

@@ -2,7 +2,7 @@
 
 use crate::error::{Result, SqlError};
 use crate::expr::Ty;
-use crate::variable::{Settings, VARIABLES, Values};
+use crate::variable::{Settings, Values, variable};
 use std::collections::HashMap;
 use std::sync::Arc;
 use values::convert::text::to_text;
@@ -123,7 +123,7 @@ impl Context {
 
     /// The value of a system variable as an expression sees it.
     pub(crate) fn system_variable(&self, index: usize, global: bool) -> Value {
-        let name = VARIABLES[index].name;
+        let name = variable(index).name;
         if !global {
             match name {
                 "last_insert_id" | "identity" => return Value::UInt(self.last_insert_id),

@@ -223,6 +223,9 @@ impl Session {
                 other => unreachable!("only plain index clauses come here: {other:?}"),
             }
         }
+        if add.is_empty() && drop.is_empty() {
+            return Ok(());
+        }
         check_auto_key(&table, &add, &drop)?;
         self.dictionary().alter_indexes(&table.schema_name, &table.name, add, drop).await?;
         Ok(())

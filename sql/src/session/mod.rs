@@ -26,7 +26,7 @@ use crate::api::{ColumnMeta, ConnectInfo, Done, Host, PreparedInfo, ResultSink, 
 use crate::error::{Result, SqlError, syntax};
 use crate::exec::memory::Pool;
 use crate::parse;
-use crate::variable::{Charset, Settings, VARIABLES, Values, find};
+use crate::variable::{Charset, Settings, Values, find, variable};
 use context::{Context, Diagnostics, Strictness};
 use engine::{Engine, Txn};
 pub use kill::KillHandle;
@@ -62,7 +62,7 @@ impl Server {
         let persisted = host.persisted();
         for (name, value) in &persisted {
             // Read-only ones are settings: the host has applied them.
-            if find(name).is_some_and(|index| !VARIABLES[index].kind.is_read_only()) {
+            if find(name).is_some_and(|index| !variable(index).kind.is_read_only()) {
                 globals.put_named(name, value);
             }
         }

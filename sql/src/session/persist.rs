@@ -5,7 +5,7 @@
 
 use super::Session;
 use crate::error::{Result, SqlError, unknown_variable};
-use crate::variable::{VARIABLES, find, set};
+use crate::variable::{find, set, variable};
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
 use values::{Level, Value};
@@ -39,7 +39,7 @@ impl Session {
 
     /// SET PERSIST_ONLY of a variable that cannot be set while the server runs.
     pub(super) async fn persist_read_only(&mut self, index: usize, value: Option<Value>) -> Result<()> {
-        let variable = &VARIABLES[index];
+        let variable = crate::variable::variable(index);
         self.may_administer("SYSTEM_VARIABLES_ADMIN or SUPER").await?;
         self.may_administer("PERSIST_RO_VARIABLES_ADMIN").await?;
         let given = value.map_or_else(|| variable.default.to_owned(), |value| set::shown(&value));
@@ -76,7 +76,7 @@ impl Session {
     /// The variable of a SET PERSIST_ONLY that is read-only here.
     pub(super) fn is_read_only(name: &str) -> Result<Option<usize>> {
         let index = find(name).ok_or_else(|| unknown_variable(name))?;
-        Ok(VARIABLES[index].kind.is_read_only().then_some(index))
+        Ok(variable(index).kind.is_read_only().then_some(index))
     }
 }
 

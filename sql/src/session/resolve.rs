@@ -83,7 +83,7 @@ impl Session {
             return self.information(&name.name).await;
         }
         if schema.eq_ignore_ascii_case(performance::SCHEMA)
-            && let Some(rows) = performance::table(&self.server, &name.name)
+            && let Some(rows) = performance::table(&self.server, &name.name, self.connections_of())
         {
             let columns = rows.columns().iter().map(|(name, ty, nullable)| (*name, *ty, *nullable));
             let table = Arc::new(virtual_rows::detached(performance::SCHEMA, rows.name(), columns));
@@ -99,11 +99,17 @@ impl Session {
         Ok(Resolved { table: self.table(name).await?, rows: None })
     }
 
+    /// The only user whose connections this session sees, if it may not see all.
+    fn connections_of(&self) -> Option<String> {
+        (!self.holds_globally(Privileges::PROCESS)).then(|| self.context.user.clone())
+    }
+
     /// A table of information_schema, over the schemas that the account may use.
     async fn information(&self, name: &str) -> Result<Resolved> {
         let schemas = self.server.engine.dictionary().schemas().await?;
         let seen = schemas.iter().map(|s| s.name.clone()).filter(|s| self.may_use(s).is_ok()).collect();
-        let rows = information::table(&self.server.engine, name, seen)
+        let seen = information::Seen { schemas: seen, only: self.connections_of() };
+        let rows = information::table(&self.server, name, seen)
             .ok_or_else(|| unsupported(format_args!("information_schema.{}", name.to_uppercase())))?;
         let columns = rows.columns().iter().map(|(name, ty, nullable)| (*name, *ty, *nullable));
         let table = Arc::new(virtual_rows::detached(information::SCHEMA, rows.name(), columns));

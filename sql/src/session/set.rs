@@ -3,7 +3,7 @@
 use super::Session;
 use crate::ast::{Isolation, SetItem, VarScope};
 use crate::error::{Result, SqlError, unknown_charset, unknown_collation, unknown_variable};
-use crate::variable::{Charset, Kind, Scope, Settings, VARIABLES, Values, find, set};
+use crate::variable::{Charset, Kind, Scope, Settings, Values, find, set, variable};
 use values::{Collation, Level, Value};
 
 impl Session {
@@ -23,7 +23,7 @@ impl Session {
     fn check(&self, item: &SetItem) -> Result<()> {
         if let SetItem::System { scope, name, .. } = item {
             let index = find(name).ok_or_else(|| unknown_variable(name))?;
-            if !(*scope == VarScope::PersistOnly && VARIABLES[index].kind.is_read_only()) {
+            if !(*scope == VarScope::PersistOnly && variable(index).kind.is_read_only()) {
                 set::check_scope(index, scope.is_global())?;
             }
         }
@@ -99,7 +99,7 @@ impl Session {
 
     async fn system(&mut self, scope: VarScope, name: &str, value: Option<Value>) -> Result<()> {
         let index = find(name).ok_or_else(|| unknown_variable(name))?;
-        let variable = &VARIABLES[index];
+        let variable = crate::variable::variable(index);
         let global = scope.is_global();
         if matches!(name, "last_insert_id" | "identity") {
             let id = value.map_or(0, |v| match v {

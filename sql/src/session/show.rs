@@ -63,6 +63,13 @@ impl Session {
                 (server::processlist(&*self.server.host, *full, only.as_deref()), None)
             }
             Show::Engine { name, status } => (self.show_engine(name, *status).await?, None),
+            Show::Nothing { columns, in_schema } => {
+                if *in_schema {
+                    self.context.schema()?;
+                }
+                let columns: Vec<_> = columns.iter().map(|name| (*name, 64)).collect();
+                (ShowTable::texts(&columns), None)
+            }
             Show::Engines => (server::engines(), None),
             Show::Charset(filter) => (server::charset(), filter.as_ref()),
             Show::Collation(filter) => (server::collation(), filter.as_ref()),

@@ -3,7 +3,7 @@
 use super::{Odd, ShowTable};
 use crate::ast::{Show, Statement};
 use crate::session::context::{Context, Warning};
-use crate::variable::{Scope, VARIABLES, Values};
+use crate::variable::{Scope, Values, all};
 use values::{Collation, ColumnType, Level, TypeKind, Value};
 
 /// Statements that leave the diagnostics of the statement before them in place.
@@ -22,7 +22,7 @@ pub(crate) fn variables(values: &Values, global: bool, context: &Context) -> Sho
     let view = if global { ("global_variables", GLOBAL) } else { ("session_variables", ODD) };
     let mut out = ShowTable::texts(&[("Variable_name", 64), ("Value", 1024)]);
     out = out.like_mysql("performance_schema", view.0, view.1);
-    for (i, variable) in VARIABLES.iter().enumerate() {
+    for (i, variable) in all() {
         if global && variable.scope == Scope::Session {
             continue;
         }

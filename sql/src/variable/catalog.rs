@@ -1,6 +1,8 @@
 //! The system variables: name, scope, type, default. Names and defaults are MySQL 9.7's; a variable whose effect this server has not is
 //! [`Kind::Fixed`] (only its present value may be set) unless setting it changes nothing that a client could see.
 
+use std::sync::LazyLock;
+
 /// Where a variable lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scope {
@@ -38,6 +40,10 @@ pub(crate) enum Kind {
     ReadOnlyBool,
     /// May be set to its default only; another value is refused with 1235.
     Fixed,
+    /// The same, and a number in expressions.
+    FixedInt,
+    /// The same, ON or OFF.
+    FixedBool,
 }
 
 impl Kind {
@@ -92,7 +98,7 @@ macro_rules! variables {
     };
 }
 
-/// All variables, by name (binary search).
+/// The variables that do something, by name (binary search).
 #[rustfmt::skip]
 pub(crate) static VARIABLES: &[Variable] = variables! {
     "admin_address" Global ReadOnly, "";
@@ -280,9 +286,48 @@ pub(crate) static VARIABLES: &[Variable] = variables! {
     "windowing_use_high_precision" Both Bool, "ON";
 };
 
-/// The variable's number, for [`VARIABLES`].
+/// The variables without any effect here, by name: what MySQL has them for this server has not. They may be read, and set to what they are;
+/// no session keeps a value of them.
+static INERT: LazyLock<Vec<Variable>> =
+    LazyLock::new(|| include_str!("inert.txt").lines().filter_map(inert).collect());
+
+/// `name scope fixed|readonly bool|int|text [value]`
+fn inert(line: &'static str) -> Option<Variable> {
+    let mut words = line.splitn(5, ' ');
+    let name = words.next()?;
+    let scope = match words.next()? {
+        "global" => Global,
+        "session" => Session,
+        _ => Both,
+    };
+    let (set, kind) = (words.next()?, words.next()?);
+    let kind = match (set, kind) {
+        ("fixed", "bool") => Kind::FixedBool,
+        ("fixed", "int") => Kind::FixedInt,
+        ("fixed", _) => Fixed,
+        (_, "bool") => ReadOnlyBool,
+        (_, "int") => ReadOnlyInt,
+        _ => ReadOnly,
+    };
+    Some(Variable { name, scope, kind, default: words.next().unwrap_or("") })
+}
+
+/// The variable's number, for [`variable`]: those of [`VARIABLES`] come first.
 pub(crate) fn find(name: &str) -> Option<usize> {
-    VARIABLES.binary_search_by(|v| v.name.cmp(name)).ok()
+    let live = VARIABLES.binary_search_by(|v| v.name.cmp(name)).ok();
+    live.or_else(|| INERT.binary_search_by(|v| v.name.cmp(name)).ok().map(|at| VARIABLES.len() + at))
+}
+
+/// The variable of this number.
+pub(crate) fn variable(index: usize) -> &'static Variable {
+    VARIABLES.get(index).unwrap_or_else(|| &INERT[index - VARIABLES.len()])
+}
+
+/// All of them with their numbers, by name.
+pub(crate) fn all() -> Vec<(usize, &'static Variable)> {
+    let mut all: Vec<_> = VARIABLES.iter().chain(INERT.iter()).enumerate().collect();
+    all.sort_by_key(|(_, variable)| variable.name);
+    all
 }
 
 /// What `version()` answers.

@@ -7,7 +7,8 @@ mod catalog;
 pub(crate) mod set;
 
 use crate::session::track::TransactionInfo;
-pub(crate) use catalog::{Kind, Scope, VARIABLES, VERSION, find};
+use catalog::VARIABLES;
+pub(crate) use catalog::{Kind, Scope, VERSION, all, find, variable};
 use std::sync::Arc;
 use values::collation::CharSet;
 use values::{Collation, SqlMode, Value, Zone};
@@ -22,7 +23,7 @@ impl Values {
     }
 
     pub(crate) fn text(&self, index: usize) -> &str {
-        &self.0[index]
+        self.0.get(index).map_or_else(|| variable(index).default, |text| text)
     }
 
     pub(crate) fn named(&self, name: &str) -> &str {
@@ -30,7 +31,10 @@ impl Values {
     }
 
     pub(crate) fn put(&mut self, index: usize, text: &str) {
-        Arc::make_mut(&mut self.0)[index] = Arc::from(text);
+        // Those without effect have no other value than theirs.
+        if index < self.0.len() {
+            Arc::make_mut(&mut self.0)[index] = Arc::from(text);
+        }
     }
 
     pub(crate) fn put_named(&mut self, name: &str, text: &str) {
@@ -45,10 +49,10 @@ impl Values {
         if text == "NULL" {
             return Value::Null;
         }
-        match VARIABLES[index].kind {
-            Kind::Bool | Kind::ReadOnlyBool => Value::Int(i64::from(text == "ON")),
+        match variable(index).kind {
+            Kind::Bool | Kind::ReadOnlyBool | Kind::FixedBool => Value::Int(i64::from(text == "ON")),
             Kind::Fixed if matches!(text, "ON" | "OFF") => Value::Int(i64::from(text == "ON")),
-            Kind::Int { .. } | Kind::ReadOnlyInt => {
+            Kind::Int { .. } | Kind::ReadOnlyInt | Kind::FixedInt => {
                 text.parse().map_or(Value::Null, |n: u64| match i64::try_from(n) {
                     Ok(small) => Value::Int(small),
                     Err(_) => Value::UInt(n),

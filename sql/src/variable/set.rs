@@ -1,6 +1,6 @@
 //! What a SET may store: each kind's check, with MySQL's errors.
 
-use super::{Charset, Kind, Scope, VARIABLES, Values};
+use super::{Charset, Kind, Scope, Values};
 use crate::error::{
     Result, SqlError, unknown_charset, unknown_collation, unsupported, wrong_type, wrong_value,
 };
@@ -10,7 +10,7 @@ impl Values {
     /// The text that `SET variable = value` would store. `clamped` becomes true when a number had to be moved into its range
     /// (warning 1292).
     pub(crate) fn checked(index: usize, value: &Value, clamped: &mut bool) -> Result<String> {
-        let variable = &VARIABLES[index];
+        let variable = crate::variable::variable(index);
         let name = variable.name;
         match variable.kind {
             Kind::ReadOnly | Kind::ReadOnlyInt | Kind::ReadOnlyBool => Err(read_only(name)),
@@ -40,7 +40,7 @@ impl Values {
                     Err(_) => Err(SqlError::new(1298, format!("Unknown or incorrect time zone: '{given}'"))),
                 }
             }
-            Kind::Fixed => fixed(variable.default, name, value),
+            Kind::Fixed | Kind::FixedInt | Kind::FixedBool => fixed(variable.default, name, value),
         }
     }
 }
@@ -52,7 +52,7 @@ pub(crate) fn read_only(name: &str) -> SqlError {
 
 /// May a SET of this scope name this variable? 1228, 1229.
 pub(crate) fn check_scope(index: usize, global: bool) -> Result<()> {
-    let variable = &VARIABLES[index];
+    let variable = crate::variable::variable(index);
     match (variable.scope, global) {
         (Scope::Session, true) => Err(SqlError::new(
             1228,

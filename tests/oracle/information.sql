@@ -1,0 +1,32 @@
+# What dump tools and drivers ask information_schema and SHOW for, and get nothing.
+@loose
+SELECT TRIGGER_NAME FROM INFORMATION_SCHEMA.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = DATABASE() AND EVENT_OBJECT_TABLE = 'a';
+@loose
+SELECT ROUTINE_NAME, ROUTINE_TYPE FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = 'oracle';
+@loose
+SELECT EVENT_NAME FROM information_schema.EVENTS WHERE EVENT_SCHEMA = 'oracle';
+@loose
+SELECT LOGFILE_GROUP_NAME, FILE_NAME FROM INFORMATION_SCHEMA.FILES WHERE FILE_TYPE = 'UNDO LOG' AND FILE_NAME IS NULL;
+@loose
+SHOW TRIGGERS LIKE 'a';
+@loose
+SHOW TRIGGERS FROM oracle;
+@loose
+SHOW EVENTS;
+@loose
+SHOW PROCEDURE STATUS WHERE Db = 'oracle';
+@loose
+SHOW FUNCTION STATUS WHERE Db = 'oracle';
+@loose
+SELECT COLLATION_NAME, CHARACTER_SET_NAME, ID, IS_DEFAULT, IS_COMPILED, SORTLEN, PAD_ATTRIBUTE FROM information_schema.COLLATIONS WHERE ID IN (8, 11, 33, 45, 46, 47, 48, 63, 65, 83, 192, 224, 255, 309) ORDER BY ID;
+@loose
+SELECT CHARACTER_SET_NAME, DEFAULT_COLLATE_NAME, MAXLEN FROM information_schema.CHARACTER_SETS WHERE CHARACTER_SET_NAME IN ('ascii', 'binary', 'latin1', 'utf8mb3', 'utf8mb4') ORDER BY 1;
+@loose
+SELECT ENGINE, SUPPORT, TRANSACTIONS, SAVEPOINTS FROM information_schema.ENGINES WHERE ENGINE = 'InnoDB';
+SELECT @@innodb_flush_method IS NULL, @@binlog_cache_size, @@default_password_lifetime, @@sql_generate_invisible_primary_key, @@session.sql_require_primary_key;
+SET GLOBAL innodb_change_buffering = DEFAULT;
+SHOW VARIABLES LIKE 'binlog\_row%';
+CREATE TABLE keyed (id INT PRIMARY KEY, v INT, KEY (v));
+ALTER TABLE keyed DISABLE KEYS;
+ALTER TABLE keyed ENABLE KEYS;
+ALTER TABLE nokeyed ENABLE KEYS;

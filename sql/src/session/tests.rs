@@ -223,7 +223,7 @@ fn no_table_and_virtual_tables() {
     assert_eq!(rig.one(&mut s, "SELECT @@port, DATABASE(), USER()"), "3399|d|root@localhost");
     assert_eq!(rig.one(&mut s, "SELECT 1; SELECT 2"), "1\n2");
     assert_eq!(
-        rig.one(&mut s, "SELECT * FROM information_schema.files"),
-        "ERROR 1235 (42000): This version of MySQL doesn't yet support 'information_schema.FILES'"
+        rig.one(&mut s, "SELECT * FROM information_schema.keywords"),
+        "ERROR 1235 (42000): This version of MySQL doesn't yet support 'information_schema.KEYWORDS'"
     );
 }

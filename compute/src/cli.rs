@@ -54,7 +54,14 @@ fn command() -> Command {
                 .help("print the bound addresses as one JSON line"),
         );
     let storage = storage_daemon::command("storage");
-    command = command.subcommands([storage, volume::command(), certs::command()]);
+    let simulate = Command::new("simulate")
+        .about("Run seeds of the simulator: a cluster in one thread, in virtual time, with faults")
+        .override_usage(format!("sextant simulate {}", simulator::cli::USAGE))
+        .after_help(
+            "A seed draws its own faults and replays exactly; docs/reliability.md says what is checked.",
+        )
+        .arg(Arg::new("arguments").num_args(0..).trailing_var_arg(true).allow_hyphen_values(true).hide(true));
+    command = command.subcommands([storage, volume::command(), certs::command(), simulate]);
     for setting in SETTINGS {
         let help =
             format!("{} [default: {}] [env: {}]", setting.doc, shown(setting.default), setting.env_name());
@@ -90,6 +97,10 @@ pub fn parse(
         Some(("storage", matches)) => return Err(storage_daemon::run_matches(matches)),
         Some(("volume", matches)) => return Err(volume::run(matches)),
         Some(("certs", matches)) => return Err(certs::run(matches)),
+        Some(("simulate", matches)) => {
+            let arguments = matches.get_many::<String>("arguments").into_iter().flatten().cloned();
+            return Err(simulator::cli::main("sextant simulate", arguments));
+        }
         _ => {}
     }
     let environment = environment.filter(|(name, _)| !(cfg!(feature = "mutants") && name == MUTANT));

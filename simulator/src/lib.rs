@@ -11,16 +11,19 @@
 //! | `net`, [`disk`], `clock`, `host`, `compute`, `pool`, `statement` | links, disks, clocks, machines, processes, their buffer pools, what clients ask |
 //! | `faults`, `rivals`, `drill` | when faults strike, healing, the last audit; scripted disasters |
 //! | [`oracle`], `check`, `check_heads`, `check_lease` | the one history, and what must be true of it |
-//! | [`crash_points`] | engine and trees: a crash at every CPL of a recorded trace |
-//! | [`run`], [`shrink`] | a seed as a test: panics are failures; fewer faults, same failure |
+//! | `crash_points` | engine and trees: a crash at every CPL of a recorded trace |
+//! | [`run`], [`shrink`], [`regressions`] | a seed as a test: panics are failures; fewer faults, same failure; seeds that once failed |
+//! | [`cli`] | the command line: `director`, `sextant simulate` |
 //!
 //! The same plan gives the same run, byte for byte: nothing here reads a clock, draws from elsewhere, or walks an unordered map.
 
 mod check;
 mod check_heads;
 mod check_lease;
+pub mod cli;
 mod clock;
 mod compute;
+#[cfg(feature = "crash-points")]
 pub mod crash_points;
 mod director;
 pub mod disk;
@@ -40,7 +43,7 @@ mod trace;
 pub use director::{Director, Report};
 pub use plan::{Class, Drill, Mode, Plan};
 pub use rng::Rng;
-pub use run::{run, shrink};
+pub use run::{regressions, run, run_elsewhere, shrink};
 
 use protocol::mutant::Mutant;
 

@@ -334,6 +334,19 @@ impl Plan {
         self.classes.contains(&class)
     }
 
+    /// The same plan with these classes alone, and no scripted disaster.
+    #[must_use]
+    pub fn with_only(&self, classes: &[Class]) -> Plan {
+        let mut plan = Plan { classes: classes.to_vec(), drill: None, half_openings: false, ..self.clone() };
+        plan.classes.sort_unstable();
+        plan.classes.dedup();
+        plan.lies = plan.has(Class::LostWrites) || plan.has(Class::SuperRot);
+        if Class::DAMAGE.iter().any(|class| plan.has(*class)) {
+            plan.lost_folders = 1;
+        }
+        plan
+    }
+
     /// The same plan without one class.
     #[must_use]
     pub fn without(&self, class: Class) -> Plan {

@@ -21,6 +21,27 @@ pub fn run(plan: &Plan) -> Report {
     }
 }
 
+/// Runs one plan on a thread of its own: what hashes by chance does so with another seed there, and the trace must not show it.
+#[must_use]
+pub fn run_elsewhere(plan: &Plan) -> Report {
+    let plan = plan.clone();
+    // The run itself starts no thread; this one is only a place with other keys.
+    let ended = std::thread::Builder::new().name("double".into()).spawn(move || run(&plan)).map(|t| t.join());
+    match ended {
+        Ok(Ok(report)) => report,
+        _ => Report { failure: Some("no thread for the second run".into()), ..Report::default() },
+    }
+}
+
+/// Seeds that once failed, with what they found; `seeds.txt`.
+pub fn regressions() -> impl Iterator<Item = (u64, &'static str)> {
+    let lines = include_str!("../seeds.txt").lines().filter(|line| !line.starts_with('#'));
+    lines.filter_map(|line| {
+        let (seed, found) = line.split_once(' ')?;
+        Some((seed.parse().ok()?, found.trim()))
+    })
+}
+
 /// Switches classes of faults off while the run still fails; what is left is what the failure needs.
 #[must_use]
 pub fn shrink(plan: &Plan) -> Plan {

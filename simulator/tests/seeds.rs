@@ -1,6 +1,7 @@
 //! A few seeds as a test of every build; CI runs thousands through the `director` binary.
 
-use simulator::{Director, Plan, run};
+use simulator::{Class, Director, Plan, regressions, run, run_elsewhere};
+use std::collections::HashSet;
 
 #[test]
 fn seeds_run_clean() {
@@ -12,11 +13,35 @@ fn seeds_run_clean() {
 }
 
 #[test]
-fn one_plan_runs_one_way() {
+fn seeds_that_once_failed_run_clean() {
+    assert!(regressions().count() >= 2);
+    for (seed, found) in regressions() {
+        assert_eq!(run(&Plan::draw(seed)).failure, None, "seed {seed}, which found: {found}");
+    }
+}
+
+#[test]
+fn without_faults_nothing_crashes() {
+    let plan = Plan::draw(11).with_only(&[]);
+    let report = run(&plan);
+    assert_eq!(
+        (report.failure, report.crashes),
+        (None, 6 * plan.sets as u64),
+        "only the audit crashes nodes"
+    );
+    assert!(run(&plan.with_only(&[Class::NodeCrashes])).crashes > report.crashes);
+}
+
+#[test]
+fn one_plan_runs_one_way_whatever_hashes_by_chance() {
     for seed in [3, 17, 101] {
         let plan = Plan::draw(seed);
-        assert_eq!(run(&plan), run(&plan), "seed {seed}");
+        assert_eq!(run(&plan), run_elsewhere(&plan), "seed {seed}");
     }
+    // A thread of its own has keys of its own: what a run that walked a HashMap would show.
+    let walk = || (0..64).collect::<HashSet<u32>>().into_iter().collect::<Vec<u32>>();
+    let elsewhere = std::thread::Builder::new().spawn(walk).unwrap().join().unwrap();
+    assert_ne!(walk(), elsewhere);
     assert_ne!(run(&Plan::draw(3)).hash, run(&Plan::draw(4)).hash);
 }
 

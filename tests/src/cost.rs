@@ -12,6 +12,7 @@ use std::io::Read;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 /// A fault in the measured requests.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -140,7 +141,8 @@ pub fn allocations_per_select(counted: &Path, selects: u64, plant: Plant) -> Res
     let (server, mut sql) = served(&launch)?;
     let run = Selects::new(&mut sql, plant)?;
     run.run(&mut sql, 100)?;
-    // What runs beside the requests (keys made at start, purge) is not theirs: the least of several turns is.
+    quiet(&socket)?;
+    // What runs beside the requests (purge, say) is not theirs: the least of several turns is.
     let mut least = f64::INFINITY;
     for _ in 0..5 {
         let before = allocations(&socket)?;
@@ -150,6 +152,23 @@ pub fn allocations_per_select(counted: &Path, selects: u64, plant: Plant) -> Res
     drop(sql);
     server.kill9();
     Ok(least)
+}
+
+/// Waits until nobody allocates while nobody asks: the keys of logins are made beside the first requests, which takes seconds on a busy machine.
+fn quiet(socket: &Path) -> Result<(), String> {
+    let patience = Instant::now() + Duration::from_secs(120);
+    let mut before = allocations(socket)?;
+    loop {
+        std::thread::sleep(Duration::from_millis(100));
+        let now = allocations(socket)?;
+        if now - before < 100 {
+            return Ok(());
+        }
+        if Instant::now() > patience {
+            return Err(format!("{} allocations in 100 ms without a request", now - before));
+        }
+        before = now;
+    }
 }
 
 fn allocations(socket: &Path) -> Result<u64, String> {

@@ -49,3 +49,12 @@ SELECT sec_to_time(3661.123456), sec_to_time('3661.5'), time_to_sec('-01:00:00.9
 SELECT to_seconds('abc'), to_seconds('2024-00-01'), datediff(20240110,20240101), timediff('abc','10:00:00'), timediff(cast('10:00:00' as time), cast('11:00:00.5' as time(1))), subtime('2024-01-01 00:00:00','0:0:1'), addtime('10:00:00','2024-01-01'), addtime('2024-01-01 10:00:00','abc'), addtime('23:59:59.999999','0:0:0.000001'), addtime('838:59:59','1:0:0');
 @loose
 SELECT unix_timestamp('2024-01-02 03:04:05.5'), unix_timestamp(20240102), unix_timestamp('2024-00-01'), unix_timestamp(null), unix_timestamp() > 1, from_unixtime('abc'), from_unixtime('1704164645.5'), from_unixtime(null), from_unixtime(1.5,'%s.%f'), from_unixtime(1e9);
+# A YEAR is the first day of it.
+CREATE TABLE y (id INT PRIMARY KEY, y YEAR);
+INSERT INTO y VALUES (1, 2155), (2, 2024), (3, 1901);
+@loose
+SELECT MONTH(y), DAY(y), DATE(y), DATE_ADD(y, INTERVAL 1 DAY), CAST(y AS DATE), CAST(y AS DATETIME), DAYOFYEAR(y), TO_DAYS(y), LAST_DAY(y), YEAR(y), QUARTER(y), DATE_SUB(y, INTERVAL 12 MICROSECOND), DATEDIFF(y, '2024-02-01'), DATE_FORMAT(y, '%Y-%m-%d') FROM y ORDER BY id;
+CREATE TABLE yd (d DATETIME, e DATE);
+INSERT INTO yd SELECT y, NULL FROM y WHERE id = 2;
+INSERT INTO yd SELECT NULL, y FROM y WHERE id = 2;
+SELECT * FROM yd;

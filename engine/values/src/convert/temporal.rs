@@ -44,7 +44,8 @@ pub fn to_datetime(
             return from_text(&Value::text(&text), rules, cx, warnings);
         }
         Value::Choice(c) => return from_text(&Value::text(&c.text()), rules, cx, warnings),
-        Value::Year(_) => None,
+        // The first day of it.
+        Value::Year(v) => found(Date::new(u32::from(v.get()), 1, 1).midnight(), true),
         _ => {
             let n = super::number::to_decimal(value, cx, warnings)?;
             from_decimal(&n, rules)

@@ -47,7 +47,7 @@ pub(crate) mod slot_of_volume {
 
 /// The engine's format number. A volume of another one is refused, but for [`OLDER_FORMAT`].
 pub(crate) const ENGINE_FORMAT: u64 = 2;
-/// The same with undo pages that are never divided: read as it is, and then no longer for a build of that time.
+/// The same with undo pages that are never divided and a dictionary without references: read as it is, and then no longer for a build of that time.
 const OLDER_FORMAT: u64 = 1;
 
 /// What can be set.
@@ -218,8 +218,11 @@ impl Engine {
         let blank = Space::is_blank(pool).await?;
         let space = if blank { Space::format(pool).await? } else { Space::open(pool).await? };
         match space.slot(slot_of_volume::FORMAT)? {
-            ENGINE_FORMAT => {}
-            OLDER_FORMAT => Engine::set_format(&space).await?,
+            ENGINE_FORMAT => Catalog::format(&space).await?,
+            OLDER_FORMAT => {
+                Catalog::format(&space).await?;
+                Engine::set_format(&space).await?;
+            }
             0 => {
                 if space.slot(slot_of_volume::TRANSACTIONS)? == 0 {
                     make_page(&space, None).await?;

@@ -20,6 +20,23 @@ pub enum EngineError {
         /// The key's values, one per part.
         key: Vec<values::Value>,
     },
+    /// 1452: a row refers to a parent row that is not there. Names child and constraint.
+    #[error("Cannot add or update a child row: a foreign key constraint fails ({0})")]
+    NoParentRow(String),
+    /// 1451: a row is referred to. Names child and constraint.
+    #[error("Cannot delete or update a parent row: a foreign key constraint fails ({0})")]
+    HasChildRows(String),
+    /// 3008.
+    #[error("Foreign key cascade delete/update exceeds max depth of 15.")]
+    CascadesTooDeep,
+    /// What DDL refuses for a foreign key's sake, with MySQL's number and words.
+    #[error("{text}")]
+    ForeignKeyRefused {
+        /// MySQL's number.
+        code: u16,
+        /// Its message.
+        text: String,
+    },
     /// 1205: a lock was not granted in time. The caller rolls back the statement.
     #[error("Lock wait timeout exceeded; try restarting transaction")]
     LockWaitTimeout,
@@ -115,6 +132,10 @@ impl EngineError {
     pub fn code(&self) -> u16 {
         match self {
             Self::Duplicate { .. } => 1062,
+            Self::NoParentRow(_) => 1452,
+            Self::HasChildRows(_) => 1451,
+            Self::CascadesTooDeep => 3008,
+            Self::ForeignKeyRefused { code, .. } => *code,
             Self::LockWaitTimeout => 1205,
             Self::LockNowait => 3572,
             Self::UserLockDeadlock => 3058,
@@ -139,6 +160,12 @@ impl EngineError {
         }
     }
 
+    /// Whether IGNORE makes a warning of it: a row that breaks a key. Nothing of the row was changed.
+    #[must_use]
+    pub fn is_ignorable(&self) -> bool {
+        matches!(self, Self::Duplicate { .. } | Self::NoParentRow(_) | Self::HasChildRows(_))
+    }
+
     /// Whether the transaction was rolled back (or can only be) when this came back.
     #[must_use]
     pub fn ends_transaction(&self) -> bool {
@@ -149,13 +176,13 @@ impl EngineError {
     #[must_use]
     pub fn sqlstate(&self) -> &'static str {
         match self.code() {
-            1062 => "23000",
+            1062 | 1451 | 1452 => "23000",
             1213 => "40001",
             1317 => "70100",
             1792 => "25006",
             1050 => "42S01",
             1146 => "42S02",
-            1049 | 1061 | 1091 | 1118 | 1071 | 1305 => "42000",
+            1235 | 1701 | 1049 | 1061 | 1091 | 1118 | 1071 | 1305 => "42000",
             1053 => "08S01",
             _ => "HY000",
         }

@@ -8,7 +8,7 @@ use crate::api::VirtualTable;
 use crate::exec::ddl::{default_text_utc, option_collation};
 use crate::session::Server;
 use crate::show::text::{extra, key_kind, quoted_type};
-use engine::{ColumnDef, ColumnDefault, IndexDef, TableDef};
+use engine::{ColumnDef, ColumnDefault, ForeignKey, IndexDef, TableDef};
 use protocol::env::BoxFuture;
 use std::sync::Arc;
 use values::{Collation, ColumnType, TypeKind, Value};
@@ -185,6 +185,8 @@ enum Fill {
     Server(more::Rows),
     /// What this server has none of.
     Nothing,
+    /// Foreign keys, with what their parents have.
+    References,
 }
 
 const ALL: &[(&str, &[Column], Fill)] = &[
@@ -194,7 +196,7 @@ const ALL: &[(&str, &[Column], Fill)] = &[
     ("STATISTICS", STATISTICS, Fill::Tables(statistics_rows)),
     ("TABLE_CONSTRAINTS", TABLE_CONSTRAINTS, Fill::Tables(constraint_rows)),
     ("KEY_COLUMN_USAGE", KEY_COLUMN_USAGE, Fill::Tables(key_column_rows)),
-    ("REFERENTIAL_CONSTRAINTS", REFERENTIAL_CONSTRAINTS, Fill::Nothing),
+    ("REFERENTIAL_CONSTRAINTS", REFERENTIAL_CONSTRAINTS, Fill::References),
     ("CHECK_CONSTRAINTS", CHECK_CONSTRAINTS, Fill::Nothing),
     ("VIEWS", VIEWS, Fill::Nothing),
 ];
@@ -288,6 +290,14 @@ impl VirtualTable for Information {
                     Fill::Schemas => {
                         if let Ok(Some(def)) = dictionary.schema(schema).await {
                             out.push(schema_row(schema, option_collation(&def.options)));
+                        }
+                    }
+                    Fill::References => {
+                        for table in dictionary.tables(schema).await.unwrap_or_default() {
+                            for fk in &table.foreign_keys {
+                                let parent = dictionary.table(&fk.parent_schema, &fk.parent).await;
+                                out.push(referential_row(&table, fk, parent.ok().flatten().as_deref()));
+                            }
                         }
                     }
                     Fill::Tables(rows) => {
@@ -455,7 +465,22 @@ fn constraint_rows(table: &TableDef, _: u64) -> Vec<Vec<Value>> {
                 [CATALOG, &table.schema_name, &index.name, &table.schema_name, &table.name, kind, "YES"];
             cells.into_iter().map(Value::text).collect()
         })
+        .chain(table.foreign_keys.iter().map(|fk| {
+            let schema = &table.schema_name;
+            let cells = [CATALOG, schema, &fk.name, schema, &table.name, "FOREIGN KEY", "YES"];
+            cells.into_iter().map(Value::text).collect()
+        }))
         .collect()
+}
+
+fn referential_row(table: &TableDef, fk: &ForeignKey, parent: Option<&TableDef>) -> Vec<Value> {
+    let key = parent.and_then(|p| fk.parent_index(p).map(|no| p.indexes[no].name.as_str()));
+    let before = [CATALOG, &table.schema_name, &fk.name, CATALOG, &fk.parent_schema];
+    let mut row: Vec<Value> = before.into_iter().map(Value::text).collect();
+    row.push(key.map_or(Value::Null, Value::text));
+    let after = ["NONE", fk.on_update.words(), fk.on_delete.words(), &table.name, &fk.parent];
+    row.extend(after.into_iter().map(Value::text));
+    row
 }
 
 fn key_column_rows(table: &TableDef, _: u64) -> Vec<Vec<Value>> {
@@ -468,6 +493,17 @@ fn key_column_rows(table: &TableDef, _: u64) -> Vec<Vec<Value>> {
             let mut row: Vec<Value> = cells.into_iter().map(Value::text).collect();
             row.push(Value::UInt(i as u64 + 1));
             row.extend([Value::Null, Value::Null, Value::Null, Value::Null]);
+            out.push(row);
+        }
+    }
+    for fk in &table.foreign_keys {
+        for (i, (column, theirs)) in fk.columns.iter().zip(&fk.parent_columns).enumerate() {
+            let schema = &table.schema_name;
+            let cells =
+                [CATALOG, schema, &fk.name, CATALOG, schema, &table.name, &table.columns[*column].name];
+            let mut row: Vec<Value> = cells.into_iter().map(Value::text).collect();
+            row.extend([Value::UInt(i as u64 + 1), Value::UInt(i as u64 + 1)]);
+            row.extend([&fk.parent_schema, &fk.parent, theirs].into_iter().map(|s| Value::text(s)));
             out.push(row);
         }
     }

@@ -45,12 +45,12 @@ pub(crate) struct Catalog {
 }
 
 impl Catalog {
-    /// Makes the dictionary of an empty volume.
+    /// Makes what the dictionary of a volume lacks.
     pub(crate) async fn format(space: &Arc<Space>) -> Result<()> {
         system::format(space).await
     }
 
-    /// Opens the dictionary: eight root pages.
+    /// Opens the dictionary: nine root pages.
     pub(crate) async fn open(space: &Arc<Space>) -> Result<Catalog> {
         let counters = Tree::open(space, PageId(space.slot(slot_of_volume::COUNTERS)?)).await?;
         Ok(Catalog {
@@ -140,6 +140,8 @@ pub struct DdlOptions {
     pub lock_wait_timeout_us: u64,
     /// The session's switch.
     pub kill: Option<Arc<KillSwitch>>,
+    /// `foreign_key_checks` is off: parents may be missing, or go.
+    pub no_foreign_key_checks: bool,
 }
 
 /// The dictionary as `sql` uses it: a cheap handle.

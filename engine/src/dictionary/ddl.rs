@@ -1,7 +1,8 @@
 //! CREATE, DROP, TRUNCATE, RENAME: each one transaction on the dictionary's rows, durable when it returns.
 
 use crate::dictionary::catalog::Dictionary;
-use crate::dictionary::codec::{HeaderRow, blob, column_row, index_row};
+use crate::dictionary::codec::{blob, column_row, header_blob, index_row};
+use crate::dictionary::constraints::Reference;
 use crate::dictionary::runtime::{Runtime, TableShared};
 use crate::dictionary::schema::{IndexId, NewTable, SchemaDef, SchemaId, TableDef, TableId};
 use crate::dictionary::system::{FIRST_USER_ID, Sys, name, number};
@@ -25,15 +26,6 @@ impl Drop for Alone {
     }
 }
 
-fn header(table: &TableDef) -> HeaderRow {
-    HeaderRow {
-        version: table.version,
-        stamp: table.stamp,
-        comment: table.comment.clone(),
-        options: table.options.clone(),
-    }
-}
-
 pub(super) fn tree_refs(table: &TableDef) -> Vec<TreeRef> {
     table.indexes.iter().map(|i| TreeRef { id: i.id.0, root: i.root }).collect()
 }
@@ -46,7 +38,7 @@ impl Txn {
             name(&table.name),
             number(table.id.0),
             number(table.indexes[0].id.0),
-            blob(&header(table)),
+            header_blob(table),
         ];
         self.sys_put(Sys::Tables, 2, &row).await
     }
@@ -79,6 +71,7 @@ impl Txn {
         for i in 0..table.indexes.len() {
             self.sys_delete(Sys::Indexes, &[number(table.id.0), number(i as u64)]).await?;
         }
+        self.delete_references(table).await?;
         for tree in tree_refs(table) {
             self.log_tree(tree).await?;
         }
@@ -172,22 +165,35 @@ impl Dictionary {
     /// [`EngineError::NoSuchSchema`], [`EngineError::TableExists`], and those of the volume.
     pub async fn create_table(&self, new: &NewTable) -> Result<Arc<TableDef>> {
         let engine = &self.engine;
-        let _pass = engine.catalog.ddl.enter().await;
+        let mut plan = TableDef::detached(new);
+        let (parents, _alone, _pass) = self.parents_alone(&plan, &new.foreign_keys).await?;
         let mut txn = self.begin().await?;
         let home = self.home(&mut txn, &new.schema).await?;
         if txn.sys_get(Sys::Tables, &[number(home.id.0), name(&new.name)]).await?.is_some() {
             return Err(EngineError::TableExists(new.name.clone()));
         }
+        let mut referenced_by = txn.references_to(&new.schema, &new.name).await?;
         drop(txn);
         let id = TableId(FIRST_USER_ID + engine.object_ids.next(&engine.space).await?);
+        plan.referenced_by.clone_from(&referenced_by);
+        self.check_foreign_keys(&plan, &parents).await?;
+        for fk in new.foreign_keys.iter().filter(|fk| fk.refers_to(&plan)) {
+            let (schema, table) = (new.schema.clone(), new.name.clone());
+            referenced_by.push(Reference { schema, table, name: fk.name.clone() });
+        }
         let made = trees::make(engine, 1 + new.indexes.len()).await?;
         let mut ids = made.iter().map(|t| (IndexId(t.id()), t.root_id()));
         let mut next = || ids.next().expect("invariant: one tree per index was made");
         let mut def = TableDef::from_new(new, id, SchemaId(home.id.0), &mut next);
+        def.referenced_by = referenced_by;
         def.runtime = Runtime::new(&def, made.clone(), engine.catalog.shared(id));
         def.runtime.shared.estimated.store(true, Ordering::Release);
         let mut txn = self.begin().await?;
-        let done = self.write_table(&mut txn, &def, &made, new.auto_increment_start).await;
+        let mut told = Vec::new();
+        let done = match self.write_table(&mut txn, &def, &made, new.auto_increment_start).await {
+            Ok(()) => self.tell_parents(&mut txn, &def, &parents).await.map(|t| told = t),
+            Err(error) => Err(error),
+        };
         let lsn = match self.end(txn, done).await {
             Ok(lsn) => lsn,
             Err(error) => {
@@ -197,6 +203,9 @@ impl Dictionary {
         };
         def.runtime.shared.stamp.store(def.stamp, Ordering::Release);
         let def = Arc::new(def);
+        for (old, told) in parents.iter().zip(told) {
+            self.install(old, told);
+        }
         engine.catalog.publish(|cache| cache.put(&def));
         engine.wait_durable(lsn).await?;
         Ok(def)

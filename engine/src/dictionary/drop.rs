@@ -85,6 +85,9 @@ impl Dictionary {
         schema: Option<&str>,
     ) -> Result<()> {
         let catalog = &self.engine.catalog;
+        if done.is_ok() {
+            done = self.may_drop(&mut txn, tables).await;
+        }
         for table in tables {
             if done.is_ok() {
                 done = txn.delete_table_rows(table).await;
@@ -122,6 +125,7 @@ impl Dictionary {
     pub async fn truncate_table(&self, schema: &str, table: &str) -> Result<()> {
         let engine = &self.engine;
         let (old, _alone, _pass) = self.must_alone(schema, table).await?;
+        self.may_truncate(&mut self.begin().await?, &old).await?;
         let made = trees::make(engine, old.indexes.len()).await?;
         let mut def = (*old).clone();
         def.stamp += 1;

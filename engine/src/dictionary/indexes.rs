@@ -68,6 +68,11 @@ impl Dictionary {
                 return Err(EngineError::IndexExists(new.name.clone()));
             }
         }
+        let mut planned = def.clone();
+        planned.indexes.extend(add.iter().map(|new| IndexDef::from_new(new, Default::default())));
+        if let Some(last) = drop_names.last() {
+            self.keeps_indexes(&planned, last).await?;
+        }
         let made = trees::make(engine, add.len()).await?;
         let first = def.indexes.len();
         for (new, tree) in add.iter().zip(&made) {

@@ -2,7 +2,7 @@
 
 use crate::dictionary::Catalog;
 use crate::dictionary::catalog::{Dictionary, sys_txn};
-use crate::dictionary::codec::{self, ColumnRow, HeaderRow, IndexRow, unblob};
+use crate::dictionary::codec::{self, ColumnRow, IndexRow, unblob, unblob_header};
 use crate::dictionary::runtime::Runtime;
 use crate::dictionary::schema::{IndexDef, SchemaDef, SchemaId, TableDef, TableId};
 use crate::dictionary::system::{Sys, name, number};
@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use values::Value;
 
-fn text(value: &Value) -> Result<String> {
+pub(super) fn text(value: &Value) -> Result<String> {
     let bytes = value.as_bytes().unwrap_or_default().to_vec();
     String::from_utf8(bytes).map_err(|_| EngineError::corrupt(PageId(0), "dictionary: a name is not UTF-8"))
 }
@@ -73,7 +73,7 @@ impl Txn {
 
     async fn load_row(&mut self, schema: &SchemaDef, row: &[Value]) -> Result<TableDef> {
         let id = TableId(int(&row[2]));
-        let header: HeaderRow = unblob(&row[4])?;
+        let header = unblob_header(&row[4])?;
         let mut columns = Vec::new();
         for row in self.sys_scan(Sys::Columns, &[number(id.0)]).await?.iter() {
             columns.push(codec::column_def(unblob::<ColumnRow>(&row.value(2))?)?);
@@ -93,11 +93,16 @@ impl Txn {
         for index in &indexes {
             trees.push(Tree::open(&self.engine.space, index.root).await?);
         }
+        let keys = header.foreign_keys.into_iter().map(|fk| codec::foreign_key(fk, columns.len()));
+        let foreign_keys = keys.collect::<Result<Vec<_>>>()?;
+        let table = text(&row[1])?;
         let mut def = TableDef {
             id,
             schema: schema.id,
             schema_name: schema.name.clone(),
-            name: text(&row[1])?,
+            referenced_by: self.references_to(&schema.name, &table).await?,
+            foreign_keys,
+            name: table,
             auto_increment: columns.iter().position(|c| c.auto_increment),
             columns,
             indexes,

@@ -20,8 +20,10 @@ mod accounts;
 mod auto_increment;
 mod catalog;
 mod codec;
+mod constraints;
 mod ddl;
 mod drop;
+mod foreign;
 mod indexes;
 mod load;
 mod rebuild;
@@ -33,6 +35,7 @@ mod trees;
 
 pub(crate) use catalog::Catalog;
 pub use catalog::{DdlOptions, Dictionary};
+pub use constraints::{ForeignKey, ForeignKeyAction, Reference, serves_foreign_key};
 pub use rebuild::RowMap;
 pub use schema::{
     ColumnDef, ColumnDefault, ColumnId, IndexDef, IndexId, IndexPart, NewIndex, NewTable, SchemaDef,

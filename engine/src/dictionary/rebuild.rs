@@ -10,6 +10,7 @@
 
 use crate::dictionary::catalog::Dictionary;
 use crate::dictionary::ddl::tree_refs;
+use crate::dictionary::foreign::without_foreign_keys;
 use crate::dictionary::runtime::Runtime;
 use crate::dictionary::schema::{ColumnDef, ColumnId, IndexId, NewTable, TableDef};
 use crate::dictionary::system::{Sys, name, number};
@@ -69,6 +70,7 @@ impl Dictionary {
     {
         let engine = &self.engine;
         let (old, _alone, _pass) = self.must_alone(schema, table).await?;
+        without_foreign_keys(&old, "ALTER")?;
         let moves = new.schema != old.schema_name || new.name != old.name;
         if moves && self.table(&new.schema, &new.name).await?.is_some() {
             return Err(EngineError::TableExists(new.name.clone()).into());
@@ -266,6 +268,10 @@ impl Dictionary {
     pub async fn redefine_table(&self, schema: &str, table: &str, new: &NewTable) -> Result<()> {
         let (old, _alone, _pass) = self.must_alone(schema, table).await?;
         let moves = new.schema != old.schema_name || new.name != old.name;
+        let same = old.columns.iter().zip(&new.columns).all(|(a, b)| a.name == b.name);
+        if moves || !same {
+            without_foreign_keys(&old, "ALTER")?;
+        }
         if moves && self.table(&new.schema, &new.name).await?.is_some() {
             return Err(EngineError::TableExists(new.name.clone()));
         }

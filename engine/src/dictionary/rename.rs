@@ -1,6 +1,7 @@
 //! RENAME TABLE: any number of renames, one after the other, as one change.
 
 use crate::dictionary::catalog::Dictionary;
+use crate::dictionary::foreign::without_foreign_keys;
 use crate::dictionary::schema::TableDef;
 use crate::dictionary::system::{Sys, name, number};
 use crate::error::{EngineError, Result};
@@ -29,6 +30,7 @@ impl Dictionary {
             if !current || again.1 != ends {
                 continue;
             }
+            tables.iter().try_for_each(|t| without_foreign_keys(t, "RENAME"))?;
             let mut txn = self.begin().await?;
             let mut defs = Vec::with_capacity(tables.len());
             let done = self.write_names(&mut txn, &tables, &ends, &mut defs).await;

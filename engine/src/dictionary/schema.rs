@@ -3,6 +3,7 @@
 //! A definition is one version of a table. DDL makes another one with a higher `stamp`; a writer that still holds the old one is
 //! told so by `EngineError::TableChanged` and resolves the name again.
 
+use crate::dictionary::constraints::{ForeignKey, Reference};
 use crate::dictionary::runtime::Runtime;
 use protocol::page::PageId;
 use std::sync::Arc;
@@ -150,6 +151,10 @@ pub struct TableDef {
     pub comment: String,
     /// Everything else CREATE TABLE said (character set, collation, engine and row format text), in `sql`'s own words.
     pub options: String,
+    /// Its foreign keys.
+    pub foreign_keys: Vec<ForeignKey>,
+    /// Foreign keys that refer to it; one may be gone since.
+    pub referenced_by: Vec<Reference>,
     pub(crate) runtime: Runtime,
 }
 
@@ -206,6 +211,8 @@ impl TableDef {
             stamp: 1,
             comment: new.comment.clone(),
             options: new.options.clone(),
+            foreign_keys: new.foreign_keys.clone(),
+            referenced_by: Vec::new(),
             runtime: Runtime::default(),
         }
     }
@@ -254,6 +261,8 @@ pub struct NewTable {
     pub comment: String,
     /// See [`TableDef::options`].
     pub options: String,
+    /// FOREIGN KEY; each must have an index among the above that begins with its columns.
+    pub foreign_keys: Vec<ForeignKey>,
 }
 
 /// What CREATE INDEX asks for.

@@ -31,13 +31,15 @@ pub(crate) enum Sys {
     Accounts = 4,
     /// tree id -> root: trees nobody refers to.
     DdlLog = 5,
+    /// parent's schema and name, child's id, foreign key -> child's schema and name.
+    References = 6,
 }
 
-const NAMES: [&str; 6] = ["schemas", "tables", "columns", "indexes", "accounts", "ddl_log"];
-/// Trees of all six: `tables` has a second one, clustered tree -> row.
-pub(crate) const TREES: usize = 7;
+const NAMES: [&str; 7] = ["schemas", "tables", "columns", "indexes", "accounts", "ddl_log", "references"];
+/// Trees of all seven: `tables` has a second one, clustered tree -> row.
+pub(crate) const TREES: usize = 8;
 
-/// The six tables.
+/// The seven tables.
 pub(crate) type Tables = Vec<Arc<TableDef>>;
 
 fn id_column(name: &str) -> (&str, ColumnType) {
@@ -62,7 +64,16 @@ fn shape(table: usize) -> (Vec<(&'static str, ColumnType)>, usize) {
         }
         2 | 3 => (vec![id_column("table"), id_column("position"), blob_column("content")], 2),
         4 => (vec![name_column("user"), name_column("host"), blob_column("content")], 2),
-        _ => (vec![id_column("tree"), id_column("root")], 1),
+        5 => (vec![id_column("tree"), id_column("root")], 1),
+        _ => {
+            let key = [
+                name_column("parent_schema"),
+                name_column("parent"),
+                id_column("child"),
+                name_column("name"),
+            ];
+            ([key.to_vec(), vec![name_column("schema"), name_column("table")]].concat(), 4)
+        }
     }
 }
 
@@ -90,15 +101,16 @@ fn new_table(table: usize) -> NewTable {
         auto_increment_start: 0,
         comment: String::new(),
         options: String::new(),
+        foreign_keys: Vec::new(),
     }
 }
 
-/// The first tree of a table, counted over all six.
+/// The first tree of a table, counted over all seven.
 fn first_tree(table: usize) -> usize {
     table + usize::from(table > Sys::Tables as usize)
 }
 
-/// Makes the trees of an empty volume; those made before a crash are kept.
+/// Makes the trees that a volume lacks: an empty one, one of an older format, one whose making was cut short.
 pub(crate) async fn format(space: &Arc<Space>) -> Result<()> {
     for slot in (0..TREES).map(|i| slot_of_volume::DICTIONARY + i).chain([slot_of_volume::COUNTERS]) {
         if space.slot(slot)? != 0 {
@@ -117,7 +129,7 @@ pub(crate) async fn format(space: &Arc<Space>) -> Result<()> {
     Ok(())
 }
 
-/// Opens the six tables.
+/// Opens the seven tables.
 pub(crate) async fn open(space: &Arc<Space>) -> Result<Tables> {
     let mut tables = Vec::new();
     for table in 0..NAMES.len() {

@@ -90,6 +90,12 @@ pub struct RowRef {
     row: Box<[u8]>,
 }
 
+impl RowRef {
+    pub(crate) fn of(table: &Arc<TableDef>, key: &[u8], row: Vec<u8>) -> RowRef {
+        RowRef { table: Arc::clone(table), key: key.into(), row: row.into() }
+    }
+}
+
 impl RowBatch {
     /// An empty batch for every column.
     #[must_use]

@@ -11,6 +11,7 @@ pub(crate) mod change;
 mod covering;
 pub(crate) mod entries;
 mod estimate;
+mod foreign;
 pub(crate) mod keys;
 pub(crate) mod merge;
 mod read;

@@ -52,7 +52,10 @@ impl Txn {
         }
         keys::check_len(pk)?;
         let mark = self.mark();
-        let done = self.insert_all(table, pk, row, draft).await;
+        let mut done = self.insert_all(table, pk, row, draft).await;
+        if done.is_ok() && self.foreign_keys && !table.foreign_keys.is_empty() {
+            done = self.follow_insert(table, row).await;
+        }
         if done.is_err() {
             self.take_back(mark).await?;
         } else {
@@ -222,6 +225,10 @@ impl Txn {
         } else {
             self.update_in_place(table, row.key(), new, row.bytes(), &mut scratch).await
         };
+        let mut done = done;
+        if matches!(done, Ok(true)) && self.foreign_keys && has_foreign_keys(table) {
+            done = self.follow_update(table, row, new).await.map(|()| true);
+        }
         // Also when nothing was changed after all: chains may have been written for it.
         if !matches!(done, Ok(true)) {
             self.take_back(mark).await?;
@@ -335,7 +342,10 @@ impl Txn {
         self.begin_write(table).await?;
         let mark = self.mark();
         let mut scratch = Scratch::lend();
-        let done = self.delete_all(table, row.key(), &mut scratch.draft).await;
+        let mut done = self.delete_all(table, row.key(), &mut scratch.draft).await;
+        if matches!(done, Ok(true)) && self.foreign_keys && !table.referenced_by.is_empty() {
+            done = self.follow_delete(table, row).await.map(|()| true);
+        }
         match &done {
             Err(_) => self.take_back(mark).await?,
             Ok(true) => {
@@ -385,6 +395,10 @@ impl Txn {
         batch::inline(&self.engine, table, &mut row, |_| true).await?;
         Ok((header.txid, header.undo, row))
     }
+}
+
+fn has_foreign_keys(table: &TableDef) -> bool {
+    !table.foreign_keys.is_empty() || !table.referenced_by.is_empty()
 }
 
 /// 1062 for a row given by its values.

@@ -45,6 +45,7 @@ pub(super) fn table(name: &str, indexes: Vec<NewIndex>) -> NewTable {
         auto_increment_start: 0,
         comment: String::new(),
         options: "ENGINE=InnoDB".to_owned(),
+        foreign_keys: Vec::new(),
     }
 }
 

@@ -71,7 +71,8 @@ fn definitions_come_back_as_they_were_made() {
 fn writers_hold_ddl_off_and_stale_definitions_are_told() {
     let World { executor, engine, t, .. } = world(33);
     executor.block_on(async {
-        let dictionary = engine.dictionary().with(DdlOptions { lock_wait_timeout_us: 1_000_000, kill: None });
+        let dictionary =
+            engine.dictionary().with(DdlOptions { lock_wait_timeout_us: 1_000_000, ..DdlOptions::default() });
         let mut reader = engine.begin(TxnOptions::default());
         assert_eq!(k_of(&mut reader, &t, 1).await, Some(Value::Int(10)));
         let mut writer = engine.begin(TxnOptions::default());

@@ -6,6 +6,7 @@ mod check;
 mod ddl;
 mod ddl_crash;
 mod durability;
+mod foreign;
 mod isolation;
 mod locking;
 mod locking_cases;

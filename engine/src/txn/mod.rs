@@ -75,6 +75,10 @@ pub struct Txn {
     duplicate_lock: LockMode,
     /// False for the dictionary's own transactions, which one gate keeps apart.
     gaps: bool,
+    /// `foreign_key_checks`.
+    pub(crate) foreign_keys: bool,
+    /// Cascades under way.
+    pub(crate) cascades: u32,
     place: Option<ViewPlace>,
     view: Option<Lsn>,
     /// Views ended by the history bound, when this one was last known to be whole.
@@ -103,6 +107,8 @@ impl Txn {
             lock_wait: LockWait::Wait,
             duplicate_lock: LockMode::Shared,
             gaps: true,
+            foreign_keys: true,
+            cascades: 0,
             place: None,
             view: None,
             views_ended: 0,

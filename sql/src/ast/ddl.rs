@@ -102,6 +102,28 @@ pub(crate) struct IndexDef {
     pub(crate) comment: String,
 }
 
+pub(crate) use engine::ForeignKeyAction;
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ForeignKeyDef {
+    /// CONSTRAINT name
+    pub(crate) name: Option<String>,
+    /// FOREIGN KEY name (...)
+    pub(crate) index: Option<String>,
+    pub(crate) columns: Vec<String>,
+    pub(crate) parent: TableName,
+    pub(crate) parent_columns: Vec<String>,
+    pub(crate) on_delete: ForeignKeyAction,
+    pub(crate) on_update: ForeignKeyAction,
+}
+
+/// An index or constraint clause.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum TableElement {
+    Index(IndexDef),
+    ForeignKey(ForeignKeyDef),
+}
+
 /// Table options; those with a meaning here.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct TableOptions {
@@ -121,6 +143,7 @@ pub(crate) struct CreateTable {
     pub(crate) like: Option<TableName>,
     pub(crate) columns: Vec<ColumnDef>,
     pub(crate) indexes: Vec<IndexDef>,
+    pub(crate) foreign_keys: Vec<ForeignKeyDef>,
     pub(crate) options: TableOptions,
     /// CREATE TABLE ... SELECT: its columns and rows.
     pub(crate) select: Option<Box<Query>>,
@@ -130,6 +153,8 @@ pub(crate) struct CreateTable {
 pub(crate) enum AlterAction {
     AddIndex(IndexDef),
     DropIndex(String),
+    AddForeignKey(ForeignKeyDef),
+    DropForeignKey(String),
     DropPrimaryKey,
     RenameIndex {
         from: String,
@@ -165,6 +190,21 @@ pub(crate) enum AlterAction {
     Force,
     /// ALGORITHM = COPY: and the rows are told.
     Copy,
+}
+
+impl AlterAction {
+    pub(crate) fn is_foreign_key(&self) -> bool {
+        matches!(self, AlterAction::AddForeignKey(_) | AlterAction::DropForeignKey(_))
+    }
+}
+
+impl From<TableElement> for AlterAction {
+    fn from(element: TableElement) -> AlterAction {
+        match element {
+            TableElement::Index(index) => AlterAction::AddIndex(index),
+            TableElement::ForeignKey(key) => AlterAction::AddForeignKey(key),
+        }
+    }
 }
 
 /// Where an added or changed column goes.

@@ -94,6 +94,8 @@ pub(crate) fn target(
         auto_increment_start: 0,
         comment: options.comment,
         options: table_options(options.collation, options.row_format.as_deref()),
+        // The engine refuses to rebuild a table that has any.
+        foreign_keys: Vec::new(),
     };
     let from: Vec<Option<usize>> = slots.iter().map(|s| s.from).collect();
     let rebuild = options.force || !same_rows(table, &new, &from);

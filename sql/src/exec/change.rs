@@ -7,7 +7,7 @@ use super::{Run, sort_key};
 use crate::error::{Result, SqlError};
 use crate::expr::{Eval, Typed};
 use crate::plan::ChangePlan;
-use engine::{EngineError, Isolation, LockMode, LockWait, RowBatch, RowLock, RowRef, RowView};
+use engine::{Isolation, LockMode, LockWait, RowBatch, RowLock, RowRef, RowView};
 use values::{Level, Value};
 
 /// What an UPDATE or DELETE did.
@@ -133,7 +133,14 @@ async fn gathered(
                 if plan.delete {
                     out.matched += 1;
                     run.context.row_number = out.matched;
-                    out.changed += u64::from(run.txn.delete(&plan.access.table, &row).await?);
+                    match run.txn.delete(&plan.access.table, &row).await {
+                        Ok(gone) => out.changed += u64::from(gone),
+                        Err(error) if plan.ignore && error.is_ignorable() => {
+                            let error = SqlError::from(error);
+                            run.context.warn(Level::Warning, error.code, error.message);
+                        }
+                        Err(error) => return Err(error.into()),
+                    }
                 } else {
                     update(plan, row.view(), values, run, &mut out).await?;
                 }
@@ -207,7 +214,7 @@ async fn update(
     }
     match run.txn.update_row(table, row, &changes).await {
         Ok(changed) => out.changed += u64::from(changed),
-        Err(error @ EngineError::Duplicate { .. }) if plan.ignore => {
+        Err(error) if plan.ignore && error.is_ignorable() => {
             let error = SqlError::from(error);
             run.context.warn(Level::Warning, error.code, error.message);
         }

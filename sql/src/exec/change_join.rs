@@ -10,7 +10,7 @@ use super::{Run, sort_key};
 use crate::error::{Result, SqlError};
 use crate::expr::{Columns, Eval};
 use crate::plan::{ChangeJoinPlan, Target};
-use engine::{ColumnSet, EngineError, LockMode, RowBatch, RowRef};
+use engine::{ColumnSet, LockMode, RowBatch, RowRef};
 use std::collections::HashSet;
 use values::{Level, Value};
 
@@ -89,7 +89,14 @@ async fn change(
     out.matched += 1;
     run.context.row_number = out.matched;
     if plan.delete {
-        out.changed += u64::from(run.txn.delete(&target.def, row).await?);
+        match run.txn.delete(&target.def, row).await {
+            Ok(gone) => out.changed += u64::from(gone),
+            Err(error) if plan.ignore && error.is_ignorable() => {
+                let error = SqlError::from(error);
+                run.context.warn(Level::Warning, error.code, error.message);
+            }
+            Err(error) => return Err(error.into()),
+        }
         return Ok(());
     }
     let joined = joined.to_vec();
@@ -117,7 +124,7 @@ async fn change(
     };
     match run.txn.update(&target.def, &row, &changes).await {
         Ok(changed) => out.changed += u64::from(changed),
-        Err(error @ EngineError::Duplicate { .. }) if plan.ignore => {
+        Err(error) if plan.ignore && error.is_ignorable() => {
             let error = SqlError::from(error);
             run.context.warn(Level::Warning, error.code, error.message);
         }

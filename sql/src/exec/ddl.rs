@@ -281,11 +281,23 @@ pub(crate) fn new_table(
         }
         columns.push(column(written, table, context)?);
     }
-    let (primary, indexes) = indexes(create, &mut columns)?;
+    let (primary, mut indexes) = indexes(create, &mut columns)?;
     for (written, column) in create.columns.iter().zip(&mut columns) {
         column.default = default_of(written.default.as_ref(), column, context)?;
     }
     check_auto_increment(&columns, &primary, &indexes)?;
+    let child = super::foreign::Child {
+        schema,
+        table: &create.table.name,
+        columns: &columns,
+        indexes: std::iter::once(primary.as_slice())
+            .chain(indexes.iter().map(|i| i.parts.as_slice()))
+            .collect(),
+        keys: Vec::new(),
+    };
+    let taken: Vec<&str> = indexes.iter().map(|i| i.name.as_str()).collect();
+    let (foreign_keys, made) = super::foreign::foreign_keys(&create.foreign_keys, &child, &taken)?;
+    indexes.extend(made);
     Ok(NewTable {
         schema: schema.to_owned(),
         name: create.table.name.clone(),
@@ -295,6 +307,7 @@ pub(crate) fn new_table(
         auto_increment_start: options.auto_increment.unwrap_or(0),
         comment: options.comment.clone().unwrap_or_default(),
         options: table_options(table, options.row_format.as_deref()),
+        foreign_keys,
     })
 }
 

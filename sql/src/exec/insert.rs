@@ -192,7 +192,7 @@ pub(crate) async fn one(
                 }
                 return Ok(());
             }
-            Err(error @ EngineError::Duplicate { .. }) => {
+            Err(error @ (EngineError::Duplicate { .. } | EngineError::NoParentRow(_))) => {
                 if resolve(plan, &row, &error, run, out).await? {
                     return Ok(());
                 }
@@ -211,7 +211,16 @@ async fn resolve(
     run: &mut Run<'_>,
     out: &mut Inserted,
 ) -> Result<bool> {
-    let EngineError::Duplicate { index_no, .. } = error else { return Err(error.clone().into()) };
+    let EngineError::Duplicate { index_no, .. } = error else {
+        if plan.ignore && matches!(error, EngineError::NoParentRow(_)) {
+            let error = SqlError::from(error.clone());
+            run.context.warn(Level::Warning, error.code, error.message);
+            // Not even counted.
+            out.records = out.records.saturating_sub(1);
+            return Ok(true);
+        }
+        return Err(error.clone().into());
+    };
     if !plan.replace && plan.on_duplicate.is_empty() {
         if plan.ignore {
             let error = SqlError::from(error.clone());

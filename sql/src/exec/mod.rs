@@ -12,6 +12,7 @@ mod choice;
 pub(crate) mod cursor;
 pub(crate) mod ddl;
 pub(crate) mod default_expr;
+pub(crate) mod foreign;
 pub(crate) mod group;
 pub(crate) mod insert;
 pub(crate) mod join;

@@ -38,6 +38,7 @@ pub(crate) fn detached<'a>(
         auto_increment_start: 0,
         comment: String::new(),
         options: String::new(),
+        foreign_keys: Vec::new(),
     })
 }
 

@@ -143,8 +143,8 @@ impl Parser<'_> {
 
     /// After ADD: an index, a column with its place, or columns and indexes in parentheses.
     fn alter_add(&mut self, out: &mut Vec<AlterAction>) -> Result<()> {
-        if let Some(index) = self.index_element()? {
-            out.push(AlterAction::AddIndex(index));
+        if let Some(element) = self.index_element()? {
+            out.push(element.into());
             return Ok(());
         }
         if self.is_kw("PARTITION") && !self.is_kw_at(1, "INT") {
@@ -154,7 +154,7 @@ impl Parser<'_> {
         if self.is_op(Op::LParen) {
             let elements = self.parens(|p| {
                 p.list(|p| match p.index_element()? {
-                    Some(index) => Ok(AlterAction::AddIndex(index)),
+                    Some(element) => Ok(element.into()),
                     None => Ok(AlterAction::AddColumn(Box::new(p.column_def()?), Place::Same)),
                 })
             })?;
@@ -172,6 +172,9 @@ impl Parser<'_> {
         }
         if self.eat_kw("INDEX") || self.eat_kw("KEY") {
             return Ok(drop_index(self.index_name()?));
+        }
+        if self.eat_kws(&["FOREIGN", "KEY"]) {
+            return Ok(AlterAction::DropForeignKey(self.ident()?));
         }
         for word in ["FOREIGN", "CHECK", "CONSTRAINT", "PARTITION"] {
             if self.is_kw(word) {

@@ -1,7 +1,9 @@
 //! CREATE, DROP and ALTER of databases, tables and indexes.
 
 use super::Parser;
-use crate::ast::{AlterAction, CreateTable, Ddl, IndexDef, IndexKind, KeyPart, TableName, TableOptions};
+use crate::ast::{
+    AlterAction, CreateTable, Ddl, IndexDef, IndexKind, KeyPart, TableElement, TableName, TableOptions,
+};
 use crate::error::{Result, unsupported};
 use crate::lex::Op;
 
@@ -89,6 +91,7 @@ impl Parser<'_> {
             like: None,
             columns: Vec::new(),
             indexes: Vec::new(),
+            foreign_keys: Vec::new(),
             options: TableOptions::default(),
             select: None,
         };
@@ -123,20 +126,24 @@ impl Parser<'_> {
     }
 
     fn table_element(&mut self, out: &mut CreateTable) -> Result<()> {
-        if let Some(index) = self.index_element()? {
-            out.indexes.push(index);
-        } else {
-            out.columns.push(self.column_def()?);
+        match self.index_element()? {
+            Some(TableElement::Index(index)) => out.indexes.push(index),
+            Some(TableElement::ForeignKey(key)) => out.foreign_keys.push(key),
+            None => out.columns.push(self.column_def()?),
         }
         Ok(())
     }
 
     /// An index or constraint clause of CREATE TABLE or ALTER TABLE ADD; `None`: a column follows.
-    pub(super) fn index_element(&mut self) -> Result<Option<IndexDef>> {
+    pub(super) fn index_element(&mut self) -> Result<Option<TableElement>> {
         let mut constraint = None;
         if self.eat_kw("CONSTRAINT") {
             let keyword = ["PRIMARY", "UNIQUE", "FOREIGN", "CHECK"].iter().any(|k| self.is_kw(k));
             constraint = if keyword { Some(String::new()) } else { Some(self.ident()?) };
+        }
+        if self.is_kw("FOREIGN") {
+            let key = self.foreign_key(constraint.filter(|name| !name.is_empty()))?;
+            return Ok(Some(TableElement::ForeignKey(key)));
         }
         let kind = if self.eat_kws(&["PRIMARY", "KEY"]) {
             IndexKind::Primary
@@ -146,12 +153,9 @@ impl Parser<'_> {
         } else if constraint.is_none() && (self.eat_kw("KEY") || self.eat_kw("INDEX")) {
             IndexKind::Plain
         } else {
-            for (word, construct) in [
-                ("FOREIGN", "FOREIGN KEY"),
-                ("CHECK", "CHECK constraints"),
-                ("FULLTEXT", "FULLTEXT INDEX"),
-                ("SPATIAL", "SPATIAL INDEX"),
-            ] {
+            for (word, construct) in
+                [("CHECK", "CHECK constraints"), ("FULLTEXT", "FULLTEXT INDEX"), ("SPATIAL", "SPATIAL INDEX")]
+            {
                 if self.is_kw(word) {
                     return Err(unsupported(construct));
                 }
@@ -162,7 +166,7 @@ impl Parser<'_> {
         if index.name.is_none() {
             index.name = constraint.filter(|name| !name.is_empty());
         }
-        Ok(Some(index))
+        Ok(Some(TableElement::Index(index)))
     }
 
     /// `[name] [USING type] (parts) [options]`

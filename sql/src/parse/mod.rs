@@ -14,6 +14,7 @@ pub(crate) mod column;
 mod create;
 mod dml;
 mod expr;
+mod foreign;
 mod from;
 mod func;
 mod load;

@@ -27,6 +27,9 @@ impl Session {
         if !create.columns.is_empty() || !create.indexes.is_empty() {
             return Err(unsupported("CREATE TABLE (columns) SELECT"));
         }
+        if !create.foreign_keys.is_empty() {
+            return Err(crate::error::unsupported("CREATE TABLE ... FOREIGN KEY ... SELECT"));
+        }
         let schema = self.schema_of(&create.table)?;
         self.require_schema(&schema).await?;
         let name = &create.table.name;
@@ -52,6 +55,7 @@ impl Session {
             auto_increment_start: 0,
             comment: create.options.comment.clone().unwrap_or_default(),
             options,
+            foreign_keys: Vec::new(),
         };
         let table = self.dictionary().create_table(&new).await?;
         let sizes = plan.sizes;

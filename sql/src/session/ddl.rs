@@ -4,6 +4,7 @@ use super::Session;
 use crate::api::ResultSink;
 use crate::ast::{AlterAction, CreateTable, Ddl, IndexDef, IndexKind, TableName};
 use crate::error::{Result, SqlError, unsupported};
+use crate::exec::foreign::{Child, foreign_keys};
 use crate::exec::virtual_rows::SCHEMA;
 use crate::exec::{ddl, keys};
 use crate::show::ShowTable;
@@ -16,6 +17,7 @@ impl Session {
         self.server.engine.dictionary().with(engine::DdlOptions {
             lock_wait_timeout_us: self.context.settings.lock_wait_timeout_us,
             kill: Some(self.kill.switch().clone()),
+            no_foreign_key_checks: !self.context.settings.foreign_key_checks,
         })
     }
 
@@ -40,6 +42,10 @@ impl Session {
             Ddl::CreateIndex { table, index } => {
                 let actions = [AlterAction::AddIndex(index.clone())];
                 self.alter_indexes(table, &actions).await?;
+            }
+            Ddl::AlterTable { table, actions } if actions.iter().any(AlterAction::is_foreign_key) => {
+                let table = self.writable(table).await?;
+                self.alter_foreign_keys(&table, actions).await?;
             }
             Ddl::AlterTable { table, actions } if actions.iter().all(plain_index) => {
                 self.alter_indexes(table, actions).await?;
@@ -231,6 +237,38 @@ impl Session {
         Ok(())
     }
 
+    /// ALTER TABLE with ADD FOREIGN KEY and DROP FOREIGN KEY clauses and no others.
+    async fn alter_foreign_keys(&mut self, table: &Arc<TableDef>, actions: &[AlterAction]) -> Result<()> {
+        let (mut add, mut drop) = (Vec::new(), Vec::new());
+        for action in actions {
+            match action {
+                AlterAction::AddForeignKey(key) => add.push(key.clone()),
+                AlterAction::DropForeignKey(name) => drop.push(name.clone()),
+                _ => return Err(unsupported("ALTER TABLE of foreign keys and other things at once")),
+            }
+        }
+        let child = Child {
+            schema: &table.schema_name,
+            table: &table.name,
+            columns: &table.columns,
+            indexes: table.indexes.iter().map(|i| i.parts.as_slice()).collect(),
+            keys: table.foreign_keys.iter().map(|fk| fk.name.as_str()).collect(),
+        };
+        let taken: Vec<&str> = table.indexes.iter().map(|i| i.name.as_str()).collect();
+        let (add, indexes) = foreign_keys(&add, &child, &taken)?;
+        let dictionary = self.dictionary();
+        let (schema, name) = (&table.schema_name, &table.name);
+        let made: Vec<String> = indexes.iter().map(|i| i.name.clone()).collect();
+        if !indexes.is_empty() {
+            dictionary.alter_indexes(schema, name, indexes, Vec::new()).await?;
+        }
+        let done = dictionary.alter_foreign_keys(schema, name, &add, &drop).await;
+        if done.is_err() && !made.is_empty() {
+            dictionary.alter_indexes(schema, name, Vec::new(), made).await?;
+        }
+        Ok(done?)
+    }
+
     /// CHECK TABLE and ANALYZE TABLE: one line per table, more when the check found something.
     async fn table_messages(&mut self, op: &str, tables: &[TableName]) -> Result<ShowTable> {
         let mut out = ShowTable::texts(&[("Table", 128), ("Op", 10), ("Msg_type", 10), ("Msg_text", 1024)]);
@@ -317,5 +355,7 @@ fn copy_of(like: &TableDef, schema: &str, name: &str) -> engine::NewTable {
         auto_increment_start: 0,
         comment: like.comment.clone(),
         options: like.options.clone(),
+        // As in MySQL, foreign keys are not copied.
+        foreign_keys: Vec::new(),
     }
 }

@@ -305,6 +305,7 @@ impl Session {
         let txn = txn.as_mut().expect("invariant: begun above");
         txn.start_statement();
         txn.set_lock_wait(wait);
+        txn.set_foreign_key_checks(context.settings.foreign_key_checks);
         Run {
             engine: &server.engine,
             env: &*server.env,

@@ -6,7 +6,9 @@
 use super::Session;
 use crate::account::privilege::Privileges;
 use crate::account::{self, Record};
-use crate::ast::{AlterAction, Ddl, Insert, RoleChoice, Statement, TableExpr, TableName, UserName};
+use crate::ast::{
+    AlterAction, Ddl, ForeignKeyDef, Insert, RoleChoice, Statement, TableExpr, TableName, UserName,
+};
 use crate::error::{Result, SqlError};
 use crate::exec::virtual_rows::SCHEMA;
 use std::sync::atomic::Ordering;
@@ -179,6 +181,10 @@ impl Session {
         self.read_privileges().await?;
         use Privileges as P;
         let on = |wanted: P, table: &TableName| self.may(wanted, &self.schema_of(table)?, &table.name);
+        let references = |child: &TableName, key: &ForeignKeyDef| {
+            let schema = key.parent.schema.clone().or_else(|| child.schema.clone());
+            on(P::REFERENCES, &TableName { schema, name: key.parent.name.clone() })
+        };
         match ddl {
             Ddl::CreateDatabase { name, .. } => self.may_on_schema(P::CREATE, name),
             Ddl::DropDatabase { name, .. } => self.may_on_schema(P::DROP, name),
@@ -186,6 +192,7 @@ impl Session {
                 if let Some(like) = &create.like {
                     on(P::SELECT, like)?;
                 }
+                create.foreign_keys.iter().try_for_each(|key| references(&create.table, key))?;
                 on(P::CREATE, &create.table)
             }
             Ddl::DropTable { tables, .. } => tables.iter().try_for_each(|table| on(P::DROP, table)),
@@ -200,6 +207,7 @@ impl Session {
             Ddl::AlterTable { table, actions } => {
                 on(P::ALTER, table)?;
                 actions.iter().try_for_each(|action| match action {
+                    AlterAction::AddForeignKey(key) => references(table, key),
                     AlterAction::RenameTable(to) => {
                         on(P::DROP, table)?;
                         on(P::CREATE.with(P::INSERT), to)

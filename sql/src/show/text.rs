@@ -2,7 +2,7 @@
 
 use crate::exec::ddl::{default_text, option, option_collation};
 use crate::session::context::Context;
-use engine::{ColumnDef, ColumnDefault, IndexDef, IndexPart, TableDef};
+use engine::{ColumnDef, ColumnDefault, ForeignKey, IndexDef, IndexPart, TableDef};
 use std::fmt::Write as _;
 use values::{Collation, TypeKind};
 
@@ -82,6 +82,9 @@ pub(crate) fn create_table(table: &TableDef, next: Option<u64>, context: &Contex
         let name = quote_name(&index.name);
         lines.push(format!("  {unique}KEY {name} ({}){}", parts(table, &index.parts), comment(index)));
     }
+    let mut keys: Vec<&ForeignKey> = table.foreign_keys.iter().collect();
+    keys.sort_by(|a, b| a.name.cmp(&b.name));
+    lines.extend(keys.into_iter().map(|fk| format!("  {}", fk.clause(table))));
     let mut out =
         format!("CREATE TABLE {} (\n{}\n) ENGINE=InnoDB", quote_name(&table.name), lines.join(",\n"));
     if let Some(next) = next.filter(|n| *n > 1) {

@@ -142,12 +142,13 @@ pub fn allocations_per_select(counted: &Path, selects: u64, plant: Plant) -> Res
     let run = Selects::new(&mut sql, plant)?;
     run.run(&mut sql, 100)?;
     quiet(&socket)?;
-    // What runs beside the requests (purge, say) is not theirs: the least of several turns is.
+    // What runs beside the requests (purge, say) is not theirs: the least of many short turns is.
     let mut least = f64::INFINITY;
-    for _ in 0..5 {
+    let turn = (selects / 20).max(1);
+    for _ in 0..100 {
         let before = allocations(&socket)?;
-        run.run(&mut sql, selects)?;
-        least = least.min((allocations(&socket)? - before) as f64 / selects as f64);
+        run.run(&mut sql, turn)?;
+        least = least.min((allocations(&socket)? - before) as f64 / turn as f64);
     }
     drop(sql);
     server.kill9();

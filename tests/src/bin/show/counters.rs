@@ -39,8 +39,8 @@ pub(crate) fn show(order: &Order) -> Outcome {
     table.line(
         "allocations per prepared point select",
         format!("{allocations:.2}"),
-        "at most 4",
-        allocations <= 4.0,
+        "at most 1",
+        allocations <= 1.0,
     );
     instructions(&mut table, &product, plant(Plant::PlanLost))?;
     commits(&mut table, &product, plant(Plant::TwoCommits))?;

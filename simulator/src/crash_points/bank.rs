@@ -82,6 +82,7 @@ fn table(name: &str, columns: Vec<ColumnDef>, indexes: Vec<NewIndex>) -> NewTabl
         columns,
         primary: vec![part(0)],
         indexes,
+        foreign_keys: Vec::new(),
         auto_increment_start: 0,
         comment: String::new(),
         options: String::new(),

@@ -23,7 +23,7 @@ impl Values {
     }
 
     pub(crate) fn text(&self, index: usize) -> &str {
-        self.0.get(index).map_or_else(|| variable(index).default, |text| text)
+        self.0.get(index).map_or(variable(index).default, AsRef::as_ref)
     }
 
     pub(crate) fn named(&self, name: &str) -> &str {

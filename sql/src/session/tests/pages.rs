@@ -63,11 +63,11 @@ struct Bench {
 
 const ROWS: u64 = 4000;
 
+/// Pages read: the tree, and the level in it.
+type Reads = Vec<(u64, u8)>;
+
 /// Runs `work` on a session over the volume, opened anew; `None`: first the table's definition is read, then the counting starts.
-fn over(
-    volume: &Arc<MemoryVolume>,
-    statements: &[String],
-) -> (Vec<Vec<String>>, Vec<(u64, u8)>, Arc<Server>) {
+fn over(volume: &Arc<MemoryVolume>, statements: &[String]) -> (Vec<Vec<String>>, Reads, Arc<Server>) {
     let executor = Executor::new(7);
     let noting = Arc::new(Noting { volume: volume.clone(), read: Mutex::default() });
     let (log, reader): (Arc<dyn LogWriter>, Arc<dyn PageReader>) = (volume.clone(), noting.clone());

@@ -1,6 +1,6 @@
 //! System variables: the catalogue, the values of the server and of each session, and SET's rules.
 //!
-//! 1. A session starts with a copy of the global values; the copy is shared until the session sets something.
+//! 1. A session starts with a copy of the global values, which shares all that nobody set.
 //! 2. What executors read per statement is in [`Settings`], recomputed after each SET; nothing hot looks a name up.
 
 mod catalog;
@@ -13,17 +13,22 @@ use std::sync::Arc;
 use values::collation::CharSet;
 use values::{Collation, SqlMode, Value, Zone};
 
-/// The text of every variable, by position in [`VARIABLES`].
+/// The text of every variable, by position in [`VARIABLES`]: a table that the server and its sessions share, and what was set since.
 #[derive(Debug, Clone)]
-pub(crate) struct Values(Arc<Vec<Arc<str>>>);
+pub(crate) struct Values {
+    shared: Arc<Vec<Arc<str>>>,
+    /// Few: a session sets a handful of variables.
+    own: Vec<(usize, Arc<str>)>,
+}
 
 impl Values {
     pub(crate) fn defaults() -> Values {
-        Values(Arc::new(VARIABLES.iter().map(|v| Arc::from(v.default)).collect()))
+        Values { shared: Arc::new(VARIABLES.iter().map(|v| Arc::from(v.default)).collect()), own: Vec::new() }
     }
 
     pub(crate) fn text(&self, index: usize) -> &str {
-        self.0.get(index).map_or(variable(index).default, AsRef::as_ref)
+        let own = self.own.iter().find(|(i, _)| *i == index).map(|(_, text)| text);
+        own.or_else(|| self.shared.get(index)).map_or(variable(index).default, AsRef::as_ref)
     }
 
     pub(crate) fn named(&self, name: &str) -> &str {
@@ -32,8 +37,12 @@ impl Values {
 
     pub(crate) fn put(&mut self, index: usize, text: &str) {
         // Those without effect have no other value than theirs.
-        if index < self.0.len() {
-            Arc::make_mut(&mut self.0)[index] = Arc::from(text);
+        if index >= self.shared.len() {
+            return;
+        }
+        match self.own.iter_mut().find(|(i, _)| *i == index) {
+            Some((_, own)) => *own = Arc::from(text),
+            None => self.own.push((index, Arc::from(text))),
         }
     }
 

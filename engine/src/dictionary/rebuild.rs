@@ -81,7 +81,7 @@ impl Dictionary {
         let mut done = self.copy(&mut txn, &old, &def, &mut map).await;
         let rows = *done.as_ref().unwrap_or(&0);
         if let (Ok(_), Some(next)) = (&done, map.next_auto_increment()) {
-            engine.restart_auto_increment(&def, next).await?;
+            done = engine.restart_auto_increment(&def, next).await.map(|()| rows).map_err(E::from);
         }
         if done.is_ok() {
             done = write(&mut txn, &old, &def, &made, &tree_refs(&old)).await.map(|()| rows).map_err(E::from);

@@ -40,9 +40,9 @@ mod undo;
 pub use btree::Direction;
 pub use check::CheckReport;
 pub use dictionary::{
-    ColumnDef, ColumnDefault, ColumnId, DdlOptions, Dictionary, ForeignKey, ForeignKeyAction, IndexDef,
-    IndexId, IndexPart, NewIndex, NewTable, Reference, RowMap, SchemaDef, SchemaId, TableDef, TableId,
-    serves_foreign_key,
+    Check, ColumnDef, ColumnDefault, ColumnId, DdlOptions, Dictionary, ForeignKey, ForeignKeyAction,
+    Generated, IndexDef, IndexId, IndexPart, NewIndex, NewTable, Reference, RowMap, SchemaDef, SchemaId,
+    TableDef, TableId, serves_foreign_key,
 };
 pub use engine::{Engine, EngineStatus, Settings};
 pub use error::{EngineError, Result};

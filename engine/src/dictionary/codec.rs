@@ -1,7 +1,6 @@
 //! What the dictionary keeps in its blob columns (docs/formats/dictionary.md): sealed values, so a version byte and a CRC each.
 
-use crate::dictionary::constraints::{ForeignKey, ForeignKeyAction};
-use crate::dictionary::schema::{ColumnDef, ColumnDefault, ColumnId, IndexDef, IndexId, IndexPart, TableDef};
+use crate::dictionary::schema::{ColumnDef, ColumnDefault, ColumnId, IndexDef, IndexId, IndexPart};
 use crate::error::{EngineError, Result};
 use bytes::Bytes;
 use protocol::page::PageId;
@@ -9,60 +8,8 @@ use protocol::wire::{Wire, seal, unseal};
 use protocol::wire_struct;
 use values::{ColumnType, Value};
 
-/// Version byte of every blob but headers.
+/// Version byte of every blob but headers (`header`).
 const VERSION: u8 = 1;
-/// Version byte of headers; those of version 1 have no foreign keys.
-const HEADER_VERSION: u8 = 2;
-
-wire_struct! {
-    /// A table beyond its columns and indexes, as before there were foreign keys.
-    pub struct OldHeaderRow {
-        /// Row format version.
-        pub version: u16,
-        /// DDL stamp.
-        pub stamp: u64,
-        /// COMMENT.
-        pub comment: String,
-        /// `sql`'s own words.
-        pub options: String,
-    }
-}
-
-wire_struct! {
-    /// A foreign key.
-    pub struct ForeignKeyRow {
-        /// Name.
-        pub name: String,
-        /// Positions of the child's columns.
-        pub columns: Vec<u32>,
-        /// Schema of the parent.
-        pub parent_schema: String,
-        /// Name of the parent.
-        pub parent: String,
-        /// Names of the parent's columns.
-        pub parent_columns: Vec<String>,
-        /// 0 NO ACTION, 1 RESTRICT, 2 CASCADE, 3 SET NULL.
-        pub on_delete: u8,
-        /// The same.
-        pub on_update: u8,
-    }
-}
-
-wire_struct! {
-    /// A table beyond its columns and indexes.
-    pub struct HeaderRow {
-        /// Row format version.
-        pub version: u16,
-        /// DDL stamp.
-        pub stamp: u64,
-        /// COMMENT.
-        pub comment: String,
-        /// `sql`'s own words.
-        pub options: String,
-        /// FOREIGN KEY.
-        pub foreign_keys: Vec<ForeignKeyRow>,
-    }
-}
 
 wire_struct! {
     /// A column.
@@ -129,59 +76,7 @@ pub(crate) fn unblob<T: Wire>(value: &Value) -> Result<T> {
     unseal(VERSION, &Bytes::copy_from_slice(bytes)).map_err(|e| damaged(&e.to_string()))
 }
 
-/// A header as a blob.
-pub(crate) fn header_blob(table: &TableDef) -> Value {
-    let row = HeaderRow {
-        version: table.version,
-        stamp: table.stamp,
-        comment: table.comment.clone(),
-        options: table.options.clone(),
-        foreign_keys: table.foreign_keys.iter().map(foreign_key_row).collect(),
-    };
-    Value::bytes(&seal(HEADER_VERSION, &row))
-}
-
-/// What [`header_blob`] made, or an older build.
-pub(crate) fn unblob_header(value: &Value) -> Result<HeaderRow> {
-    let bytes = Bytes::copy_from_slice(value.as_bytes().unwrap_or_default());
-    if bytes.first() == Some(&HEADER_VERSION) {
-        return unseal(HEADER_VERSION, &bytes).map_err(|e| damaged(&e.to_string()));
-    }
-    let old: OldHeaderRow = unblob(value)?;
-    let OldHeaderRow { version, stamp, comment, options } = old;
-    Ok(HeaderRow { version, stamp, comment, options, foreign_keys: Vec::new() })
-}
-
-fn foreign_key_row(fk: &ForeignKey) -> ForeignKeyRow {
-    ForeignKeyRow {
-        name: fk.name.clone(),
-        columns: fk.columns.iter().map(|c| *c as u32).collect(),
-        parent_schema: fk.parent_schema.clone(),
-        parent: fk.parent.clone(),
-        parent_columns: fk.parent_columns.clone(),
-        on_delete: fk.on_delete.number(),
-        on_update: fk.on_update.number(),
-    }
-}
-
-/// A foreign key of a table with so many columns.
-pub(crate) fn foreign_key(row: ForeignKeyRow, columns: usize) -> Result<ForeignKey> {
-    let action = |n| ForeignKeyAction::of_number(n).ok_or_else(|| damaged("unknown foreign key action"));
-    if row.columns.len() != row.parent_columns.len() || row.columns.iter().any(|c| *c as usize >= columns) {
-        return Err(damaged("a foreign key over columns that are not there"));
-    }
-    Ok(ForeignKey {
-        on_delete: action(row.on_delete)?,
-        on_update: action(row.on_update)?,
-        name: row.name,
-        columns: row.columns.into_iter().map(|c| c as usize).collect(),
-        parent_schema: row.parent_schema,
-        parent: row.parent,
-        parent_columns: row.parent_columns,
-    })
-}
-
-fn damaged(what: &str) -> EngineError {
+pub(super) fn damaged(what: &str) -> EngineError {
     EngineError::corrupt(PageId(0), format!("dictionary: {what}"))
 }
 
@@ -235,6 +130,7 @@ pub(crate) fn column_def(row: ColumnRow) -> Result<ColumnDef> {
         on_update_now: row.on_update_now,
         auto_increment: row.auto_increment,
         comment: row.comment,
+        generated: None,
     })
 }
 
@@ -291,19 +187,10 @@ mod tests {
                 on_update_now: true,
                 auto_increment: false,
                 comment: "c".to_owned(),
+                generated: None,
             };
             let stored = blob(&column_row(&column));
             assert_eq!(column_def(unblob(&stored).unwrap()).unwrap(), column);
         }
-    }
-
-    #[test]
-    fn a_flipped_byte_is_told() {
-        let row = OldHeaderRow { version: 1, stamp: 2, comment: String::new(), options: "x".to_owned() };
-        let stored = blob(&row);
-        assert_eq!(unblob_header(&stored).unwrap().options, "x", "headers of version 1 are read");
-        let mut bytes = stored.as_bytes().unwrap().to_vec();
-        *bytes.last_mut().unwrap() ^= 1;
-        assert!(unblob_header(&Value::bytes(&bytes)).is_err());
     }
 }

@@ -1,10 +1,32 @@
-//! What a table's rows must fulfil besides types and unique keys: foreign keys.
+//! What a table's rows must fulfil besides types and unique keys: CHECK constraints, generated columns, foreign keys.
+//!
+//! The first two are text here: `sql` parses and computes them, the dictionary keeps them.
 //!
 //! A foreign key belongs to its child table and names its parent by schema, table and columns, as MySQL does: with `foreign_key_checks` off the
 //! parent may come later. Who refers to a table is kept in a dictionary table of its own (`Sys::References`), keyed by the parent's name.
 
 use crate::dictionary::schema::{IndexPart, TableDef};
 use std::fmt::Write;
+
+/// How a generated column gets its value.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Generated {
+    /// The expression, as SQL text without the parentheses around it.
+    pub text: String,
+    /// STORED; else VIRTUAL.
+    pub stored: bool,
+}
+
+/// A CHECK constraint.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Check {
+    /// Its name, unique in the schema.
+    pub name: String,
+    /// The condition, as SQL text without the parentheses around it.
+    pub text: String,
+    /// ENFORCED; else it is only shown.
+    pub enforced: bool,
+}
 
 /// What becomes of child rows when their parent goes or changes its key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

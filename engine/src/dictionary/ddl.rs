@@ -1,8 +1,9 @@
 //! CREATE, DROP, TRUNCATE, RENAME: each one transaction on the dictionary's rows, durable when it returns.
 
 use crate::dictionary::catalog::Dictionary;
-use crate::dictionary::codec::{blob, column_row, header_blob, index_row};
+use crate::dictionary::codec::{blob, column_row, index_row};
 use crate::dictionary::constraints::Reference;
+use crate::dictionary::header::header_blob;
 use crate::dictionary::runtime::{Runtime, TableShared};
 use crate::dictionary::schema::{IndexId, NewTable, SchemaDef, SchemaId, TableDef, TableId};
 use crate::dictionary::system::{FIRST_USER_ID, Sys, name, number};

@@ -2,7 +2,8 @@
 
 use crate::dictionary::Catalog;
 use crate::dictionary::catalog::{Dictionary, sys_txn};
-use crate::dictionary::codec::{self, ColumnRow, IndexRow, unblob, unblob_header};
+use crate::dictionary::codec::{self, ColumnRow, IndexRow, unblob};
+use crate::dictionary::header::unblob_header;
 use crate::dictionary::runtime::Runtime;
 use crate::dictionary::schema::{IndexDef, SchemaDef, SchemaId, TableDef, TableId};
 use crate::dictionary::system::{Sys, name, number};
@@ -93,15 +94,16 @@ impl Txn {
         for index in &indexes {
             trees.push(Tree::open(&self.engine.space, index.root).await?);
         }
-        let keys = header.foreign_keys.into_iter().map(|fk| codec::foreign_key(fk, columns.len()));
-        let foreign_keys = keys.collect::<Result<Vec<_>>>()?;
+        let header = header.resolve(&mut columns)?;
         let table = text(&row[1])?;
         let mut def = TableDef {
             id,
             schema: schema.id,
             schema_name: schema.name.clone(),
             referenced_by: self.references_to(&schema.name, &table).await?,
-            foreign_keys,
+            foreign_keys: header.foreign_keys,
+            checks: header.checks,
+            formats: header.formats,
             name: table,
             auto_increment: columns.iter().position(|c| c.auto_increment),
             columns,

@@ -24,6 +24,8 @@ mod constraints;
 mod ddl;
 mod drop;
 mod foreign;
+pub(crate) mod formats;
+mod header;
 mod indexes;
 mod load;
 mod rebuild;
@@ -35,7 +37,7 @@ mod trees;
 
 pub(crate) use catalog::Catalog;
 pub use catalog::{DdlOptions, Dictionary};
-pub use constraints::{ForeignKey, ForeignKeyAction, Reference, serves_foreign_key};
+pub use constraints::{Check, ForeignKey, ForeignKeyAction, Generated, Reference, serves_foreign_key};
 pub use rebuild::RowMap;
 pub use schema::{
     ColumnDef, ColumnDefault, ColumnId, IndexDef, IndexId, IndexPart, NewIndex, NewTable, SchemaDef,

@@ -258,7 +258,7 @@ async fn write(
 }
 
 impl Dictionary {
-    /// ALTER TABLE that changes no row: names, defaults and comments of columns, names of indexes, the table's name, comment and options.
+    /// ALTER TABLE that changes no row: names, defaults, expressions and comments of columns, CHECK constraints, names of indexes, the table's name, comment and options.
     ///
     /// # Errors
     /// [`EngineError::NoSuchTable`], [`EngineError::TableExists`] for another name that is taken, 1205, and those of the volume.
@@ -281,6 +281,7 @@ impl Dictionary {
         def.stamp += 1;
         (def.schema, def.schema_name, def.name) = (home.id, home.name.clone(), new.name.clone());
         (def.comment, def.options) = (new.comment.clone(), new.options.clone());
+        def.checks.clone_from(&new.checks);
         assert_eq!(def.columns.len(), new.columns.len(), "redefine {}: columns", old.name);
         for (column, new) in def.columns.iter_mut().zip(&new.columns) {
             assert_eq!(

@@ -3,7 +3,8 @@
 //! A definition is one version of a table. DDL makes another one with a higher `stamp`; a writer that still holds the old one is
 //! told so by `EngineError::TableChanged` and resolves the name again.
 
-use crate::dictionary::constraints::{ForeignKey, Reference};
+use crate::dictionary::constraints::{Check, ForeignKey, Generated, Reference};
+use crate::dictionary::formats::RowFormats;
 use crate::dictionary::runtime::Runtime;
 use protocol::page::PageId;
 use std::sync::Arc;
@@ -83,6 +84,8 @@ pub struct ColumnDef {
     pub auto_increment: bool,
     /// COMMENT.
     pub comment: String,
+    /// GENERATED ALWAYS AS; kept in the table's header. The engine stores what it is given: whoever writes a row computes it.
+    pub generated: Option<Generated>,
 }
 
 /// One part of an index key.
@@ -153,8 +156,12 @@ pub struct TableDef {
     pub options: String,
     /// Its foreign keys.
     pub foreign_keys: Vec<ForeignKey>,
+    /// Its CHECK constraints; whoever writes a row evaluates them.
+    pub checks: Vec<Check>,
     /// Foreign keys that refer to it; one may be gone since.
     pub referenced_by: Vec<Reference>,
+    /// Which columns its rows store.
+    pub(crate) formats: RowFormats,
     pub(crate) runtime: Runtime,
 }
 
@@ -212,6 +219,8 @@ impl TableDef {
             comment: new.comment.clone(),
             options: new.options.clone(),
             foreign_keys: new.foreign_keys.clone(),
+            checks: new.checks.clone(),
+            formats: RowFormats::default(),
             referenced_by: Vec::new(),
             runtime: Runtime::default(),
         }
@@ -263,6 +272,8 @@ pub struct NewTable {
     pub options: String,
     /// FOREIGN KEY; each must have an index among the above that begins with its columns.
     pub foreign_keys: Vec<ForeignKey>,
+    /// CHECK constraints, with names.
+    pub checks: Vec<Check>,
 }
 
 /// What CREATE INDEX asks for.

@@ -89,6 +89,7 @@ fn new_table(table: usize) -> NewTable {
         on_update_now: false,
         auto_increment: false,
         comment: String::new(),
+        generated: None,
     };
     let by_tree =
         NewIndex { name: "tree".to_owned(), unique: true, parts: vec![part(3)], comment: String::new() };
@@ -102,6 +103,7 @@ fn new_table(table: usize) -> NewTable {
         comment: String::new(),
         options: String::new(),
         foreign_keys: Vec::new(),
+        checks: Vec::new(),
     }
 }
 

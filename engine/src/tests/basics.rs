@@ -17,6 +17,7 @@ pub(super) fn column(name: &str, ty: ColumnType, nullable: bool) -> ColumnDef {
         on_update_now: false,
         auto_increment: false,
         comment: String::new(),
+        generated: None,
     }
 }
 
@@ -46,6 +47,7 @@ pub(super) fn table(name: &str, indexes: Vec<NewIndex>) -> NewTable {
         comment: String::new(),
         options: "ENGINE=InnoDB".to_owned(),
         foreign_keys: Vec::new(),
+        checks: Vec::new(),
     }
 }
 

@@ -63,6 +63,7 @@ fn column(name: &str, ty: ColumnType) -> ColumnDef {
         on_update_now: false,
         auto_increment: false,
         comment: String::new(),
+        generated: None,
     }
 }
 
@@ -83,6 +84,7 @@ fn table(name: &str, columns: Vec<ColumnDef>, indexes: Vec<NewIndex>) -> NewTabl
         primary: vec![part(0)],
         indexes,
         foreign_keys: Vec::new(),
+        checks: Vec::new(),
         auto_increment_start: 0,
         comment: String::new(),
         options: String::new(),

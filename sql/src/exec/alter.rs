@@ -96,6 +96,7 @@ pub(crate) fn target(
         options: table_options(options.collation, options.row_format.as_deref()),
         // The engine refuses to rebuild a table that has any.
         foreign_keys: Vec::new(),
+        checks: table.checks.clone(),
     };
     let from: Vec<Option<usize>> = slots.iter().map(|s| s.from).collect();
     let rebuild = options.force || !same_rows(table, &new, &from);

@@ -308,6 +308,7 @@ pub(crate) fn new_table(
         comment: options.comment.clone().unwrap_or_default(),
         options: table_options(table, options.row_format.as_deref()),
         foreign_keys,
+        checks: Vec::new(),
     })
 }
 
@@ -379,6 +380,7 @@ pub(super) fn column(written: &ast::ColumnDef, table: Collation, context: &mut C
         on_update_now: written.on_update.is_some(),
         auto_increment: written.auto_increment,
         comment: written.comment.clone(),
+        generated: None,
     })
 }
 

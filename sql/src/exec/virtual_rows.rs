@@ -28,6 +28,7 @@ pub(crate) fn detached<'a>(
         on_update_now: false,
         auto_increment: false,
         comment: String::new(),
+        generated: None,
     };
     TableDef::detached(&NewTable {
         schema: schema.to_owned(),
@@ -39,6 +40,7 @@ pub(crate) fn detached<'a>(
         comment: String::new(),
         options: String::new(),
         foreign_keys: Vec::new(),
+        checks: Vec::new(),
     })
 }
 

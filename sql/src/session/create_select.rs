@@ -56,6 +56,7 @@ impl Session {
             comment: create.options.comment.clone().unwrap_or_default(),
             options,
             foreign_keys: Vec::new(),
+            checks: Vec::new(),
         };
         let table = self.dictionary().create_table(&new).await?;
         let sizes = plan.sizes;
@@ -98,6 +99,7 @@ fn columns(plan: &QueryPlan) -> Result<Vec<ColumnDef>> {
                 nullable: ty.nullable,
                 default: if column.auto_increment { zero(&column.ty) } else { column.default.clone() },
                 auto_increment: false,
+                generated: None,
                 ..column.clone()
             },
             None => {
@@ -112,6 +114,7 @@ fn columns(plan: &QueryPlan) -> Result<Vec<ColumnDef>> {
                     on_update_now: false,
                     auto_increment: false,
                     comment: String::new(),
+                    generated: None,
                 }
             }
         });

@@ -357,5 +357,6 @@ fn copy_of(like: &TableDef, schema: &str, name: &str) -> engine::NewTable {
         options: like.options.clone(),
         // As in MySQL, foreign keys are not copied.
         foreign_keys: Vec::new(),
+        checks: Vec::new(),
     }
 }

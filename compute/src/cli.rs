@@ -4,6 +4,7 @@
 //! settings, so it is complete by construction.
 
 mod certs;
+mod dev;
 mod volume;
 
 use crate::config::{self, ConfigError, Flags, SETTINGS, Settings};
@@ -11,6 +12,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use storage_daemon::leash;
 
 /// Names a planted bug in builds with the feature `mutants`; in the product it is an unknown setting like any other.
 pub const MUTANT: &str = "SEXTANT_MUTANT";
@@ -22,10 +24,12 @@ pub struct Invocation {
     pub settings: Settings,
     /// Print the bound addresses as one JSON line.
     pub announce: bool,
+    /// Stop when standard input ends.
+    pub leashed: bool,
 }
 
 fn command() -> Command {
-    let mut command = Command::new("sextant")
+    let command = Command::new("sextant")
         .version(crate::SERVER_VERSION)
         .about("A MySQL-compatible database whose storage is a quorum-replicated log.")
         .long_about(
@@ -33,6 +37,26 @@ fn command() -> Command {
              one writer and six storage node folders in ./sextant-data, answering MySQL clients on 127.0.0.1:3306 (user root, no \
              password, loopback only). Ctrl-C or SIGTERM stops it.",
         )
+        .args_conflicts_with_subcommands(true)
+        .arg(Arg::new("storage").long("storage").value_name("azN=HOST:PORT,HOST:PORT").action(ArgAction::Append).help(
+            "run on storage daemons instead of folders: once for each zone, az1 to az3; the same as --sextant-storage with ';' between",
+        ));
+    let storage = storage_daemon::command("storage");
+    let simulate = Command::new("simulate")
+        .about("Run seeds of the simulator: a cluster in one thread, in virtual time, with faults")
+        .override_usage(format!("sextant simulate {}", simulator::cli::USAGE))
+        .after_help(
+            "A seed draws its own faults and replays exactly; docs/reliability.md says what is checked.",
+        )
+        .arg(Arg::new("arguments").num_args(0..).trailing_var_arg(true).allow_hyphen_values(true).hide(true));
+    let command =
+        command.subcommands([storage, dev::command(), volume::command(), certs::command(), simulate]);
+    server_arguments(command)
+}
+
+/// What every command that starts a server takes.
+fn server_arguments(mut command: Command) -> Command {
+    command = command
         .after_help(
             "Settings are read from sextant.toml, then from SEXTANT_* environment variables (SEXTANT_MAX_CONNECTIONS), then from \
              flags; the last one wins.",
@@ -43,25 +67,12 @@ fn command() -> Command {
             "where to listen for MySQL clients: --bind-address and --port in one; with port 0 the metrics port is a free one too",
         ))
         .arg(
-            Arg::new("storage").long("storage").value_name("azN=HOST:PORT,HOST:PORT").action(ArgAction::Append).help(
-                "run on storage daemons instead of folders: once for each zone, az1 to az3; the same as --sextant-storage with ';' between",
-            ),
-        )
-        .arg(
             Arg::new("announce")
                 .long("announce")
                 .action(ArgAction::SetTrue)
                 .help("print the bound addresses as one JSON line"),
-        );
-    let storage = storage_daemon::command("storage");
-    let simulate = Command::new("simulate")
-        .about("Run seeds of the simulator: a cluster in one thread, in virtual time, with faults")
-        .override_usage(format!("sextant simulate {}", simulator::cli::USAGE))
-        .after_help(
-            "A seed draws its own faults and replays exactly; docs/reliability.md says what is checked.",
         )
-        .arg(Arg::new("arguments").num_args(0..).trailing_var_arg(true).allow_hyphen_values(true).hide(true));
-    command = command.subcommands([storage, volume::command(), certs::command(), simulate]);
+        .arg(leash::flag());
     for setting in SETTINGS {
         let help =
             format!("{} [default: {}] [env: {}]", setting.doc, shown(setting.default), setting.env_name());
@@ -103,15 +114,22 @@ pub fn parse(
         }
         _ => {}
     }
+    let (dev, matches) = match matches.subcommand() {
+        Some(("dev", matches)) => (true, matches),
+        _ => (false, &matches),
+    };
     let environment = environment.filter(|(name, _)| !(cfg!(feature = "mutants") && name == MUTANT));
-    let loaded = flags(&matches).and_then(|flags| config::load(&flags, environment));
-    match loaded {
-        Ok(settings) => Ok(Invocation { settings, announce: matches.get_flag("announce") }),
-        Err(problem) => {
-            eprintln!("sextant: {problem}");
-            Err(ExitCode::from(2))
-        }
+    let loaded = flags(matches).and_then(|flags| Ok((config::load(&flags, environment)?, flags)));
+    let wrong = |problem: ConfigError| {
+        eprintln!("sextant: {problem}");
+        ExitCode::from(2)
+    };
+    let (settings, flags) = loaded.map_err(wrong)?;
+    if dev && let Some(plan) = dev::plan(matches, &settings, &flags).map_err(wrong)? {
+        return Err(crate::dev::run(&plan));
     }
+    let (announce, leashed) = (matches.get_flag("announce"), matches.get_flag(leash::FLAG));
+    Ok(Invocation { settings, announce, leashed })
 }
 
 fn flags(matches: &ArgMatches) -> Result<Flags, ConfigError> {
@@ -132,7 +150,8 @@ fn flags(matches: &ArgMatches) -> Result<Flags, ConfigError> {
     if let Some(data) = text("data") {
         values.push(("--data".to_string(), "datadir".to_string(), data));
     }
-    if let Some(zones) = matches.get_many::<String>("storage") {
+    // `dev` has no such flag.
+    if let Ok(Some(zones)) = matches.try_get_many::<String>("storage") {
         let joined = zones.cloned().collect::<Vec<_>>().join(";");
         values.push(("--storage".to_string(), "sextant_storage".to_string(), joined));
     }

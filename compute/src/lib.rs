@@ -12,6 +12,7 @@ pub mod backing;
 pub mod cli;
 pub mod config;
 mod connection;
+pub mod dev;
 pub mod env;
 mod files;
 pub mod fleet;

@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use storage_daemon::leash;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
@@ -153,6 +154,8 @@ fn run_until_stopped(invocation: &Invocation) -> Result<(), StartError> {
         });
         runtime.block_on(async {
             let stop = stop_signal().map_err(StartError::Runtime)?;
+            let released =
+                invocation.leashed.then(leash::released).transpose().map_err(StartError::Runtime)?;
             let (local, socket) = local.unzip();
             let serving = tokio::spawn(shared.clone().serve(listener, local));
             let warm = shared.clone();
@@ -164,7 +167,10 @@ fn run_until_stopped(invocation: &Invocation) -> Result<(), StartError> {
             });
             let places = Places { sql: address, socket: socket.as_deref(), metrics: metrics_address };
             say_ready(invocation, &node, &places, started);
-            stop.await;
+            match released {
+                Some(released) => drop(tokio::select! { () = stop => {}, () = released => {} }),
+                None => stop.await,
+            }
             eprintln!("sextant: stopping");
             watch_the_end();
             shared.stop();
@@ -309,7 +315,7 @@ fn say_ready(invocation: &Invocation, node: &Node, places: &Places<'_>, started:
 }
 
 /// Completes at the first SIGINT or SIGTERM.
-fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+pub(crate) fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     Ok(async move {

@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 
 use crate::config::{self, Config, EXAMPLE, Given};
 use crate::daemon::{Daemon, shown};
-use crate::{http, server};
+use crate::{http, leash, server};
 
 /// The command, to be hung under another one or run by itself.
 #[must_use]
@@ -41,6 +41,7 @@ pub fn command(name: &'static str) -> Command {
         .arg(flag("log", "FILTER", "what is logged to stderr [default: info]"))
         .arg(Arg::new("announce").long("announce").action(ArgAction::SetTrue)
             .help("print the bound addresses as one JSON line"))
+        .arg(leash::flag())
         .arg(Arg::new("example-config").long("example-config").action(ArgAction::SetTrue)
             .help("print a commented settings file and end"))
 }
@@ -72,7 +73,7 @@ pub fn run_matches(matches: &ArgMatches) -> ExitCode {
         }
     };
     start_log(&config.log);
-    match serve(config, matches.get_flag("announce")) {
+    match serve(config, matches.get_flag("announce"), matches.get_flag(leash::FLAG)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             eprintln!("sextant storage: {problem}");
@@ -115,7 +116,7 @@ fn start_log(filter: &str) {
         .try_init();
 }
 
-fn serve(config: Config, announce: bool) -> Result<(), String> {
+fn serve(config: Config, announce: bool, leashed: bool) -> Result<(), String> {
     let tls = config.tls()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -133,7 +134,7 @@ fn serve(config: Config, announce: bool) -> Result<(), String> {
             None => None,
         };
         let (ended, mut outcome) = mpsc::unbounded_channel();
-        let mut stop = Box::pin(stop_signal().map_err(|e| e.to_string())?);
+        let mut stop = Box::pin(stop_signal(leashed).map_err(|e| e.to_string())?);
         let certs = shown(&config.certs);
         let daemon = Daemon::new(config, tls, ended)?;
         daemon.start()?;
@@ -197,14 +198,22 @@ fn say_ready(daemon: &Daemon, address: SocketAddr, metrics: Option<SocketAddr>, 
     let _ = out.flush();
 }
 
-/// Completes at the first SIGINT or SIGTERM; a second one ends the process at once: recovery is instant.
-fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+/// Completes at the first SIGINT or SIGTERM, or when the leash is let go; a second signal ends the process at once: recovery is instant.
+fn stop_signal(leashed: bool) -> std::io::Result<impl Future<Output = ()>> {
+    let released = leashed.then(leash::released).transpose()?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     Ok(async move {
+        let released = async move {
+            match released {
+                Some(end) => end.await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
+            () = released => {}
         }
         tokio::spawn(async move {
             tokio::select! {

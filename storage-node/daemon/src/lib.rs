@@ -13,7 +13,7 @@
 //!
 //! | module | one idea |
 //! |---|---|
-//! | `cli`, [`config`] | flags and the TOML file |
+//! | `cli`, [`config`], [`leash`] | flags, the TOML file, and how a supervised process ends |
 //! | `folder` | whose the folder is; a blank one becomes a member once |
 //! | `daemon` | start, adoption, drain |
 //! | `runtime`, `inbox` | the storage thread and what is handed to it |
@@ -36,6 +36,7 @@ mod facts;
 mod folder;
 mod http;
 mod inbox;
+pub mod leash;
 mod peers;
 mod quiet;
 mod runtime;

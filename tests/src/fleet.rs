@@ -1,6 +1,7 @@
 //! Six storage daemons on loopback, killed and started again on the ports they had.
 //!
 //! Ports are drawn below the range the kernel gives to outgoing connections, so that nobody takes a dead daemon's port while it is down.
+//! Further daemons, which a volume may be moved to, are added to the six by [`Fleet::add`].
 
 use crate::child;
 use crate::product::product;
@@ -34,13 +35,23 @@ impl Drop for Daemon {
     }
 }
 
-/// Six daemons, some of them down.
+/// A node: its place, and the daemon while one runs there.
+#[derive(Debug)]
+struct Node {
+    az: usize,
+    folder: PathBuf,
+    port: u16,
+    daemon: Option<Daemon>,
+}
+
+/// Six daemons or more, some of them down.
 #[derive(Debug)]
 pub struct Fleet {
+    binary: PathBuf,
     dir: PathBuf,
-    ports: Vec<u16>,
-    daemons: Vec<Option<Daemon>>,
+    nodes: Vec<Node>,
     args: Vec<String>,
+    env: Vec<(String, String)>,
 }
 
 fn free_port() -> Result<u16, String> {
@@ -60,32 +71,60 @@ impl Fleet {
     /// # Errors
     /// What a daemon left on standard error.
     pub fn start(dir: &Path, args: &[&str]) -> Result<Fleet, String> {
-        let ports = (0..NODES).map(|_| free_port()).collect::<Result<_, _>>()?;
+        Fleet::start_with(product(), dir, args)
+    }
+
+    /// The same with another executable than the one under test.
+    ///
+    /// # Errors
+    /// What a daemon left on standard error.
+    pub fn start_with(binary: PathBuf, dir: &Path, args: &[&str]) -> Result<Fleet, String> {
         let args = args.iter().map(|a| (*a).to_string()).collect();
-        let daemons = (0..NODES).map(|_| None).collect();
-        let mut fleet = Fleet { dir: dir.to_path_buf(), ports, daemons, args };
+        let mut fleet = Fleet { binary, dir: dir.to_path_buf(), nodes: Vec::new(), args, env: Vec::new() };
         for node in 0..NODES {
-            fleet.start_node(node)?;
+            fleet.add(node / 2 + 1, &format!("n{}", node % 2 + 1))?;
         }
         Ok(fleet)
+    }
+
+    /// Starts one more daemon over `dir/azN/NAME`; its number.
+    ///
+    /// # Errors
+    /// What it left on standard error.
+    pub fn add(&mut self, az: usize, name: &str) -> Result<usize, String> {
+        let folder = self.dir.join(format!("az{az}")).join(name);
+        self.nodes.push(Node { az, folder, port: free_port()?, daemon: None });
+        self.start_node(self.nodes.len() - 1)?;
+        Ok(self.nodes.len() - 1)
     }
 
     /// The folder of a node.
     #[must_use]
     pub fn folder(&self, node: usize) -> PathBuf {
-        self.dir.join(format!("az{}", node / 2 + 1)).join(format!("n{}", node % 2 + 1))
+        self.nodes[node].folder.clone()
     }
 
     /// Where a node listens.
     #[must_use]
     pub fn address(&self, node: usize) -> String {
-        format!("127.0.0.1:{}", self.ports[node])
+        format!("127.0.0.1:{}", self.nodes[node].port)
     }
 
     /// Where a running node tells its health.
     #[must_use]
     pub fn metrics(&self, node: usize) -> Option<&str> {
-        self.daemons[node].as_ref().map(|d| d.metrics.as_str())
+        self.nodes[node].daemon.as_ref().map(|d| d.metrics.as_str())
+    }
+
+    /// The process of a running node.
+    #[must_use]
+    pub fn pid(&self, node: usize) -> Option<u32> {
+        self.nodes[node].daemon.as_ref().map(|d| d.pid)
+    }
+
+    /// What nodes started from now on find in their environment besides.
+    pub fn set_env(&mut self, name: &str, value: &str) {
+        self.env.push((name.to_string(), value.to_string()));
     }
 
     /// Starts one node; it answers when this returns.
@@ -97,14 +136,15 @@ impl Fleet {
         std::fs::create_dir_all(&folder).map_err(|e| e.to_string())?;
         let log_path = self.dir.join(format!("node-{node}.stderr"));
         let log = std::fs::OpenOptions::new().create(true).append(true).open(&log_path);
-        let mut command = child::command(product());
+        let mut command = child::command(&self.binary);
         command
             .arg("storage")
             .arg("--data")
             .arg(&folder)
-            .args(["--az", &(node / 2 + 1).to_string(), "--listen", &self.address(node)])
+            .args(["--az", &self.nodes[node].az.to_string(), "--listen", &self.address(node)])
             .args(["--metrics", "127.0.0.1:0", "--announce"])
             .args(&self.args)
+            .envs(self.env.iter().cloned())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log.map_err(|e| e.to_string())?);
@@ -122,13 +162,13 @@ impl Fleet {
         std::thread::spawn(move || while matches!(lines.read_line(&mut String::new()), Ok(n) if n > 0) {});
         let pid = said["pid"].as_u64().unwrap_or(0) as u32;
         let metrics = said["metrics"].as_str().unwrap_or_default().to_string();
-        self.daemons[node] = Some(Daemon { child, pid, metrics });
+        self.nodes[node].daemon = Some(Daemon { child, pid, metrics });
         Ok(())
     }
 
     /// kill -9; returns when it is gone.
     pub fn kill9(&mut self, node: usize) {
-        self.daemons[node] = None;
+        self.nodes[node].daemon = None;
     }
 
     /// SIGTERM; returns when it has ended.
@@ -136,7 +176,7 @@ impl Fleet {
     /// # Errors
     /// When it does not end within 20 seconds, or not with success.
     pub fn terminate(&mut self, node: usize) -> Result<(), String> {
-        let Some(mut daemon) = self.daemons[node].take() else { return Ok(()) };
+        let Some(mut daemon) = self.nodes[node].daemon.take() else { return Ok(()) };
         child::signal(daemon.pid, "TERM")?;
         let deadline = Instant::now() + Duration::from_secs(20);
         loop {
@@ -154,7 +194,7 @@ impl Fleet {
     /// # Errors
     /// When it is down.
     pub fn signal(&self, node: usize, name: &str) -> Result<(), String> {
-        let daemon = self.daemons[node].as_ref().ok_or("the node is down")?;
+        let daemon = self.nodes[node].daemon.as_ref().ok_or("the node is down")?;
         child::signal(daemon.pid, name)
     }
 
@@ -163,18 +203,25 @@ impl Fleet {
     /// # Errors
     /// Those of deleting.
     pub fn wipe(&mut self, node: usize) -> Result<(), String> {
-        assert!(self.daemons[node].is_none(), "a running node's folder is not wiped");
+        assert!(self.nodes[node].daemon.is_none(), "a running node's folder is not wiped");
         std::fs::remove_dir_all(self.folder(node)).map_err(|e| e.to_string())
     }
 
-    /// `--storage az1=... --storage az2=... --storage az3=...`.
+    /// `--storage az1=... --storage az2=... --storage az3=...` of the first six nodes.
     #[must_use]
     pub fn flags(&self) -> Vec<String> {
+        self.flags_of(&(0..NODES).collect::<Vec<_>>())
+    }
+
+    /// The same of others.
+    #[must_use]
+    pub fn flags_of(&self, nodes: &[usize]) -> Vec<String> {
         let zone = |az: usize| {
-            let (a, b) = (self.address(2 * az), self.address(2 * az + 1));
-            ["--storage".to_string(), format!("az{}={a},{b}", az + 1)]
+            let here = nodes.iter().filter(|n| self.nodes[**n].az == az);
+            let list: Vec<String> = here.map(|n| self.address(*n)).collect();
+            ["--storage".to_string(), format!("az{az}={}", list.join(","))]
         };
-        (0..3).flat_map(zone).collect()
+        (1..=3).flat_map(zone).collect()
     }
 
     /// Runs `sextant volume WORDS --storage ...`; success, standard output and standard error.
@@ -182,7 +229,7 @@ impl Fleet {
     /// # Errors
     /// When it does not start.
     pub fn volume(&self, words: &[&str]) -> Result<(bool, String, String), String> {
-        let output = Command::new(product()).arg("volume").args(words).args(self.flags()).output();
+        let output = Command::new(&self.binary).arg("volume").args(words).args(self.flags()).output();
         let output = output.map_err(|e| e.to_string())?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Ok((output.status.success(), text(&output.stdout), text(&output.stderr)))
@@ -191,8 +238,14 @@ impl Fleet {
     /// How a compute node on these daemons is started.
     #[must_use]
     pub fn compute(&self, data: &Path) -> Launch {
-        let flags = self.flags();
+        self.compute_of(&(0..NODES).collect::<Vec<_>>(), data)
+    }
+
+    /// The same on other nodes.
+    #[must_use]
+    pub fn compute_of(&self, nodes: &[usize], data: &Path) -> Launch {
+        let flags = self.flags_of(nodes);
         let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-        Launch::new(&product(), data).args(&flags).args(&["--sextant-metrics-address", ""])
+        Launch::new(&self.binary, data).args(&flags).args(&["--sextant-metrics-address", ""])
     }
 }

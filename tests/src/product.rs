@@ -44,14 +44,16 @@ pub fn director(mutants: bool, args: &[&str]) -> Result<String, String> {
 }
 
 /// Builds a product binary with the cargo that runs us and returns its path: `release` with or without planted bugs. Where `TESTS_RELEASE`
-/// names a folder with executables built already, the one without planted bugs is taken from there.
+/// names a folder with executables built already, the one without planted bugs is taken from there; the one with planted bugs from the folder that
+/// `TESTS_MUTANTS` names.
 ///
 /// # Errors
 /// When the build fails.
 pub fn build(package: &str, binary: &str, mutants: bool) -> Result<PathBuf, String> {
-    if let (Some(dir), false) = (std::env::var_os("TESTS_RELEASE"), mutants) {
+    let given = if mutants { "TESTS_MUTANTS" } else { "TESTS_RELEASE" };
+    if let Some(dir) = std::env::var_os(given) {
         let built = PathBuf::from(dir).join(binary);
-        return if built.is_file() { Ok(built) } else { Err(format!("TESTS_RELEASE has no {binary}")) };
+        return if built.is_file() { Ok(built) } else { Err(format!("{given} has no {binary}")) };
     }
     let target = root().join(if mutants { "target/mutants" } else { "target" });
     let mut command = cargo();

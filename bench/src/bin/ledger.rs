@@ -4,6 +4,7 @@ use bench::ledger::{audit, journal, load};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 #[derive(Parser)]
 #[command(
@@ -43,6 +44,9 @@ enum Command {
         /// The journal's socket.
         #[arg(long)]
         socket: PathBuf,
+        /// Ends as soon as this file exists.
+        #[arg(long)]
+        until: Option<PathBuf>,
     },
     /// Compares the server's rows with the journal's file; fails if anything acknowledged is missing or altered.
     Audit {
@@ -58,8 +62,9 @@ fn run(cli: Cli) -> Result<(), String> {
     match cli.command {
         Command::Setup { endpoint } => load::setup(&endpoint).map_err(|e| e.to_string()),
         Command::Journal { file, socket } => journal::serve(&file, &socket).map_err(|e| e.to_string()),
-        Command::Run { endpoint, clients, seconds, socket } => {
-            let summary = load::run(&endpoint, clients, seconds, &socket)?;
+        Command::Run { endpoint, clients, seconds, socket, until } => {
+            let end = load::End { after: Duration::from_secs(seconds), until };
+            let summary = load::run(&endpoint, clients, &end, &socket)?;
             println!(
                 "acknowledged={} retried={} broken={}",
                 summary.acknowledged, summary.retried, summary.broken

@@ -3,7 +3,7 @@
 use super::journal::Journal;
 use super::{Entry, schema};
 use ::tests::client::{Client, Error, Result};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -30,19 +30,23 @@ pub struct Summary {
     pub broken: u64,
 }
 
-/// Runs `clients` until `seconds` have passed or their connections break (a killed server ends them all).
+/// When a run ends, whatever comes first.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct End {
+    /// After so long.
+    pub after: Duration,
+    /// Once this file exists.
+    pub until: Option<PathBuf>,
+}
+
+/// Runs `clients` until the end that is wanted, or until their connections break (a killed server ends them all).
 ///
 /// # Errors
 /// A server error other than a deadlock or lock timeout, or a lost journal: the text says whose.
-pub fn run(
-    endpoint: &str,
-    clients: u32,
-    seconds: u64,
-    socket: &Path,
-) -> std::result::Result<Summary, String> {
+pub fn run(endpoint: &str, clients: u32, end: &End, socket: &Path) -> std::result::Result<Summary, String> {
     let stop = AtomicBool::new(false);
     let (acknowledged, retried, broken) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
-    let deadline = Instant::now() + Duration::from_secs(seconds);
+    let deadline = Instant::now() + end.after;
     let work = |id: u32| -> std::result::Result<(), String> {
         let mut journal = Journal::connect(socket).map_err(|e| format!("journal: {e}"))?;
         let Ok(mut client) = Client::connect(endpoint) else {
@@ -87,6 +91,12 @@ pub fn run(
                 })
             })
             .collect();
+        while end.until.as_ref().is_some_and(|file| !file.exists())
+            && !handles.iter().all(|h| h.is_finished())
+        {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        stop.store(end.until.is_some(), Ordering::Relaxed);
         for handle in handles {
             match handle.join() {
                 Ok(Ok(())) => {}

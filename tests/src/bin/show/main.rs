@@ -7,6 +7,7 @@ mod counters;
 mod crash_points;
 mod differential;
 mod figures;
+mod fleet;
 mod folders;
 mod golden;
 mod histories;
@@ -18,13 +19,14 @@ mod sysbench;
 
 use clap::Parser;
 use std::process::ExitCode;
+use std::time::Duration;
 
 #[derive(Parser, Debug)]
 #[command(about = "Runs one proof against the real product and prints its facts and one verdict line")]
 struct Cli {
     /// spine-1 sysbench, spine-2 kills, spine-3 deleted folders, spine-4 seeds and mutants, spine-5 order and syncs, spine-6 golden
-    /// scripts, spine-7 crash points, spine-8 figures and counters; engine-1 anomalies and locks, engine-2 histories;
-    /// mysql-4 the differential runner.
+    /// scripts, spine-7 crash points, spine-8 figures and counters; fleet-1 killed and wiped daemons, fleet-2 a zone and AZ+1, fleet-3 gray nodes,
+    /// fleet-4 an old writer woken, fleet-5 rot; engine-1 anomalies and locks, engine-2 histories; mysql-4 the differential runner.
     name: String,
     /// spine-8: servers to measure, `ours` (started here) or NAME=HOST:PORT[/PID,...]; `ours` if none is given.
     endpoints: Vec<String>,
@@ -37,6 +39,9 @@ struct Cli {
     /// Repetitions (kills, seeds), where a show repeats.
     #[arg(long)]
     rounds: Option<u64>,
+    /// fleet-1, fleet-5: MiB of rows beside the ledger's.
+    #[arg(long)]
+    mib: Option<u64>,
     /// engine-2: only this isolation level, as in SQL ("SERIALIZABLE").
     #[arg(long)]
     level: Option<String>,
@@ -48,8 +53,16 @@ pub(crate) struct Order {
     pub(crate) sabotage: bool,
     pub(crate) seconds: Option<u64>,
     pub(crate) rounds: Option<u64>,
+    pub(crate) mib: Option<u64>,
     pub(crate) level: Option<String>,
     pub(crate) endpoints: Vec<String>,
+}
+
+impl Order {
+    /// How long a part of a show lasts: so many seconds, unless it was asked for others.
+    pub(crate) fn part(&self, seconds: u64) -> Duration {
+        Duration::from_secs(self.seconds.unwrap_or(seconds))
+    }
 }
 
 /// The outcome of a show: `Err` says what does not hold.
@@ -61,6 +74,7 @@ fn main() -> ExitCode {
         sabotage: cli.sabotage,
         seconds: cli.seconds,
         rounds: cli.rounds,
+        mib: cli.mib,
         level: cli.level,
         endpoints: cli.endpoints,
     };
@@ -73,6 +87,11 @@ fn main() -> ExitCode {
         "spine-6" => golden::show(&order),
         "spine-7" => crash_points::show(&order),
         "spine-8" => figures::show(&order),
+        "fleet-1" => fleet::kills::show(&order),
+        "fleet-2" => fleet::zones::show(&order),
+        "fleet-3" => fleet::slow::show(&order),
+        "fleet-4" => fleet::zombie::show(&order),
+        "fleet-5" => fleet::rot::show(&order),
         "engine-1" => isolation::show(&order),
         "engine-2" => histories::show(&order),
         "mysql-4" => differential::show(&order),

@@ -4,14 +4,14 @@
 //! time. A recoverer adopts the highest version in *any* reply, never a cache, never a vote. A higher version
 //! replaces a lower one whole.
 
-use crate::geometry::{AzId, COPIES, Geometry, Incarnation, NodeId, PgId, SegmentRole, VolumeId};
+use crate::geometry::{AzId, COPIES, Geometry, Incarnation, NodeId, PgId, SegmentId, SegmentRole, VolumeId};
 use crate::lsn::{Lsn, VolumeEpoch};
 use crate::record::Record;
 use crate::wire::{Input, Wire, WireError};
 use crate::wire_struct;
 
 /// Version byte of a stored head.
-pub const HEAD_VERSION: u8 = 1;
+pub const HEAD_VERSION: u8 = 2;
 
 /// (epoch, seq): a recoverer writes (its epoch, 0), the running writer changes it with (its epoch, seq + 1).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -115,6 +115,21 @@ wire_struct! {
 }
 
 wire_struct! {
+    /// A life that was a member and is not known to hold a tombstone yet (R12): until it does, its node is in the volume map, because
+    /// enough of such lives together would still elect a writer of the past.
+    pub struct Former {
+        /// Where it was a member.
+        pub segment: SegmentId,
+        /// The life.
+        pub incarnation: Incarnation,
+        /// The node that holds it.
+        pub node: NodeId,
+        /// Where to reach that; empty for a node in this process.
+        pub address: String,
+    }
+}
+
+wire_struct! {
     /// The one value that says what the volume is.
     pub struct Head {
         /// The volume.
@@ -129,6 +144,8 @@ wire_struct! {
         pub truncations: TruncationList,
         /// Protection groups, in order of id.
         pub groups: Vec<PgMembers>,
+        /// Lives that were replaced and have not been seen to hold a tombstone.
+        pub former: Vec<Former>,
     }
 }
 
@@ -143,6 +160,50 @@ impl Head {
     #[must_use]
     pub fn group(&self, pg: PgId) -> Option<&PgMembers> {
         self.groups.iter().find(|g| g.pg == pg)
+    }
+
+    /// Who is sent what is meant for this copy: while it is being replaced the newcomer, because only its answers count any more.
+    #[must_use]
+    pub fn home(&self, id: SegmentId) -> Option<&Member> {
+        let group = self.group(id.pg)?;
+        let joint = group.joint.as_ref().filter(|joint| joint.position == id.position);
+        joint.map(|joint| &joint.newcomer).or_else(|| group.members.get(usize::from(id.position)))
+    }
+
+    /// True when the copy lived in that folder and lives elsewhere, or is on its way: what comes from there is old news (R12).
+    #[must_use]
+    pub fn left(&self, id: SegmentId, node: NodeId) -> bool {
+        let Some(group) = self.group(id.pg) else { return false };
+        let home = self.home(id).is_some_and(|member| member.node == node);
+        let member = group.members.get(usize::from(id.position)).is_some_and(|m| m.node == node);
+        !home && (member || self.former.iter().any(|f| f.segment == id && f.node == node))
+    }
+
+    /// True when this life counts, or will once it has everything.
+    #[must_use]
+    pub fn names(&self, pg: PgId, incarnation: Incarnation) -> bool {
+        let Some(group) = self.group(pg) else { return false };
+        group
+            .members
+            .iter()
+            .chain(group.joint.iter().map(|j| &j.newcomer))
+            .any(|m| m.incarnation == incarnation)
+    }
+
+    /// Every address the volume map knows, each once: members, newcomers, and lives that wait for their tombstone (R9).
+    #[must_use]
+    pub fn addresses(&self) -> Vec<(AzId, &str)> {
+        let members =
+            self.groups.iter().flat_map(|g| g.members.iter().chain(g.joint.iter().map(|j| &j.newcomer)));
+        let former =
+            self.former.iter().map(|f| (crate::geometry::az_of(f.segment.position), f.address.as_str()));
+        let mut found: Vec<(AzId, &str)> = Vec::new();
+        for (az, address) in members.map(|m| (m.az, m.address.as_str())).chain(former) {
+            if !address.is_empty() && !found.iter().any(|(_, known)| *known == address) {
+                found.push((az, address));
+            }
+        }
+        found
     }
 
     /// What a decoded head must satisfy before anyone uses it.

@@ -1,6 +1,6 @@
 //! What compute nodes and segments say to one another.
 //!
-//! Version 2: folders are named in `Create` (R10, R12), votes before an election, promises and their release (R7, R8).
+//! Version 3: folders are named in `Create` (R10, R12), votes before an election, promises and their release (R7, R8), tombstones (R12).
 //!
 //! Every message is addressed to, or comes from, one segment (an [`Envelope`]); several envelopes may share a frame on the
 //! network. Messages are idempotent: lost, repeated, reordered and late ones do no harm.
@@ -24,7 +24,7 @@ use crate::{wire_enum, wire_struct};
 use bytes::Bytes;
 
 /// Version byte of an encoded envelope.
-pub const MESSAGE_VERSION: u8 = 2;
+pub const MESSAGE_VERSION: u8 = 3;
 
 wire_struct! {
     /// Redo of the running writer, or a heartbeat when `frames` is empty.
@@ -276,6 +276,32 @@ wire_struct! {
 }
 
 wire_struct! {
+    /// R12: this life is no member any more. The node keeps the head that says so, durably, and lets the life's files go.
+    pub struct Retire {
+        /// The writer's epoch.
+        pub epoch: VolumeEpoch,
+        /// Its nonce.
+        pub writer: WriterId,
+        /// The folder that held the life; another one at its address does not answer.
+        pub node: NodeId,
+        /// The life.
+        pub incarnation: Incarnation,
+        /// A head at quorum that does not name it.
+        pub head: Head,
+    }
+}
+
+wire_struct! {
+    /// The tombstone is durable: this life will never answer again.
+    pub struct Retired {
+        /// The folder.
+        pub node: NodeId,
+        /// The life.
+        pub incarnation: Incarnation,
+    }
+}
+
+wire_struct! {
     /// Asks for one page as of the group's read point.
     pub struct ReadPage {
         /// Chosen by the reader, echoed.
@@ -438,6 +464,10 @@ wire_enum! {
         17 => PageBatch(PageBatch),
         /// Compute -> segment.
         18 => Release(Release),
+        /// Compute -> a node that was left.
+        19 => Retire(Retire),
+        /// A node that was left -> compute.
+        20 => Retired(Retired),
     }
 }
 
@@ -497,6 +527,16 @@ impl Envelope {
     /// [`WireError`].
     pub fn decode(bytes: &Bytes) -> Result<Envelope, WireError> {
         wire::unseal(MESSAGE_VERSION, bytes)
+    }
+}
+
+/// The one node a message is for, whatever the volume map says of the copy it is addressed to: a folder named by its identity.
+#[must_use]
+pub fn node_of(message: &Message) -> Option<NodeId> {
+    match message {
+        Message::Create(m) => Some(m.node),
+        Message::Retire(m) => Some(m.node),
+        _ => None,
     }
 }
 

@@ -62,6 +62,7 @@ impl Creator {
             lease_ms: new.lease_ms,
             truncations: TruncationList { entries: Vec::new() },
             groups: vec![PgMembers { pg: PgId(0), version, members, joint: None }],
+            former: Vec::new(),
         };
         Creator { writer: new.writer, head, created: [false; COPIES], asked_us: None, ask_us: new.ask_us }
     }

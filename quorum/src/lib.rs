@@ -33,11 +33,11 @@ pub use create::{Creator, NewVolume};
 pub use nonce::Nonces;
 pub use recovery::{Missing, Outcome, RecoverSettings, Recoverer, Why};
 pub use settings::Settings;
-pub use writer::{SegmentView, WriterLog};
+pub use writer::{Order, SegmentView, WriterLog};
 
 use protocol::contract::LogError;
 use protocol::message::Envelope;
-use protocol::{Lsn, PgId, SegmentId};
+use protocol::{Lsn, NodeId, PgId, SegmentId};
 
 /// What a core is told.
 #[expect(clippy::large_enum_variant, reason = "moved once per message; a box would cost an allocation")]
@@ -47,6 +47,8 @@ pub enum Event {
     Tick,
     /// A segment said something.
     Message(Envelope),
+    /// An operator wants something of the running writer; nobody else is asked anything.
+    Order(Order),
 }
 
 /// What a core wants done, in order; the caller drains and reuses it.
@@ -69,6 +71,8 @@ pub enum Notice {
     Replacing(SegmentId),
     /// The newcomer has everything and is a member.
     Replaced(SegmentId),
+    /// What a member left behind holds its tombstone: as far as this copy goes, its old node may go.
+    Retired(SegmentId, NodeId),
     /// Nothing will be written any more.
     Ended(LogError),
 }

@@ -54,6 +54,7 @@ fn head(groups: u32) -> Head {
         lease_ms: 600,
         truncations: TruncationList { entries: Vec::new() },
         groups: (0..groups).map(members).collect(),
+        former: Vec::new(),
     }
 }
 

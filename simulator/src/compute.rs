@@ -328,7 +328,7 @@ impl Compute {
                     }
                 }
                 Notice::Replaced(_) => told.push(Told::Replaced),
-                Notice::GroupOpened(_) | Notice::Replacing(_) | Notice::Ended(_) => {}
+                Notice::GroupOpened(_) | Notice::Replacing(_) | Notice::Retired(..) | Notice::Ended(_) => {}
             }
         }
         if log.ended().is_some() {

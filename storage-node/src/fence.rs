@@ -140,6 +140,10 @@ impl Node {
         if let Some(head) = &m.head {
             self.adopt_head(head);
         }
+        if self.deleting.contains_key(&id) {
+            // A life before it still lets its files go; the creator asks again.
+            return;
+        }
         let made = Waiter { segment: id, to: from, what: Wanted::Created { incarnation: m.incarnation } };
         match self.segments.get(&id) {
             Some(s) if s.incarnation == m.incarnation => self.lane.after_superblock(made),
@@ -152,7 +156,7 @@ impl Node {
     }
 
     /// Invariant 4: the life that lives here is named by no head held, and either holds nothing or the head lists its group without it.
-    fn may_give_way(&self, segment: &Segment) -> bool {
+    pub(crate) fn may_give_way(&self, segment: &Segment) -> bool {
         if segment.pages.as_ref().is_some_and(|p| p.job.is_some()) {
             // Its page writes are still in flight; the creator asks again.
             return false;

@@ -19,7 +19,7 @@ use crate::superblock::Superblock;
 use cache_nvme::aligned::AlignedBuf;
 use protocol::geometry::{Incarnation, SegmentId, WriterId};
 use protocol::lsn::{Lsn, VolumeEpoch};
-use protocol::message::{Acked, Created, Peer, RefusedReason, SegmentState};
+use protocol::message::{Acked, Created, Peer, RefusedReason, Retired, SegmentState};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Records and waiters in the queue, at most (the bytes of records have their own bound).
@@ -51,6 +51,9 @@ pub(crate) enum Wanted {
         early: Option<Box<SegmentState>>,
     },
     Created {
+        incarnation: Incarnation,
+    },
+    Retired {
         incarnation: Incarnation,
     },
 }
@@ -355,6 +358,10 @@ impl Node {
     /// What `waiter` waited for is durable: tell it, unless a later grant came between (R6).
     fn release(&mut self, waiter: Waiter, out: &mut Vec<Action>) {
         let Waiter { segment: id, to, what } = waiter;
+        if let Wanted::Retired { incarnation } = what {
+            let retired = Retired { node: self.owner.node, incarnation };
+            return self.send(id, to, retired, out);
+        }
         let Some(segment) = self.segments.get(&id) else { return };
         match what {
             Wanted::Acked { epoch, writer, sequence, sent_us, full } => {
@@ -388,6 +395,7 @@ impl Node {
                 let created = Created { node: self.owner.node, incarnation };
                 self.send(id, to, created, out);
             }
+            Wanted::Retired { .. } => {}
         }
     }
 

@@ -48,6 +48,7 @@ pub mod metrics;
 mod node;
 mod pages;
 mod read;
+mod retire;
 pub mod scan;
 mod scrub;
 mod segment;

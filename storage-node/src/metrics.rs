@@ -23,6 +23,8 @@ pub struct Metrics {
     pub conflicts: u64,
     /// Records dropped because a queue was full.
     pub dropped: u64,
+    /// Copies of this node that were moved elsewhere and hold a tombstone.
+    pub retired: u64,
     /// Requests refused for their epoch.
     pub stale: u64,
     /// Records taken from a peer's log slice.

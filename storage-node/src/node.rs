@@ -71,6 +71,8 @@ pub(crate) enum Pending {
     Scrub(SegmentId, PageId, Lsn),
     /// The scrubber's look at one log file: number, sequence numbers of its first block and of the first behind it.
     ScrubLog(u64, u64, u64),
+    /// A file of a retired life being removed.
+    Gone(SegmentId),
     /// Nobody waits for it (delete, punch).
     Nothing,
 }
@@ -105,6 +107,8 @@ pub struct Node {
     pub(crate) log: HotLog,
     pub(crate) lane: Lane,
     pub(crate) segments: BTreeMap<SegmentId, Segment>,
+    /// Files of retired lives that are still being removed.
+    pub(crate) deleting: BTreeMap<SegmentId, u32>,
     pub(crate) head: Option<Head>,
     pub(crate) head_durable: HeadVersion,
     pub(crate) vdl: Lsn,
@@ -143,6 +147,7 @@ impl Node {
             log,
             lane: Lane::default(),
             segments: BTreeMap::new(),
+            deleting: BTreeMap::new(),
             head: None,
             head_durable: HeadVersion::default(),
             vdl: Lsn::ZERO,
@@ -211,7 +216,9 @@ impl Node {
             Message::CopyPages(m) => self.on_copy_pages(id, from, m, out),
             Message::PageBatch(m) => self.on_page_batch(id, m, out),
             Message::Release(m) => self.on_release(id, &m),
-            Message::Acked(_)
+            Message::Retire(m) => self.on_retire(id, from, &m, out),
+            Message::Retired(_)
+            | Message::Acked(_)
             | Message::Refused(_)
             | Message::State(_)
             | Message::Created(_)
@@ -235,6 +242,7 @@ impl Node {
             Pending::Job(segment, part) => self.job_done(segment, part, result, out),
             Pending::Scrub(segment, page, lsn) => self.scrub_done(segment, page, lsn, result, out),
             Pending::ScrubLog(number, first, next) => self.scrub_log_done(number, (first, next), result),
+            Pending::Gone(segment) => self.gone(segment),
             Pending::Nothing => {}
         }
     }

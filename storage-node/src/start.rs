@@ -21,7 +21,7 @@ use crate::node::{Node, Pending, Phase};
 use crate::pages::Pages;
 use crate::scan::Scanner;
 use crate::segment::Segment;
-use crate::superblock::{SLOT_BYTES, Superblock};
+use crate::superblock::{SLOT_BYTES, SUPERBLOCK_VERSION, Superblock};
 use bytes::Bytes;
 use cache_nvme::aligned::AlignedBuf;
 use protocol::geometry::{Incarnation, SegmentId, SegmentRole};
@@ -199,7 +199,13 @@ impl Node {
             if bytes.iter().all(|b| *b == 0) {
                 return self.format(out);
             }
-            return self.fail("both copies of the superblock are damaged".into());
+            let other = bytes.first().copied().filter(|version| (1..SUPERBLOCK_VERSION).contains(version));
+            return self.fail(match other {
+                Some(found) => format!(
+                    "the superblock is of format {found}; this build reads format {SUPERBLOCK_VERSION}"
+                ),
+                None => "both copies of the superblock are damaged".into(),
+            });
         };
         if superblock.volume != self.owner.volume || superblock.node != self.owner.node {
             return self.fail(format!(

@@ -15,7 +15,7 @@ use protocol::wire::{self, WireError};
 use protocol::wire_struct;
 
 /// Version byte of a slot.
-pub const SUPERBLOCK_VERSION: u8 = 1;
+pub const SUPERBLOCK_VERSION: u8 = 2;
 /// Bytes of one of the two slots.
 pub const SLOT_BYTES: usize = 512 << 10;
 const MAGIC: u64 = u64::from_le_bytes(*b"SXTSUPER");

@@ -181,6 +181,9 @@ impl Shared {
                 }
                 Notice::Replacing(segment) => tracing::warn!(%segment, "a newcomer is being repaired"),
                 Notice::Replaced(segment) => tracing::info!(%segment, "the newcomer is a full member"),
+                Notice::Retired(segment, node) => {
+                    tracing::info!(%segment, %node, "the copy left behind holds its tombstone");
+                }
                 Notice::Ended(error) => ended = Some(error),
             }
         }

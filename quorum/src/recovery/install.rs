@@ -15,7 +15,7 @@ const INSTALL_BYTES: usize = 1 << 20;
 /// What was decided.
 #[derive(Clone, Debug)]
 pub(super) struct Opening {
-    head: Head,
+    pub(super) head: Head,
     vdl: Lsn,
     ceiling: Lsn,
 }

@@ -171,6 +171,15 @@ impl Recoverer {
         self.epoch
     }
 
+    /// The highest head in any reply so far: where the copies live, for whoever carries the messages (R9).
+    #[must_use]
+    pub fn head(&self) -> Option<&Head> {
+        match &self.repairing {
+            Some(log) => Some(log.head()),
+            None => self.opening.as_ref().map(|opening| &opening.head).or(self.head.as_ref()),
+        }
+    }
+
     /// What it is doing, for logs.
     #[must_use]
     pub fn doing(&self) -> &'static str {
@@ -274,6 +283,10 @@ impl Recoverer {
         {
             self.adopt(head);
         }
+        if self.is_elsewhere(id, &state) {
+            // An old address led here: with the head it gave, the copy is asked for where it lives now (R9).
+            return;
+        }
         let answers = state.request == 0 || mutant!(OtherPgNotFenced) && id.pg != PgId(0);
         if let Some(seat) = self.seat(id) {
             if seat.granted && !answers {
@@ -282,6 +295,14 @@ impl Recoverer {
             seat.granted = answers;
             seat.state = Some(state);
         }
+    }
+
+    /// True when the copy does not live where this answer comes from: it was left, or holds a tombstone (R12). A folder that was wiped holds
+    /// no head, and is not meant.
+    fn is_elsewhere(&self, id: SegmentId, state: &SegmentState) -> bool {
+        let Some(head) = &self.head else { return false };
+        let elsewhere = head.home(id).is_some_and(|member| member.node != state.node);
+        head.left(id, state.node) || (elsewhere && state.incarnation.0 == 0 && state.head.is_some())
     }
 
     /// Invariant 2. The list of groups may grow with it; log read under an older head is read again.
@@ -308,8 +329,24 @@ impl Recoverer {
         for group in &mut self.groups {
             group.unread();
         }
+        self.forget_old_places();
         if self.phase == Phase::Collecting {
             self.phase = Phase::Fencing;
+        }
+    }
+
+    /// Answers of places that the adopted head says were left are no answers.
+    fn forget_old_places(&mut self) {
+        for group in 0..self.groups.len() {
+            for position in 0..self.groups[group].seats.len() {
+                let seat = &self.groups[group].seats[position];
+                let old = seat.state.as_ref().is_some_and(|state| self.is_elsewhere(seat.id, state));
+                if old {
+                    let seat = &mut self.groups[group].seats[position];
+                    seat.state = None;
+                    seat.doubt();
+                }
+            }
         }
     }
 

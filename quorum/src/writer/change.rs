@@ -10,24 +10,29 @@
 //!                 --its SCL covers the point--> head with the newcomer --settled--> it counts
 //! ```
 //! A newcomer counts in no quorum until the last step: four of the other five hold in both sets of a joint membership.
-//! If it is lost on the way, the head goes back to the life it should have replaced, and the replacement starts anew.
+//! If it is lost on the way, the head goes back to the life it should have replaced, and the replacement starts anew. Two reasons lead here: a
+//! copy whose folder was wiped (the newcomer lives at the same address), and an operator's order (`place`; it lives at another address,
+//! and the life it replaces waits for its tombstone).
 
 use super::WriterLog;
 use super::copy::Copy;
 use super::grow::Growth;
+use super::place::{Place, Placing};
 use crate::{Actions, Notice};
 use protocol::geometry::{WRITE_QUORUM, founding_role};
-use protocol::head::{HeadVersion, Joint, Member};
+use protocol::head::{Former, HeadVersion, Joint, Member};
 use protocol::message::{Create, Envelope, Message, Peer, Query, SegmentState};
 use protocol::{Incarnation, Lsn, NodeId, PgId, SegmentId, mutant};
 use std::collections::BTreeMap;
 
 /// A copy being replaced.
 #[derive(Clone, Copy, Debug)]
-struct Replacement {
-    id: SegmentId,
+pub(super) struct Replacement {
+    pub(super) id: SegmentId,
     newcomer: Incarnation,
     stage: Stage,
+    /// The life it replaces is gone with its folder; otherwise it lives and waits for a tombstone.
+    pub(super) wiped: bool,
     /// It answered: its creation is not repeated.
     born: bool,
     asked_us: Option<u64>,
@@ -52,7 +57,8 @@ pub(super) struct Changes {
     pub(super) growth: Option<Growth>,
     /// Listed founding segments this writer never heard of: their creation is repeated in the folder the head names.
     pub(super) unborn: BTreeMap<SegmentId, Option<u64>>,
-    replacements: BTreeMap<PgId, Replacement>,
+    pub(super) replacements: BTreeMap<PgId, Replacement>,
+    pub(super) placing: Placing,
     /// Copies to be replaced, and the nodes that hold their folders now.
     lost: BTreeMap<SegmentId, NodeId>,
     /// Positions that refused as another life, with the number and time of the question that will tell.
@@ -110,7 +116,10 @@ impl WriterLog {
                 group.copies[position] = copy;
                 let stage = Stage::Copying(joint.from);
                 let newcomer = joint.newcomer.incarnation;
-                let replacement = Replacement { id, newcomer, stage, born: true, asked_us: None };
+                // A folder made anew lies where the old one lay.
+                let wiped = members.members[position].address == joint.newcomer.address;
+                // It may not have been created yet; creating it again does no harm.
+                let replacement = Replacement { id, newcomer, stage, wiped, born: wiped, asked_us: None };
                 self.changes.replacements.insert(members.pg, replacement);
             }
         }
@@ -149,6 +158,7 @@ impl WriterLog {
         self.drive_growth(now_us, actions);
         self.drive_questions(now_us, actions);
         self.drive_replacements(now_us, actions);
+        self.drive_places(now_us, actions);
         self.drive_pruning(now_us, actions);
     }
 
@@ -234,7 +244,13 @@ impl WriterLog {
         named == node
     }
 
-    pub(super) fn on_state(&mut self, id: SegmentId, state: &SegmentState, actions: &mut Actions) {
+    pub(super) fn on_state(
+        &mut self,
+        now_us: u64,
+        id: SegmentId,
+        state: &SegmentState,
+        actions: &mut Actions,
+    ) {
         self.told_folder(id, state);
         if self.groups.get(id.pg.0 as usize).is_some_and(|g| usize::from(id.position) < g.copies.len()) {
             self.told_oldest(id, state);
@@ -244,6 +260,9 @@ impl WriterLog {
             _ => return,
         }
         self.changes.suspects.remove(&id);
+        if self.was_left(id, state.node) {
+            return;
+        }
         let unheard = self.unheard(id, state.node);
         let copy = &mut self.groups[id.pg.0 as usize].copies[usize::from(id.position)];
         if copy.incarnation == state.incarnation || unheard {
@@ -255,12 +274,20 @@ impl WriterLog {
         actions.notices.push(Notice::Replacing(id));
         let back = self.changes.replacements.get(&id.pg).is_some_and(|r| r.id == id);
         if back {
-            self.go_back(id);
+            self.go_back(now_us, id);
+        }
+    }
+
+    /// An operator wants this copy elsewhere than where it is being moved: nothing is lost by going back while the newcomer is no member.
+    pub(super) fn abandon(&mut self, now_us: u64, id: SegmentId) {
+        let live = self.changes.replacements.get(&id.pg).is_some_and(|r| r.id == id && !r.wiped);
+        if live {
+            self.go_back(now_us, id);
         }
     }
 
     /// The newcomer was lost as well: the head names the life before it again, which is lost too.
-    fn go_back(&mut self, id: SegmentId) {
+    fn go_back(&mut self, now_us: u64, id: SegmentId) {
         let (pg, position) = (id.pg.0 as usize, usize::from(id.position));
         let stage = self.changes.replacements[&id.pg].stage;
         match stage {
@@ -269,8 +296,17 @@ impl WriterLog {
                     head.groups[pg].joint = None;
                     head.groups[pg].version = version;
                 });
-                self.groups[pg].copies[position].incarnation =
-                    self.head.groups[pg].members[position].incarnation;
+                let member = &self.head.groups[pg].members[position];
+                let (incarnation, role) = (member.incarnation, member.role);
+                if self.changes.replacements[&id.pg].wiped {
+                    self.groups[pg].copies[position].incarnation = incarnation;
+                } else {
+                    // The life before it is alive, and counts again once that head is at quorum.
+                    self.changes.lost.remove(&id);
+                    let mut copy = Copy::new(id, incarnation, role, now_us);
+                    copy.counts = false;
+                    self.groups[pg].copies[position] = copy;
+                }
                 if let Some(replacement) = self.changes.replacements.get_mut(&id.pg) {
                     replacement.stage = Stage::Back(version);
                 }
@@ -283,7 +319,7 @@ impl WriterLog {
     fn drive_replacements(&mut self, now_us: u64, actions: &mut Actions) {
         for (id, node) in self.changes.lost.clone() {
             if !self.changes.replacements.contains_key(&id.pg) {
-                self.join(now_us, id, node);
+                self.join(now_us, id, node, None);
             }
         }
         let groups: Vec<PgId> = self.changes.replacements.keys().copied().collect();
@@ -295,7 +331,7 @@ impl WriterLog {
 
     /// Repeats the creation of a newcomer until it answers.
     fn create_newcomer(&mut self, now_us: u64, pg: PgId, actions: &mut Actions) {
-        let Replacement { id, newcomer, stage, born, asked_us } = self.changes.replacements[&pg];
+        let Replacement { id, newcomer, stage, born, asked_us, .. } = self.changes.replacements[&pg];
         let waits = matches!(stage, Stage::Joint(_) | Stage::Copying(_));
         if !born && waits && self.ask_again(now_us, asked_us) {
             let joint = self.head.groups[pg.0 as usize].joint.as_ref();
@@ -327,6 +363,8 @@ impl WriterLog {
             }
             Stage::Back(version) if self.settled >= version => {
                 self.changes.replacements.remove(&pg);
+                let copy = &mut self.groups[pg.0 as usize].copies[usize::from(id.position)];
+                copy.counts |= !copy.lost;
                 return;
             }
             _ => return,
@@ -342,13 +380,14 @@ impl WriterLog {
     }
 
     /// The joint head, and log goes to the newcomer from now on; it is created under that head.
-    fn join(&mut self, now_us: u64, id: SegmentId, node: NodeId) {
+    fn join(&mut self, now_us: u64, id: SegmentId, node: NodeId, address: Option<&str>) {
         let (pg, position) = (id.pg.0 as usize, usize::from(id.position));
         let incarnation = self.nonces.incarnation();
         let from = self.groups[pg].points.at(self.vdl).unwrap_or(Lsn::ZERO);
         let version = self.change_head(|head, version| {
             let group = &mut head.groups[pg];
-            let newcomer = Member { incarnation, node, ..group.members[position].clone() };
+            let mut newcomer = Member { incarnation, node, ..group.members[position].clone() };
+            newcomer.address = address.map_or(newcomer.address, str::to_string);
             if mutant!(TwoReplaced) {
                 group.members[position] = newcomer;
             } else {
@@ -365,17 +404,31 @@ impl WriterLog {
         if mutant!(TwoReplaced) {
             self.changes.unborn.insert(id, None);
         }
-        let replacement = Replacement { id, newcomer: incarnation, stage, born: false, asked_us: None };
+        let wiped = address.is_none();
+        let replacement =
+            Replacement { id, newcomer: incarnation, stage, wiped, born: false, asked_us: None };
         self.changes.replacements.insert(id.pg, replacement);
+    }
+
+    /// [`join`](Self::join) for an operator: at another address than the life it replaces, which goes on living until it is buried.
+    pub(super) fn join_elsewhere(&mut self, now_us: u64, id: SegmentId, place: &Place) {
+        self.changes.suspects.remove(&id);
+        self.changes.unborn.remove(&id);
+        self.join(now_us, id, place.node, Some(&place.address));
     }
 
     /// The newcomer has everything: the head makes it a member.
     fn admit(&mut self, id: SegmentId) -> Stage {
         let (pg, position) = (id.pg.0 as usize, usize::from(id.position));
+        let wiped = self.changes.replacements[&id.pg].wiped;
         let version = self.change_head(|head, version| {
             let group = &mut head.groups[pg];
             if let Some(joint) = group.joint.take() {
-                group.members[position] = joint.newcomer;
+                let left = std::mem::replace(&mut group.members[position], joint.newcomer);
+                if !wiped {
+                    let Member { incarnation, node, address, .. } = left;
+                    head.former.push(Former { segment: id, incarnation, node, address });
+                }
             }
             group.version = version;
         });

@@ -19,6 +19,7 @@ mod group;
 mod grow;
 mod lease;
 mod list;
+mod place;
 mod points;
 mod send;
 
@@ -29,9 +30,10 @@ use change::Changes;
 use group::Group;
 pub use lease::life_us;
 use list::Pruning;
+pub use place::Order;
 use protocol::contract::{LogError, MtrRecord};
 use protocol::head::{Head, HeadVersion};
-use protocol::message::{Message, Peer};
+use protocol::message::{Envelope, Message, Peer};
 use protocol::record::{OPENING_HEADER_BYTES, RECORD_HEADER_BYTES, RecordHeader, frame_len};
 use protocol::{Incarnation, Lsn, PgId, RecordFlags, SegmentId, SegmentRole, VolumeEpoch, WriterId, mutant};
 use std::collections::VecDeque;
@@ -180,10 +182,14 @@ impl WriterLog {
 
     /// Tells what happened; what is to be sent is added to `actions`.
     pub fn step(&mut self, now_us: u64, event: Event, actions: &mut Actions) {
-        if let Event::Message(envelope) = event
-            && let (Peer::Segment(id), true) = (envelope.from, envelope.to == Peer::Compute(self.writer))
-        {
-            self.on_message(now_us, id, envelope.message, actions);
+        match event {
+            Event::Message(Envelope { from: Peer::Segment(id), to, message })
+                if to == Peer::Compute(self.writer) =>
+            {
+                self.on_message(now_us, id, message, actions);
+            }
+            Event::Order(order) => self.on_order(now_us, order),
+            Event::Message(_) | Event::Tick => {}
         }
         self.drive_changes(now_us, actions);
         self.poll_send(now_us, actions);
@@ -416,7 +422,8 @@ impl WriterLog {
             Message::Acked(acked) => self.on_acked(now_us, id, &acked, actions),
             Message::Refused(refused) => self.on_refused(id, &refused, actions),
             Message::Created(created) => self.on_created(id, &created),
-            Message::State(state) => self.on_state(id, &state, actions),
+            Message::State(state) => self.on_state(now_us, id, &state, actions),
+            Message::Retired(retired) => self.on_retired(id, &retired, actions),
             _ => {}
         }
     }

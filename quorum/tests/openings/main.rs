@@ -3,12 +3,13 @@
 //! The model is deliberately naive (no disk, no gossip but what a test asks for); the director runs the same cores over the
 //! real node with faults. What stands here is the order of things, and the refusals.
 
+mod places;
 mod repairs;
 
 use protocol::contract::MtrRecord;
 use protocol::head::Head;
 use protocol::message::{
-    Acked, Created, Envelope, LogSlice, Message, Peer, Refused, RefusedReason, SegmentState,
+    Acked, Created, Envelope, LogSlice, Message, Peer, Refused, RefusedReason, Retired, SegmentState, node_of,
 };
 use protocol::page::PageKind;
 use protocol::record::frame_len;
@@ -34,6 +35,8 @@ struct Model {
     down: bool,
     /// It still holds log from the beginning.
     hoards: bool,
+    /// Its folder; zero is the one all six were founded in.
+    node: u128,
 }
 
 impl Model {
@@ -57,7 +60,7 @@ impl Model {
             request,
             votes: true,
             volume: VolumeId(self.volume),
-            node: NodeId(7),
+            node: self.folder(),
             incarnation: Incarnation(self.incarnation),
             role: SegmentRole::Full,
             epoch: self.epoch,
@@ -77,6 +80,10 @@ impl Model {
             },
         }
         .into()
+    }
+
+    fn folder(&self) -> NodeId {
+        NodeId(if self.node == 0 { 7 } else { self.node })
     }
 
     fn refused(&self, reason: RefusedReason) -> Message {
@@ -114,7 +121,7 @@ impl Model {
             Message::Create(create) => {
                 (self.incarnation, self.volume) = (create.incarnation.0, create.volume.0);
                 self.head = create.head;
-                Created { node: NodeId(7), incarnation: create.incarnation }.into()
+                Created { node: self.folder(), incarnation: create.incarnation }.into()
             }
             Message::Fence(_) if self.incarnation == 0 => self.state(0),
             Message::Fence(fence) => {
@@ -155,6 +162,14 @@ impl Model {
                 self.vdl = self.vdl.max(append.vdl);
                 self.acked(append.sequence)
             }
+            Message::Retire(retire) => {
+                if retire.incarnation.0 == self.incarnation {
+                    assert!(!retire.head.names(PgId(0), retire.incarnation), "a member is buried");
+                    (self.incarnation, self.records) = (0, BTreeMap::new());
+                    self.adopt(&retire.head);
+                }
+                Retired { node: self.folder(), incarnation: retire.incarnation }.into()
+            }
             _ => return None,
         })
     }
@@ -164,6 +179,8 @@ impl Model {
 #[derive(Default)]
 struct Cluster {
     segments: BTreeMap<SegmentId, Model>,
+    /// Copies in other folders than the founders', by folder.
+    away: BTreeMap<(SegmentId, u128), Model>,
     now_us: u64,
     attempts: u128,
     pages: BTreeMap<u64, Lsn>,
@@ -195,7 +212,17 @@ impl Cluster {
             notices.append(&mut actions.notices);
             for Envelope { from, to, message } in actions.sends {
                 let Peer::Segment(id) = to else { continue };
-                let segment = self.segments.entry(id).or_default();
+                let head = match core {
+                    Core::Creator(_) => None,
+                    Core::Recoverer(recoverer) => recoverer.head(),
+                    Core::Writer(log) => Some(log.head()),
+                };
+                let home = head.and_then(|head| head.home(id)).map(|member| member.node);
+                let node = node_of(&message).or(home).map_or(7, |node| node.0);
+                let segment = match node {
+                    0 | 7 => self.segments.entry(id).or_default(),
+                    node => self.away.entry((id, node)).or_insert(Model { node, ..Model::default() }),
+                };
                 let answer = if segment.down { None } else { segment.answer(message) };
                 events.extend(
                     answer.map(|message| {

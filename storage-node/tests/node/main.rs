@@ -8,3 +8,4 @@ mod recovery;
 mod repair;
 mod sim;
 mod structures;
+mod tombstones;

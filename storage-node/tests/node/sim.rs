@@ -202,6 +202,7 @@ impl Cluster {
             lease_ms: 600,
             truncations: TruncationList { entries: Vec::new() },
             groups: vec![PgMembers { pg: PgId(0), version, members, joint: None }],
+            former: Vec::new(),
         };
         let mut cluster = Cluster {
             nodes: (0..COPIES).map(|_| None).collect(),

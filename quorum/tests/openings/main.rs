@@ -3,9 +3,11 @@
 //! The model is deliberately naive (no disk, no gossip but what a test asks for); the director runs the same cores over the
 //! real node with faults. What stands here is the order of things, and the refusals.
 
+mod model;
 mod places;
 mod repairs;
 
+use model::Model;
 use protocol::contract::MtrRecord;
 use protocol::head::Head;
 use protocol::message::{
@@ -21,159 +23,6 @@ use quorum::{
     Actions, Creator, Event, NewVolume, Notice, Outcome, RecoverSettings, Recoverer, Settings, Why, WriterLog,
 };
 use std::collections::{BTreeMap, VecDeque};
-
-#[derive(Clone, Default)]
-struct Model {
-    incarnation: u128,
-    volume: u128,
-    epoch: VolumeEpoch,
-    writer: u128,
-    head: Option<Head>,
-    records: BTreeMap<Lsn, Record>,
-    vdl: Lsn,
-    claim: Lsn,
-    down: bool,
-    /// It still holds log from the beginning.
-    hoards: bool,
-    /// Its folder; zero is the one all six were founded in.
-    node: u128,
-}
-
-impl Model {
-    fn scl(&self) -> Lsn {
-        let mut at = Lsn::ZERO;
-        while let Some((lsn, _)) = self.records.iter().find(|(_, r)| r.prev_pg == at && r.lsn > at) {
-            at = *lsn;
-        }
-        at
-    }
-
-    fn adopt(&mut self, head: &Head) {
-        if self.head.as_ref().is_none_or(|held| head.version > held.version) {
-            self.records.retain(|_, r| !head.truncations.kills(r));
-            self.head = Some(head.clone());
-        }
-    }
-
-    fn state(&self, request: u64) -> Message {
-        SegmentState {
-            request,
-            votes: true,
-            volume: VolumeId(self.volume),
-            node: self.folder(),
-            incarnation: Incarnation(self.incarnation),
-            role: SegmentRole::Full,
-            epoch: self.epoch,
-            writer: WriterId(self.writer),
-            head: self.head.clone(),
-            scl: self.scl(),
-            claim: self.claim.max(self.scl()),
-            doubtful: false,
-            floor: Lsn::ZERO,
-            page_point: Lsn::ZERO,
-            vdl: self.vdl,
-            highest: self.scl(),
-            oldest: if self.hoards {
-                Lsn(1)
-            } else {
-                self.records.keys().next().copied().unwrap_or(Lsn::MAX)
-            },
-        }
-        .into()
-    }
-
-    fn folder(&self) -> NodeId {
-        NodeId(if self.node == 0 { 7 } else { self.node })
-    }
-
-    fn refused(&self, reason: RefusedReason) -> Message {
-        let incarnation = Incarnation(self.incarnation);
-        Refused { epoch: self.epoch, incarnation, reason, head: self.head.clone() }.into()
-    }
-
-    fn acked(&self, sequence: u64) -> Message {
-        Acked {
-            epoch: self.epoch,
-            incarnation: Incarnation(self.incarnation),
-            sequence,
-            sent_us: 0,
-            scl: self.scl(),
-            head_version: self.head.as_ref().map(|h| h.version).unwrap_or_default(),
-            page_point: Lsn::ZERO,
-            full: false,
-            promised_ms: 0,
-        }
-        .into()
-    }
-
-    fn take(&mut self, epoch: VolumeEpoch, writer: WriterId, frames: &bytes::Bytes) {
-        (self.epoch, self.writer) = (epoch, writer.0);
-        for record in Record::decode_all(frames).expect("whole frames") {
-            if self.head.as_ref().is_none_or(|h| !h.truncations.kills(&record)) {
-                self.records.insert(record.lsn, record);
-            }
-        }
-    }
-
-    fn answer(&mut self, message: Message) -> Option<Message> {
-        Some(match message {
-            Message::Query(query) => self.state(query.request),
-            Message::Create(create) => {
-                (self.incarnation, self.volume) = (create.incarnation.0, create.volume.0);
-                self.head = create.head;
-                Created { node: self.folder(), incarnation: create.incarnation }.into()
-            }
-            Message::Fence(_) if self.incarnation == 0 => self.state(0),
-            Message::Fence(fence) => {
-                if fence.epoch < self.epoch || (fence.epoch == self.epoch && fence.writer.0 != self.writer) {
-                    return Some(self.refused(RefusedReason::StaleEpoch));
-                }
-                (self.epoch, self.writer) = (fence.epoch, fence.writer.0);
-                self.state(0)
-            }
-            Message::FetchLog(fetch) => {
-                let scl = self.scl();
-                let mut frames = Vec::new();
-                for (_, r) in self.records.iter().filter(|(l, _)| **l > fetch.after && **l <= scl) {
-                    frames.extend_from_slice(r.frame());
-                }
-                let head_version = self.head.as_ref().map(|h| h.version).unwrap_or_default();
-                let (request, after) = (fetch.request, fetch.after);
-                LogSlice { request, head_version, after, end: true, floor: Lsn::ZERO, frames: frames.into() }
-                    .into()
-            }
-            Message::Install(install) => {
-                if install.incarnation.0 != self.incarnation {
-                    return Some(self.refused(RefusedReason::OtherIncarnation));
-                }
-                self.adopt(&install.head);
-                self.take(install.epoch, install.writer, &install.frames);
-                self.acked(install.sequence)
-            }
-            Message::Append(append) => {
-                if append.incarnation.0 != self.incarnation {
-                    return Some(self.refused(RefusedReason::OtherIncarnation));
-                }
-                if append.epoch < self.epoch {
-                    return Some(self.refused(RefusedReason::StaleEpoch));
-                }
-                append.head.iter().for_each(|head| self.adopt(head));
-                self.take(append.epoch, append.writer, &append.frames);
-                self.vdl = self.vdl.max(append.vdl);
-                self.acked(append.sequence)
-            }
-            Message::Retire(retire) => {
-                if retire.incarnation.0 == self.incarnation {
-                    assert!(!retire.head.names(PgId(0), retire.incarnation), "a member is buried");
-                    (self.incarnation, self.records) = (0, BTreeMap::new());
-                    self.adopt(&retire.head);
-                }
-                Retired { node: self.folder(), incarnation: retire.incarnation }.into()
-            }
-            _ => return None,
-        })
-    }
-}
 
 /// Six nodes; every message is delivered at once, in order, unless the segment is down.
 #[derive(Default)]

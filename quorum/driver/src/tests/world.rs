@@ -127,7 +127,7 @@ fn first_head() -> Head {
         lease_ms: 600,
         truncations: TruncationList { entries: Vec::new() },
         groups: vec![PgMembers { pg: PgId(0), version, members, joint: None }],
-            former: Vec::new(),
+        former: Vec::new(),
     }
 }
 

@@ -4,6 +4,7 @@ use super::{Binder, BoundAggregate, operator};
 use crate::ast::{AggKind, Aggregate, Expr};
 use crate::error::{Result, SqlError};
 use crate::exec::named_lock::LockCall;
+use crate::expr::numeric::binary_operand;
 use crate::expr::ty::{Class, derivation};
 use crate::expr::{Node, Ty, Typed};
 use crate::function;
@@ -67,6 +68,12 @@ impl Binder<'_> {
         if outer && !own {
             return Err(crate::error::unsupported("aggregates over columns of an outer query"));
         }
+        let bits = matches!(aggregate.kind, AggKind::BitAnd | AggKind::BitOr | AggKind::BitXor);
+        if bits && args.iter().any(|a| binary_operand(a) && a.ty.width > 511) {
+            let message = "Aggregate bitwise functions cannot accept arguments longer than 511 bytes; \
+                           consider using the SUBSTRING() function";
+            return Err(SqlError::new(3514, message));
+        }
         let ty = self.aggregate_type(aggregate.kind, &args);
         Ok(BoundAggregate { source: aggregate.clone(), args, order, ty })
     }
@@ -75,7 +82,14 @@ impl Binder<'_> {
         let arg = args.first().map_or(Ty::null(), |a| a.ty);
         match kind {
             AggKind::Count => Ty::int(21).not_null(),
-            AggKind::BitAnd | AggKind::BitOr | AggKind::BitXor => Ty::uint(21).not_null(),
+            AggKind::BitAnd | AggKind::BitOr | AggKind::BitXor => {
+                match args.first().filter(|a| binary_operand(a)) {
+                    Some(bytes) => {
+                        Ty::text(bytes.ty.width, Collation::BINARY, derivation::COERCIBLE).not_null()
+                    }
+                    None => Ty::uint(21).not_null(),
+                }
+            }
             AggKind::Sum => match arg.number_class() {
                 Class::Int | Class::Decimal => {
                     Ty::decimal(arg.integer_digits() + arg.scale() + 22, arg.scale(), false)

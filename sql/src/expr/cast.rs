@@ -1,5 +1,7 @@
 //! CAST and CONVERT.
 
+use super::compare::Rule;
+use super::ty::Class;
 use super::{Eval, Ty, Typed};
 use crate::ast::CastType;
 use crate::error::Result;
@@ -8,7 +10,7 @@ use values::{Collation, ColumnType, Level, TypeKind, Value};
 
 /// Characters of a value's text; a double has up to 22, whatever a literal's own length.
 fn text_width(ty: &Ty) -> u32 {
-    if ty.class() == super::ty::Class::Real { ty.width.max(22) } else { ty.width }
+    if ty.class() == Class::Real { ty.width.max(22) } else { ty.width }
 }
 
 /// The type of `CAST(expr AS to)`.
@@ -47,8 +49,7 @@ pub(crate) fn cast_type(expr: &Typed, to: &CastType, connection: Collation) -> T
     };
     // Numbers are NULL only for NULL; text and temporals may fail to be.
     let number =
-        matches!(ty.class(), super::ty::Class::Int | super::ty::Class::Decimal | super::ty::Class::Real)
-            && !matches!(to, CastType::Year);
+        matches!(ty.class(), Class::Int | Class::Decimal | Class::Real) && !matches!(to, CastType::Year);
     ty.or_null(expr.ty.nullable || !number)
 }
 
@@ -79,7 +80,11 @@ pub(crate) fn cast(expr: &Typed, to: &CastType, ty: &Ty, e: &mut Eval<'_>) -> Re
         }
         _ => {}
     }
-    let value = expr.eval(e)?;
+    let value = match ty.class() {
+        // Some texts are numbers there; as an integer a text is its digits in front.
+        Class::Decimal | Class::Real => expr.compared(Rule::Double, e)?,
+        _ => expr.eval(e)?,
+    };
     if value.is_null() {
         return Ok(value);
     }

@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::session::context::Context;
 use std::cmp::Ordering;
 use values::convert::number::{to_bool, to_integer};
-use values::{Condition, Value};
+use values::{Collation, Condition, Value};
 
 /// Where column values come from.
 pub(crate) trait Columns: Sync {
@@ -136,7 +136,7 @@ impl Typed {
             }
             Node::Bits { op, left, right } => numeric::bits(*op, left, right, &self.ty, e)?,
             Node::Compare { op, rule, left, right } => {
-                let (l, r) = (left.eval(e)?, right.eval(e)?);
+                let (l, r) = (left.compared(*rule, e)?, right.compared(*rule, e)?);
                 truth(compare_op(*op, *rule, &l, &r, e)?)
             }
             Node::CompareRows { op, pairs } => truth(compare_rows(*op, pairs, e)?),
@@ -148,13 +148,14 @@ impl Typed {
             },
             Node::Is { expr, test, not } => Value::bool(is(expr, *test, e)? != *not),
             Node::Between { expr, low, high, rules, not } => {
-                let v = expr.eval(e)?;
+                let v = expr.compared(rules.0, e)?;
                 let above = {
-                    let l = low.eval(e)?;
+                    let l = low.compared(rules.0, e)?;
                     compare_op(BinaryOp::Ge, rules.0, &v, &l, e)?
                 };
+                let v = if rules.0 == rules.1 { v } else { expr.compared(rules.1, e)? };
                 let below = {
-                    let h = high.eval(e)?;
+                    let h = high.compared(rules.1, e)?;
                     compare_op(BinaryOp::Le, rules.1, &v, &h, e)?
                 };
                 truth(and3(above, below).map(|b| b != *not))
@@ -181,9 +182,35 @@ impl Typed {
         })
     }
 
+    /// The value as it enters a comparison by `rule`: among numbers some texts are numbers ([`crate::function::hybrid`]), among binary
+    /// strings a text is its bytes in its own character set.
+    pub(crate) fn compared(&self, rule: Rule, e: &mut Eval<'_>) -> Result<Value> {
+        match rule {
+            Rule::Double if self.ty.is_text() => match crate::function::hybrid::number(self, e)? {
+                Some(value) => Ok(value),
+                None => self.eval(e),
+            },
+            Rule::Text(Collation::BINARY) => {
+                let value = self.eval(e)?;
+                Ok(self.octets_of(value))
+            }
+            _ => self.eval(e),
+        }
+    }
+
+    /// A value of this expression as a binary string: a text is its bytes in its own character set, all else stays what it is.
+    pub(crate) fn octets_of(&self, value: Value) -> Value {
+        match &value {
+            Value::Text(text) if !text.as_bytes().is_ascii() => {
+                Value::bytes(&self.ty.collation().char_set().encode(text.as_bytes()))
+            }
+            _ => value,
+        }
+    }
+
     /// SQL's truth: `None` for NULL.
     pub(crate) fn truth(&self, e: &mut Eval<'_>) -> Result<Option<bool>> {
-        let value = self.eval(e)?;
+        let value = self.compared(Rule::Double, e)?;
         match value {
             Value::Int(v) => Ok(Some(v != 0)),
             Value::Null => Ok(None),
@@ -198,7 +225,7 @@ impl Typed {
 
     /// The value as an integer, NULL as `None`.
     pub(crate) fn integer(&self, e: &mut Eval<'_>) -> Result<Option<i128>> {
-        let value = self.eval(e)?;
+        let value = self.compared(Rule::Double, e)?;
         match value {
             Value::Int(v) => Ok(Some(i128::from(v))),
             Value::UInt(v) => Ok(Some(i128::from(v))),
@@ -228,6 +255,11 @@ impl Typed {
         })
     }
 
+    /// [`Typed::octets`] where the result is a binary string, [`Typed::bytes`] where it is text.
+    pub(crate) fn bytes_in(&self, collation: Collation, e: &mut Eval<'_>) -> Result<Option<values::Blob>> {
+        if collation == Collation::BINARY { self.octets(e) } else { self.bytes(e) }
+    }
+
     /// The same in the expression's own character set: what LENGTH, HEX and hashes see.
     pub(crate) fn octets(&self, e: &mut Eval<'_>) -> Result<Option<values::Blob>> {
         let set = self.ty.collation().char_set();
@@ -244,7 +276,10 @@ impl Typed {
         let Node::Like { expr, pattern, escape, collation, not } = &self.node else {
             unreachable!("called for LIKE only")
         };
-        let (Some(text), Some(pattern)) = (expr.bytes(e)?, pattern.bytes(e)?) else { return Ok(Value::Null) };
+        let (Some(text), Some(pattern)) = (expr.bytes_in(*collation, e)?, pattern.bytes_in(*collation, e)?)
+        else {
+            return Ok(Value::Null);
+        };
         let matches = super::compare::like(text.as_bytes(), pattern.as_bytes(), *escape, *collation);
         Ok(Value::bool(matches != *not))
     }
@@ -310,10 +345,16 @@ fn is_in(expr: &Typed, list: &[(Rule, Typed)], e: &mut Eval<'_>) -> Result<Optio
     if value.is_null() {
         return Ok(None);
     }
+    // Only of these rules the value is another one.
+    let text = expr.ty.is_text();
     let mut out = Some(false);
     for (rule, item) in list {
-        let item = item.eval(e)?;
-        match compare(*rule, &value, &item, e)? {
+        let other = match rule {
+            Rule::Double | Rule::Text(Collation::BINARY) if text => Some(expr.compared(*rule, e)?),
+            _ => None,
+        };
+        let item = item.compared(*rule, e)?;
+        match compare(*rule, other.as_ref().unwrap_or(&value), &item, e)? {
             Some(Ordering::Equal) => return Ok(Some(true)),
             None => out = None,
             Some(_) => {}
@@ -326,7 +367,7 @@ fn is_in(expr: &Typed, list: &[(Rule, Typed)], e: &mut Eval<'_>) -> Result<Optio
 fn compare_rows(op: BinaryOp, pairs: &[(Rule, Typed, Typed)], e: &mut Eval<'_>) -> Result<Option<bool>> {
     let mut unknown = false;
     for (rule, left, right) in pairs {
-        let (l, r) = (left.eval(e)?, right.eval(e)?);
+        let (l, r) = (left.compared(*rule, e)?, right.compared(*rule, e)?);
         if op == BinaryOp::NullSafeEq {
             if compare_op(op, *rule, &l, &r, e)? != Some(true) {
                 return Ok(Some(false));
@@ -371,7 +412,7 @@ fn in_rows(left: &[Typed], rows: &[Vec<(Rule, Typed)>], e: &mut Eval<'_>) -> Res
 }
 
 /// The branch that is taken; `None`: none, and so NULL.
-fn case<'a>(
+pub(crate) fn case<'a>(
     operand: Option<&Typed>,
     whens: &'a [(Rule, Typed, Typed)],
     otherwise: Option<&'a Typed>,
@@ -379,12 +420,19 @@ fn case<'a>(
 ) -> Result<Option<&'a Typed>> {
     let value = operand.map(|o| o.eval(e)).transpose()?;
     for (rule, when, then) in whens {
-        let hit = match &value {
-            Some(value) => {
-                let candidate = when.eval(e)?;
+        let hit = match (&value, operand) {
+            (Some(value), Some(operand)) => {
+                let other = match rule {
+                    Rule::Double | Rule::Text(Collation::BINARY) if operand.ty.is_text() => {
+                        Some(operand.compared(*rule, e)?)
+                    }
+                    _ => None,
+                };
+                let value = other.as_ref().unwrap_or(value);
+                let candidate = when.compared(*rule, e)?;
                 compare(*rule, value, &candidate, e)? == Some(Ordering::Equal)
             }
-            None => when.holds(e)?,
+            _ => when.holds(e)?,
         };
         if hit {
             return Ok(Some(then));

@@ -5,21 +5,29 @@ use super::ty::Class;
 use super::{Eval, Shown, Ty, Typed};
 use crate::ast::BinaryOp;
 use crate::error::{Result, SqlError};
+use crate::function::hybrid;
 use crate::session::context::Strictness;
 use std::cmp::Ordering;
 use values::arithmetic::{self, Op, bit};
 use values::convert::number::{to_double, to_number};
 use values::{ColumnType, Condition, Level, SqlMode, Value};
 
-/// The operand as a number.
-fn number(operand: &Typed, e: &mut Eval<'_>) -> Result<Value> {
+/// The operand as a number, of the class that its type has in arithmetic.
+pub(crate) fn number(operand: &Typed, e: &mut Eval<'_>) -> Result<Value> {
+    if operand.ty.is_text()
+        && !operand.ty.hex
+        && let Some(value) = hybrid::number(operand, e)?
+    {
+        let double = e.with(|cx, warnings| to_double(&value, cx, warnings))?;
+        return Ok(double.map_or(Value::Null, Value::Double));
+    }
     let value = operand.eval(e)?;
     as_number(value, &operand.ty, e)
 }
 
 /// The operand of DIV: text is an exact number there.
 fn exact_number(operand: &Typed, e: &mut Eval<'_>) -> Result<Value> {
-    let value = operand.eval(e)?;
+    let value = operand.compared(Rule::Double, e)?;
     if value.as_bytes().is_some() && !operand.ty.hex {
         let decimal = e.with(|cx, warnings| values::convert::number::to_decimal(&value, cx, warnings))?;
         return Ok(decimal.map_or(Value::Null, Value::Decimal));
@@ -114,7 +122,7 @@ pub(crate) fn negate(inner: &Typed, ty: &Ty, shown: &Shown, e: &mut Eval<'_>) ->
 
 /// The operand as 64 bits.
 fn operand_bits(operand: &Typed, e: &mut Eval<'_>) -> Result<Option<u64>> {
-    let value = operand.eval(e)?;
+    let value = operand.compared(Rule::Double, e)?;
     let value = match value {
         Value::Bytes(_) if operand.ty.hex => as_number(value, &operand.ty, e)?,
         // Decimals and doubles are read as BIGINT: what is larger is the largest.

@@ -11,7 +11,7 @@ use crate::error::{Result, SqlError};
 use crate::exec::memory::Memory;
 use crate::exec::sort_key;
 use crate::expr::Eval;
-use crate::expr::numeric::{as_number, whole_number};
+use crate::expr::numeric::{as_number, binary_operand, whole_number};
 use crate::expr::ty::Class;
 use std::cmp::Ordering;
 use std::collections::HashSet;
@@ -40,6 +40,8 @@ enum State {
         wanted: Ordering,
     },
     Bits(u64),
+    /// The same over binary strings, which must all be of one length: `None` before the first.
+    Bytes(Option<Vec<u8>>),
     /// Welford's running mean and sum of squares.
     Variance {
         count: u64,
@@ -78,6 +80,11 @@ impl Accumulator {
             },
             AggKind::Min => State::Extreme { best: Value::Null, wanted: Ordering::Less },
             AggKind::Max => State::Extreme { best: Value::Null, wanted: Ordering::Greater },
+            AggKind::BitAnd | AggKind::BitOr | AggKind::BitXor
+                if spec.args.first().is_some_and(binary_operand) =>
+            {
+                State::Bytes(None)
+            }
             AggKind::BitAnd => State::Bits(u64::MAX),
             AggKind::BitOr | AggKind::BitXor => State::Bits(0),
             AggKind::StddevPop | AggKind::StddevSamp | AggKind::VarPop | AggKind::VarSamp => {
@@ -109,8 +116,14 @@ impl Accumulator {
         }
         let mut args = [const { Value::Null }; 1];
         let mut many = Vec::new();
+        let numeric = matches!(&self.state, State::Sum { .. } | State::Bits(_) | State::Variance { .. });
         for (i, arg) in spec.args.iter().enumerate() {
-            let value = arg.eval(e)?;
+            // What DISTINCT remembers is the text.
+            let value = if numeric && self.seen.is_none() {
+                arg.compared(values::compare::Rule::Double, e)?
+            } else {
+                arg.eval(e)?
+            };
             if value.is_null() {
                 return Ok(());
             }
@@ -181,6 +194,10 @@ impl Accumulator {
                     _ => *bits ^= wide,
                 }
             }
+            State::Bytes(so_far) => {
+                let value = spec.args[0].octets_of(first);
+                combine(kind, so_far, value.as_bytes().unwrap_or_default())?;
+            }
             State::Variance { count, mean, squares } => {
                 let x = e.with(|cx, warnings| to_double(&first, cx, warnings))?.unwrap_or(0.0);
                 *count += 1;
@@ -227,6 +244,11 @@ impl Accumulator {
             },
             State::Extreme { best, .. } => best,
             State::Bits(bits) => Value::UInt(bits),
+            State::Bytes(Some(bytes)) => Value::bytes(&bytes),
+            State::Bytes(None) => {
+                let neutral = if spec.source.kind == AggKind::BitAnd { 0xff } else { 0 };
+                Value::bytes(&vec![neutral; spec.ty.width as usize])
+            }
             State::Variance { count, squares, .. } => variance(spec.source.kind, count, squares),
             State::Concat { parts, .. } => concat(spec, parts, e),
             State::Any(value) => value.unwrap_or_default(),
@@ -236,6 +258,25 @@ impl Accumulator {
             State::Object(members) => Json::Object(members).value(),
         })
     }
+}
+
+/// One more string of BIT_AND, BIT_OR or BIT_XOR.
+fn combine(kind: AggKind, so_far: &mut Option<Vec<u8>>, bytes: &[u8]) -> Result<()> {
+    let Some(all) = so_far else {
+        *so_far = Some(bytes.to_vec());
+        return Ok(());
+    };
+    if all.len() != bytes.len() {
+        return Err(SqlError::new(3513, "Binary operands of bitwise operators must be of equal length"));
+    }
+    for (a, b) in all.iter_mut().zip(bytes) {
+        match kind {
+            AggKind::BitAnd => *a &= b,
+            AggKind::BitOr => *a |= b,
+            _ => *a ^= b,
+        }
+    }
+    Ok(())
 }
 
 impl Total {

@@ -7,7 +7,9 @@ use crate::expr::numeric::coerce;
 use crate::expr::ty::{Class, derivation};
 use crate::expr::{Eval, Ty, Typed};
 use std::cmp::Ordering;
-use values::{Collation, ColumnType, Decimal, TypeKind, Value};
+use values::convert::temporal::to_datetime;
+use values::temporal::DateRules;
+use values::{Collation, ColumnType, DateTime, Decimal, TypeKind, Value};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     function(
@@ -154,6 +156,10 @@ pub(crate) fn branch(chosen: &Typed, ty: &Ty, e: &mut Eval<'_>) -> Result<Value>
 /// The value of `arg` as the type that holds all of several arguments.
 pub(crate) fn coerced(arg: &Typed, ty: &Ty, e: &mut Eval<'_>) -> Result<Value> {
     let value = arg.eval(e)?;
+    if ty.col.is_binary() && matches!(value, Value::Text(_)) {
+        // As a binary string a text is its bytes in its own character set.
+        return Ok(arg.octets_of(value));
+    }
     if ty.is_text() && !value.is_null() && value.as_bytes().is_none() {
         // The text of a number or temporal is its own type's (its scale counts).
         return coerce(Value::Text(e.context.text_of(&value, &arg.ty)), ty, e);
@@ -192,8 +198,55 @@ fn interval(args: &[Typed], _: &Ty, e: &mut Eval<'_>) -> Result<Value> {
     Ok(Value::Int(passed))
 }
 
+/// What arguments of GREATEST and LEAST compare as when one of them is a date or a datetime.
+pub(crate) fn dated(args: &[Typed]) -> Option<TypeKind> {
+    let has = |class| args.iter().any(|a| a.ty.class() == class);
+    match (has(Class::DateTime), has(Class::Date)) {
+        (true, _) => Some(TypeKind::DateTime),
+        (_, true) => Some(TypeKind::Date),
+        _ => None,
+    }
+}
+
+/// The first or last of arguments of which one is a date: what is none counts as the zero date, with its warning.
+pub(crate) fn extreme_date(
+    args: &[Typed],
+    kind: TypeKind,
+    wanted: Ordering,
+    e: &mut Eval<'_>,
+) -> Result<Value> {
+    let mut best: Option<DateTime> = None;
+    for arg in args {
+        let value = arg.eval(e)?;
+        if value.is_null() {
+            return Ok(Value::Null);
+        }
+        let found = e.with(|cx, warnings| to_datetime(&value, DateRules::default(), cx, warnings))?;
+        let at = found.map_or(DateTime::ZERO, |f| f.value);
+        if best.is_none_or(|b| at.cmp(&b) == wanted) {
+            best = Some(at);
+        }
+    }
+    Ok(match (best, kind) {
+        (None, _) => Value::Null,
+        (Some(at), TypeKind::Date) => Value::Date(at.date()),
+        (Some(at), _) => Value::DateTime(at),
+    })
+}
+
 /// GREATEST and LEAST: NULL if any argument is.
 fn extreme(args: &[Typed], ty: &Ty, wanted: Ordering, e: &mut Eval<'_>) -> Result<Value> {
+    if ty.is_text()
+        && let Some(kind) = dated(args)
+    {
+        let found = extreme_date(args, kind, wanted, e)?;
+        let fsp = args.iter().filter(|a| a.ty.col.is_temporal()).map(|a| a.ty.col.scale).max().unwrap_or(0);
+        return Ok(if found.is_null() {
+            found
+        } else {
+            Value::Text(values::convert::text::to_text(&found, fsp))
+        });
+    }
     let rule = rule_of(ty, ty)?;
     let mut best: Option<Value> = None;
     for arg in args {

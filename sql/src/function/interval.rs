@@ -73,6 +73,25 @@ pub(crate) fn add(
     ty: &Ty,
     e: &mut Eval<'_>,
 ) -> Result<Value> {
+    let value = moved(expr, amount, unit, negate, ty, e)?;
+    Ok(match (&value, ty.is_text()) {
+        (Value::DateTime(at), true) => {
+            Value::Text(values::convert::text::to_text(&value, if at.micros() == 0 { 0 } else { 6 }))
+        }
+        (Value::Date(_), true) => Value::Text(values::convert::text::to_text(&value, 0)),
+        _ => value,
+    })
+}
+
+/// The same as a date or time, where [`add`] makes a text of it.
+pub(crate) fn moved(
+    expr: &Typed,
+    amount: &Typed,
+    unit: Unit,
+    negate: bool,
+    ty: &Ty,
+    e: &mut Eval<'_>,
+) -> Result<Value> {
     let value = expr.eval(e)?;
     if value.is_null() {
         return Ok(Value::Null);
@@ -96,9 +115,7 @@ pub(crate) fn add(
         // A text in, a text out: a date stays a date when the unit leaves its time alone.
         _ => {
             let dated = !found.has_time && unit.keeps_date();
-            let fsp = if moved.micros() == 0 { 0 } else { 6 };
-            let value = if dated { Value::Date(moved.date()) } else { Value::DateTime(moved) };
-            Value::Text(values::convert::text::to_text(&value, fsp))
+            if dated { Value::Date(moved.date()) } else { Value::DateTime(moved) }
         }
     })
 }

@@ -8,6 +8,7 @@ mod address;
 pub(crate) mod aggregate;
 pub(crate) mod cipher;
 pub(crate) mod control;
+pub(crate) mod hybrid;
 pub(crate) mod interval;
 pub(crate) mod json;
 mod numeric;

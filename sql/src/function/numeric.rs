@@ -5,7 +5,7 @@
 
 use super::{Function, Infer, function, volatile};
 use crate::error::{Result, SqlError};
-use crate::expr::numeric::as_number;
+use crate::expr::numeric::number;
 use crate::expr::ty::Class;
 use crate::expr::{Eval, Node, Ty, Typed};
 use values::arithmetic::{self, Op};
@@ -84,13 +84,8 @@ fn number_type(arg: &Typed) -> Ty {
     number.or_null(ty.nullable)
 }
 
-fn number(arg: &Typed, e: &mut Eval<'_>) -> Result<Value> {
-    let value = arg.eval(e)?;
-    as_number(value, &arg.ty, e)
-}
-
 fn double(arg: &Typed, e: &mut Eval<'_>) -> Result<Option<f64>> {
-    let value = arg.eval(e)?;
+    let value = arg.compared(values::compare::Rule::Double, e)?;
     e.with(|cx, warnings| to_double(&value, cx, warnings))
 }
 

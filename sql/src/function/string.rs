@@ -195,7 +195,7 @@ fn characters(args: &[Typed], _: &Ty, e: &mut Eval<'_>) -> Result<Value> {
 fn concat(args: &[Typed], ty: &Ty, e: &mut Eval<'_>) -> Result<Value> {
     let mut out = Vec::new();
     for arg in args {
-        let Some(bytes) = arg.bytes(e)? else { return Ok(Value::Null) };
+        let Some(bytes) = arg.bytes_in(ty.collation(), e)? else { return Ok(Value::Null) };
         out.extend_from_slice(bytes.as_bytes());
     }
     if too_long("concat", out.len(), e)? {
@@ -205,10 +205,10 @@ fn concat(args: &[Typed], ty: &Ty, e: &mut Eval<'_>) -> Result<Value> {
 }
 
 fn concat_ws(args: &[Typed], ty: &Ty, e: &mut Eval<'_>) -> Result<Value> {
-    let Some(separator) = args[0].bytes(e)? else { return Ok(Value::Null) };
+    let Some(separator) = args[0].bytes_in(ty.collation(), e)? else { return Ok(Value::Null) };
     let (mut out, mut first) = (Vec::new(), true);
     for arg in &args[1..] {
-        let Some(bytes) = arg.bytes(e)? else { continue };
+        let Some(bytes) = arg.bytes_in(ty.collation(), e)? else { continue };
         if !first {
             out.extend_from_slice(separator.as_bytes());
         }

@@ -195,7 +195,7 @@ fn date_argument(arg: &Typed, rules: DateRules, e: &mut Eval<'_>) -> Result<Opti
     let value = arg.eval(e)?;
     let Some(bytes) = value.as_bytes() else {
         // A stored date passes with its zero parts, unless a day is needed.
-        let rules = if rules.no_zero_in_date || !value.is_temporal() { rules } else { DateRules::default() };
+        let rules = if rules.no_zero_in_date { rules } else { DateRules::default() };
         return Ok(e.with(|cx, warnings| to_datetime(&value, rules, cx, warnings))?.map(|f| f.value));
     };
     let parsed = parse::datetime(bytes, rules);
@@ -221,6 +221,10 @@ fn datetime_argument(arg: &Typed, rules: DateRules, e: &mut Eval<'_>) -> Result<
 /// The argument as a time.
 fn time_argument(arg: &Typed, e: &mut Eval<'_>) -> Result<Option<Time>> {
     let value = arg.eval(e)?;
+    // A column of years is the first day of each; the year of an expression is a number.
+    if matches!((&value, &arg.node), (Value::Year(_), Node::Column(_))) {
+        return Ok(Some(Time::ZERO));
+    }
     Ok(e.with(|cx, warnings| to_time(&value, cx, warnings))?.map(|(t, _)| t))
 }
 

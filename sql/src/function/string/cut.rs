@@ -76,7 +76,9 @@ pub(super) fn trim(args: &[Typed], ty: &Ty, sides: (bool, bool), e: &mut Eval<'_
 
 pub(super) fn insert(args: &[Typed], ty: &Ty, e: &mut Eval<'_>) -> Result<Value> {
     let Some((s, position)) = string_and_number(args, e)? else { return Ok(Value::Null) };
-    let (Some(count), Some(new)) = (args[2].integer(e)?, args[3].bytes(e)?) else { return Ok(Value::Null) };
+    let (Some(count), Some(new)) = (args[2].integer(e)?, args[3].bytes_in(ty.collation(), e)?) else {
+        return Ok(Value::Null);
+    };
     let (s, binary) = (s.as_bytes(), is_binary(ty));
     let total = length(s, binary) as i128;
     if position < 1 || position > total {
@@ -96,7 +98,7 @@ pub(super) fn insert(args: &[Typed], ty: &Ty, e: &mut Eval<'_>) -> Result<Value>
 /// LPAD and RPAD: a negative length is NULL, and so is a pad of nothing that is needed.
 pub(super) fn pad(args: &[Typed], ty: &Ty, left: bool, e: &mut Eval<'_>) -> Result<Value> {
     let Some((s, wanted)) = string_and_number(args, e)? else { return Ok(Value::Null) };
-    let Some(pad) = args[2].bytes(e)? else { return Ok(Value::Null) };
+    let Some(pad) = args[2].bytes_in(ty.collation(), e)? else { return Ok(Value::Null) };
     if wanted < 0 {
         return Ok(Value::Null);
     }
@@ -130,7 +132,11 @@ pub(super) fn reverse(args: &[Typed], ty: &Ty, e: &mut Eval<'_>) -> Result<Value
 
 /// What stands before the n-th delimiter from the left, or behind the n-th from the right.
 pub(super) fn substring_index(args: &[Typed], ty: &Ty, e: &mut Eval<'_>) -> Result<Value> {
-    let (Some(s), Some(delimiter)) = (args[0].bytes(e)?, args[1].bytes(e)?) else { return Ok(Value::Null) };
+    let (Some(s), Some(delimiter)) =
+        (args[0].bytes_in(ty.collation(), e)?, args[1].bytes_in(ty.collation(), e)?)
+    else {
+        return Ok(Value::Null);
+    };
     let Some(count) = args[2].integer(e)? else { return Ok(Value::Null) };
     let (s, delimiter) = (s.as_bytes(), delimiter.as_bytes());
     if delimiter.is_empty() || count == 0 || s.is_empty() {

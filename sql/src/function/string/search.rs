@@ -25,7 +25,16 @@ fn characters(s: &[u8], binary: bool) -> Vec<u32> {
 
 /// The position of `needle` in `hay` from `from` on, counted from 1; 0 if it is not there.
 pub(super) fn locate(needle: &Typed, hay: &Typed, from: Option<&Typed>, e: &mut Eval<'_>) -> Result<Value> {
-    let (Some(n), Some(h)) = (needle.bytes(e)?, hay.bytes(e)?) else { return Ok(Value::Null) };
+    // A binary needle is looked for as text in text, as MySQL does; a binary haystack makes both bytes.
+    let as_text = hay.ty.is_text() && hay.ty.collation() != Collation::BINARY;
+    let read = needle.ty.is_text() && needle.ty.collation() == Collation::BINARY && as_text;
+    let collation = if read { hay.ty.collation() } else { collation_of(&needle.ty, &hay.ty)? };
+    let needle = match needle.bytes_in(collation, e)? {
+        // Its bytes are of the haystack's character set.
+        Some(n) if read => Some(values::Blob::new(&collation.char_set().decode(n.as_bytes()))),
+        other => other,
+    };
+    let (Some(n), Some(h)) = (needle, hay.bytes_in(collation, e)?) else { return Ok(Value::Null) };
     let from = match from {
         None => 1,
         Some(arg) => match arg.integer(e)? {
@@ -33,11 +42,6 @@ pub(super) fn locate(needle: &Typed, hay: &Typed, from: Option<&Typed>, e: &mut 
             Some(from) if from < 1 => return Ok(Value::Int(0)),
             Some(from) => usize::try_from(from).unwrap_or(usize::MAX),
         },
-    };
-    // A binary needle is looked for as text in text, as MySQL does; a binary haystack makes both bytes.
-    let collation = match hay.ty.is_text() && hay.ty.collation() != Collation::BINARY {
-        true if needle.ty.is_text() && needle.ty.collation() == Collation::BINARY => hay.ty.collation(),
-        _ => collation_of(&needle.ty, &hay.ty)?,
     };
     let binary = collation == Collation::BINARY;
     let (n, h) = (characters(n.as_bytes(), binary), characters(h.as_bytes(), binary));
@@ -51,7 +55,9 @@ pub(super) fn locate(needle: &Typed, hay: &Typed, from: Option<&Typed>, e: &mut 
 
 /// REPLACE compares bytes: case matters.
 pub(super) fn replace(args: &[Typed], ty: &Ty, e: &mut Eval<'_>) -> Result<Value> {
-    let (Some(s), Some(from), Some(to)) = (args[0].bytes(e)?, args[1].bytes(e)?, args[2].bytes(e)?) else {
+    let mut in_result = |arg: &Typed| arg.bytes_in(ty.collation(), e);
+    let (Some(s), Some(from), Some(to)) = (in_result(&args[0])?, in_result(&args[1])?, in_result(&args[2])?)
+    else {
         return Ok(Value::Null);
     };
     let (s, from, to) = (s.as_bytes(), from.as_bytes(), to.as_bytes());
@@ -75,8 +81,10 @@ pub(super) fn replace(args: &[Typed], ty: &Ty, e: &mut Eval<'_>) -> Result<Value
 }
 
 pub(super) fn strcmp(args: &[Typed], _: &Ty, e: &mut Eval<'_>) -> Result<Value> {
-    let (Some(a), Some(b)) = (args[0].bytes(e)?, args[1].bytes(e)?) else { return Ok(Value::Null) };
     let collation = collation_of(&args[0].ty, &args[1].ty)?;
+    let (Some(a), Some(b)) = (args[0].bytes_in(collation, e)?, args[1].bytes_in(collation, e)?) else {
+        return Ok(Value::Null);
+    };
     Ok(Value::Int(match collation.compare(a.as_bytes(), b.as_bytes()) {
         Ordering::Less => -1,
         Ordering::Equal => 0,
@@ -99,11 +107,13 @@ pub(super) fn field(args: &[Typed], _: &Ty, e: &mut Eval<'_>) -> Result<Value> {
 }
 
 pub(super) fn find_in_set(args: &[Typed], _: &Ty, e: &mut Eval<'_>) -> Result<Value> {
-    let (Some(what), Some(set)) = (args[0].bytes(e)?, args[1].bytes(e)?) else { return Ok(Value::Null) };
+    let collation = collation_of(&args[0].ty, &args[1].ty)?;
+    let (Some(what), Some(set)) = (args[0].bytes_in(collation, e)?, args[1].bytes_in(collation, e)?) else {
+        return Ok(Value::Null);
+    };
     if set.as_bytes().is_empty() {
         return Ok(Value::Int(0));
     }
-    let collation = collation_of(&args[0].ty, &args[1].ty)?;
     let mut items = set.as_bytes().split(|b| *b == b',');
     let found = items.position(|item| collation.equal(item, what.as_bytes()));
     Ok(Value::Int(found.map_or(0, |i| i as i64 + 1)))
@@ -113,7 +123,7 @@ pub(super) fn elt(args: &[Typed], ty: &Ty, e: &mut Eval<'_>) -> Result<Value> {
     let Some(n) = args[0].integer(e)? else { return Ok(Value::Null) };
     let chosen = usize::try_from(n).ok().filter(|n| *n > 0).and_then(|n| args.get(n));
     let Some(arg) = chosen else { return Ok(Value::Null) };
-    Ok(arg.bytes(e)?.map_or(Value::Null, |b| string(ty, b.as_bytes())))
+    Ok(arg.bytes_in(ty.collation(), e)?.map_or(Value::Null, |b| string(ty, b.as_bytes())))
 }
 
 pub(super) fn make_set(args: &[Typed], ty: &Ty, e: &mut Eval<'_>) -> Result<Value> {
@@ -121,7 +131,7 @@ pub(super) fn make_set(args: &[Typed], ty: &Ty, e: &mut Eval<'_>) -> Result<Valu
     let mut out: Vec<Vec<u8>> = Vec::new();
     for (i, arg) in args[1..].iter().enumerate().take(64) {
         if bits >> i & 1 == 1
-            && let Some(s) = arg.bytes(e)?
+            && let Some(s) = arg.bytes_in(ty.collation(), e)?
         {
             out.push(s.as_bytes().to_vec());
         }
@@ -131,7 +141,10 @@ pub(super) fn make_set(args: &[Typed], ty: &Ty, e: &mut Eval<'_>) -> Result<Valu
 
 pub(super) fn export_set(args: &[Typed], ty: &Ty, e: &mut Eval<'_>) -> Result<Value> {
     let Some(bits) = args[0].integer(e)? else { return Ok(Value::Null) };
-    let (Some(on), Some(off)) = (args[1].bytes(e)?, args[2].bytes(e)?) else { return Ok(Value::Null) };
+    let (Some(on), Some(off)) = (args[1].bytes_in(ty.collation(), e)?, args[2].bytes_in(ty.collation(), e)?)
+    else {
+        return Ok(Value::Null);
+    };
     let separator = match args.get(3) {
         None => values::Blob::new(b","),
         Some(arg) => match arg.bytes(e)? {

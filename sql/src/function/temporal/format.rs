@@ -1,12 +1,13 @@
 //! DATE_FORMAT, TIME_FORMAT and STR_TO_DATE: the `%` specifiers, written and read. English names only (lc_time_names en_US).
 
 use super::part::day_name;
-use super::{datetime_argument, part_rules, time_argument, week};
+use super::{datetime_argument, part_rules, week};
 use crate::error::Result;
 use crate::expr::ty::derivation;
 use crate::expr::{Eval, Node, Ty, Typed};
 use crate::function::Infer;
 use std::fmt::Write as _;
+use values::convert::temporal::to_time;
 use values::temporal::{DateRules, SECOND, days, month_name};
 use values::{Condition, Date, DateTime, Time, TypeKind, Value};
 
@@ -61,7 +62,10 @@ pub(super) fn formatted(at: DateTime, format: &Typed, e: &mut Eval<'_>) -> Resul
 }
 
 pub(super) fn time_format(args: &[Typed], _: &Ty, e: &mut Eval<'_>) -> Result<Value> {
-    let Some(time) = time_argument(&args[0], e)? else { return Ok(Value::Null) };
+    let value = args[0].eval(e)?;
+    let Some((time, _)) = e.with(|cx, warnings| to_time(&value, cx, warnings))? else {
+        return Ok(Value::Null);
+    };
     let Some(format) = args[1].text(e)? else { return Ok(Value::Null) };
     let clock =
         Clock { hours: time.hours(), minute: time.minute(), second: time.second(), micros: time.fraction() };

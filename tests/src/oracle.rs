@@ -242,6 +242,17 @@ pub fn difference(golden: &str, found: &str) -> Option<String> {
     Some(out)
 }
 
+/// [`difference`] of every statement that differs.
+#[must_use]
+pub fn differences(golden: &str, found: &str) -> Vec<String> {
+    let (expected, found): (Vec<&str>, Vec<&str>) =
+        (golden.split("\n\n").collect(), found.split("\n\n").collect());
+    let at = |blocks: &[&str], i: usize| blocks.get(i).map_or(String::new(), |b| b.trim().to_string());
+    (0..expected.len().max(found.len()))
+        .filter_map(|i| difference(&at(&expected, i), &at(&found, i)))
+        .collect()
+}
+
 /// The statements (numbered from 1) that a found transcript answers otherwise than the golden one, and how many there are.
 #[must_use]
 pub fn differing(golden: &str, found: &str) -> (Vec<usize>, usize) {

@@ -85,7 +85,7 @@ impl Binder<'_> {
             AggKind::BitAnd | AggKind::BitOr | AggKind::BitXor => {
                 match args.first().filter(|a| binary_operand(a)) {
                     Some(bytes) => {
-                        Ty::text(bytes.ty.width, Collation::BINARY, derivation::COERCIBLE).not_null()
+                        Ty::text(bytes.ty.width + 1, Collation::BINARY, derivation::COERCIBLE).not_null()
                     }
                     None => Ty::uint(21).not_null(),
                 }

@@ -229,9 +229,10 @@ fn whole_digits(ty: &Ty) -> u32 {
 /// The operand's column type as a number.
 fn number_column(ty: &Ty) -> ColumnType {
     match ty.number_class() {
-        Class::Int if !ty.col.is_integer() => {
-            ColumnType::integer(TypeKind::BigInt, (ty.hex || ty.col.kind == TypeKind::Bit) && ty.col.unsigned)
-        }
+        Class::Int if !ty.col.is_integer() => ColumnType::integer(
+            TypeKind::BigInt,
+            ty.col.kind == TypeKind::Year || (ty.hex || ty.col.kind == TypeKind::Bit) && ty.col.unsigned,
+        ),
         _ => number_type(&ty.col),
     }
 }

@@ -6,11 +6,12 @@
 //! As in MySQL all clauses speak of the old table's names, whatever their order; only AFTER speaks of the new one's.
 
 use super::ddl::{self, default_of, option, option_collation, table_options};
+use super::default_expr;
 use super::keys::{self, column_keys};
 use crate::ast::{self, AlterAction, IndexKind, Place};
 use crate::error::{Result, SqlError};
 use crate::session::context::Context;
-use engine::{ColumnDef, IndexDef, NewIndex, NewTable, TableDef};
+use engine::{ColumnDef, ColumnDefault, IndexDef, NewIndex, NewTable, TableDef};
 use values::{Collation, ColumnType, TypeKind};
 
 /// What ALTER TABLE makes of a table.
@@ -76,12 +77,13 @@ pub(crate) fn target(
     let wanted = wanted_keys(table, actions, &slots)?;
     let null = |i: usize| slots[i].written.is_some_and(|w| w.nullable == Some(true));
     let (primary, indexes) = keys::keys(&wanted, null, &mut columns)?;
+    let all = default_columns(table, &slots, &columns, context)?;
     for (slot, column) in slots.iter().zip(&mut columns) {
         if let Some(written) = slot.written {
-            column.default = default_of(written.default.as_ref(), column, context)?;
+            column.default = default_of(written.default.as_ref(), column, &all, context)?;
         }
         if let Some(default) = slot.default {
-            column.default = default_of(default, column, context)?;
+            column.default = default_of(default, column, &all, context)?;
         }
     }
     keys::check_auto_increment(&columns, &primary, &indexes)?;
@@ -102,6 +104,41 @@ pub(crate) fn target(
     let rebuild = options.force || !same_rows(table, &new, &from);
     let reported = options.copy || reported(table, &new, &from);
     Ok(Target { new, from, rebuild, reported, auto_increment: options.auto_increment })
+}
+
+/// What default expressions of the new table may name; 3766 if one that stays names a column that goes, or is called otherwise.
+fn default_columns(
+    table: &TableDef,
+    slots: &[Slot<'_>],
+    columns: &[ColumnDef],
+    context: &Context,
+) -> Result<default_expr::Columns> {
+    let stays = |s: &Slot<'_>| s.written.is_none() && s.default.is_none();
+    let computed =
+        slots.iter().map(|slot| match slot.default.or_else(|| slot.written.map(|w| w.default.as_ref())) {
+            Some(default) => matches!(default, Some(ast::ColumnDefault::Expression(_))),
+            None => default_expr::is_computed(&slot.column),
+        });
+    let all = default_expr::Columns::new(&table.name, columns, computed.collect());
+    if !table.columns.iter().any(default_expr::is_computed) {
+        return Ok(all);
+    }
+    let old = default_expr::Columns::of(table);
+    for slot in slots.iter().filter(|s| stays(s)) {
+        let Some(ColumnDefault::Expression(text)) = &slot.column.default else { continue };
+        for read in old.read_by(text, context)? {
+            let name = &table.columns[read].name;
+            if !slots.iter().any(|s| s.from == Some(read) && s.column.name == *name) {
+                let message = format!(
+                    "Column '{name}' of table '{}' has a default value expression dependency and cannot be \
+                     dropped or renamed.",
+                    table.name
+                );
+                return Err(SqlError::new(3766, message));
+            }
+        }
+    }
+    Ok(all)
 }
 
 fn options(table: &TableDef, actions: &[AlterAction], schema_default: Collation) -> Result<Options> {

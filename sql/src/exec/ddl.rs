@@ -282,8 +282,10 @@ pub(crate) fn new_table(
         columns.push(column(written, table, context)?);
     }
     let (primary, mut indexes) = indexes(create, &mut columns)?;
+    let computed = create.columns.iter().map(|w| matches!(w.default, Some(Written::Expression(_)))).collect();
+    let all = super::default_expr::Columns::new(&create.table.name, &columns, computed);
     for (written, column) in create.columns.iter().zip(&mut columns) {
-        column.default = default_of(written.default.as_ref(), column, context)?;
+        column.default = default_of(written.default.as_ref(), column, &all, context)?;
     }
     check_auto_increment(&columns, &primary, &indexes)?;
     let child = super::foreign::Child {
@@ -392,6 +394,7 @@ fn invalid_default(name: &str) -> SqlError {
 pub(super) fn default_of(
     written: Option<&Written>,
     column: &ColumnDef,
+    all: &super::default_expr::Columns,
     context: &mut Context,
 ) -> Result<Option<ColumnDefault>> {
     let name = &column.name;
@@ -405,7 +408,7 @@ pub(super) fn default_of(
             Ok(Some(ColumnDefault::CurrentTimestamp { fsp: *fsp }))
         }
         Some(Written::Expression(expr)) => {
-            super::default_expr::text(expr, name, context).map(|text| Some(ColumnDefault::Expression(text)))
+            super::default_expr::text(expr, name, all, context).map(|t| Some(ColumnDefault::Expression(t)))
         }
         Some(Written::Value(expr)) => {
             let bound = crate::bind::Binder::new(context, &[]).bind(expr)?;

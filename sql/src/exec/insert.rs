@@ -74,8 +74,10 @@ fn complete(plan: &InsertPlan, given: Given<'_>, number: u64, run: &mut Run<'_>)
         let value = match &given {
             Given::Values(values) => values[i].clone(),
             Given::Exprs(exprs) => match &exprs[i] {
+                None if super::default_expr::is_computed(column) => continue,
                 None => {
-                    row[position] = Some(store::default_value(column, run, plan.ignore)?);
+                    let seen = Partial { table, row: &row };
+                    row[position] = Some(store::default_value((table, &seen), column, run, plan.ignore)?);
                     continue;
                 }
                 Some(expr) => {
@@ -92,14 +94,28 @@ fn complete(plan: &InsertPlan, given: Given<'_>, number: u64, run: &mut Run<'_>)
             value
         });
     }
-    let mut whole = Vec::with_capacity(row.len());
-    for (value, column) in row.into_iter().zip(&table.columns) {
-        whole.push(match value {
-            Some(value) => value,
-            None => store::default_value(column, run, plan.ignore)?,
-        });
+    // What is computed reads what is not.
+    for computed in [false, true] {
+        for (i, column) in table.columns.iter().enumerate() {
+            if row[i].is_none() && super::default_expr::is_computed(column) == computed {
+                let seen = Partial { table, row: &row };
+                row[i] = Some(store::default_value((table, &seen), column, run, plan.ignore)?);
+            }
+        }
     }
-    Ok(whole)
+    Ok(row.into_iter().map(Option::unwrap_or_default).collect())
+}
+
+/// The columns of one table of several.
+struct From<'a> {
+    values: &'a [Value],
+    base: usize,
+}
+
+impl Columns for From<'_> {
+    fn column(&self, i: usize) -> Value {
+        self.values[self.base + i].clone()
+    }
 }
 
 /// A row in the making, as expressions in VALUES see it.
@@ -297,7 +313,10 @@ pub(crate) fn apply_set(
     for Set { column: position, value } in set {
         let column = &table.columns[*position];
         let new = match value {
-            None => store::default_value(column, run, ignore)?,
+            None => {
+                let seen = From { values: &*values, base };
+                store::default_value((table, &seen), column, run, ignore)?
+            }
             Some(expr) => {
                 let mut e =
                     Eval { inserted, ..Eval::over(&*values as &dyn Columns, &run.params, run.context) };

@@ -1,9 +1,10 @@
 //! Values into columns: conversion, NOT NULL, defaults, with MySQL's strictness.
 
-use super::Run;
+use super::{Run, default_expr};
 use crate::error::{Result, SqlError};
+use crate::expr::Columns;
 use crate::session::context::{Context, Strictness};
-use engine::{ColumnDef, ColumnDefault};
+use engine::{ColumnDef, ColumnDefault, TableDef};
 use values::{Condition, DateTime, Level, TypeKind, Value};
 
 /// `value` as a value of `column`. Outside strict mode what does not fit is bent, with a warning.
@@ -47,13 +48,19 @@ pub(crate) fn not_null(column: &ColumnDef, run: &mut Run<'_>, bend: bool) -> Res
     Ok(implicit_default(column))
 }
 
-/// The value of a column that the statement does not name, or names with DEFAULT.
-pub(crate) fn default_value(column: &ColumnDef, run: &mut Run<'_>, ignore: bool) -> Result<Value> {
+/// The value of a column that the statement does not name, or names with DEFAULT. `row` is what is known of the row of `table`, for a
+/// default that is computed from it.
+pub(crate) fn default_value(
+    (table, row): (&TableDef, &dyn Columns),
+    column: &ColumnDef,
+    run: &mut Run<'_>,
+    ignore: bool,
+) -> Result<Value> {
     match &column.default {
         Some(ColumnDefault::Literal(value)) => Ok(value.clone()),
         Some(ColumnDefault::CurrentTimestamp { .. }) => Ok(now(column, run)),
         Some(ColumnDefault::Expression(text)) => {
-            let value = super::default_expr::value(text, run.context)?;
+            let value = default_expr::value(text, &default_expr::Columns::of(table), row, run.context)?;
             let value = convert(&value, column, run, ignore)?;
             if value.is_null() && !column.nullable { not_null(column, run, ignore) } else { Ok(value) }
         }

@@ -2,7 +2,7 @@
 
 use super::compare::Rule;
 use super::ty::Class;
-use super::{Eval, Ty, Typed};
+use super::{Eval, Node, Ty, Typed};
 use crate::ast::CastType;
 use crate::error::Result;
 use crate::expr::ty::derivation;
@@ -87,6 +87,10 @@ pub(crate) fn cast(expr: &Typed, to: &CastType, ty: &Ty, e: &mut Eval<'_>) -> Re
     };
     if value.is_null() {
         return Ok(value);
+    }
+    if let (Value::Year(_), Node::Column(_), Class::Time) = (&value, &expr.node, ty.class()) {
+        // A column of years is the first day of each; the year of an expression is a number.
+        return Ok(Value::Time(values::Time::ZERO));
     }
     let value = if ty.is_text() {
         value

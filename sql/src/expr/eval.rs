@@ -7,6 +7,7 @@ use crate::ast::{BinaryOp, IsTest};
 use crate::error::Result;
 use crate::session::context::Context;
 use std::cmp::Ordering;
+use values::collation::CharSet;
 use values::convert::number::{to_bool, to_integer};
 use values::{Collation, Condition, Value};
 
@@ -190,9 +191,15 @@ impl Typed {
                 Some(value) => Ok(value),
                 None => self.eval(e),
             },
-            Rule::Text(Collation::BINARY) => {
+            Rule::Text(collation) if rereads(rule) => {
                 let value = self.eval(e)?;
-                Ok(self.octets_of(value))
+                Ok(match &value {
+                    Value::Bytes(bytes) if collation != Collation::BINARY => {
+                        Value::text(&String::from_utf8_lossy(&collation.char_set().decode(bytes.as_bytes())))
+                    }
+                    Value::Text(_) if collation == Collation::BINARY => self.octets_of(value),
+                    _ => value,
+                })
             }
             _ => self.eval(e),
         }
@@ -257,7 +264,15 @@ impl Typed {
 
     /// [`Typed::octets`] where the result is a binary string, [`Typed::bytes`] where it is text.
     pub(crate) fn bytes_in(&self, collation: Collation, e: &mut Eval<'_>) -> Result<Option<values::Blob>> {
-        if collation == Collation::BINARY { self.octets(e) } else { self.bytes(e) }
+        if collation == Collation::BINARY {
+            return self.octets(e);
+        }
+        let bytes = self.bytes(e)?;
+        let latin1 = collation.char_set() == CharSet::Latin1 && self.ty.col.is_binary();
+        Ok(match bytes {
+            Some(bytes) if latin1 => Some(values::Blob::new(&collation.char_set().decode(bytes.as_bytes()))),
+            other => other,
+        })
     }
 
     /// The same in the expression's own character set: what LENGTH, HEX and hashes see.
@@ -282,6 +297,15 @@ impl Typed {
         };
         let matches = super::compare::like(text.as_bytes(), pattern.as_bytes(), *escape, *collation);
         Ok(Value::bool(matches != *not))
+    }
+}
+
+/// Whether a text may enter a comparison by `rule` as something else: see [`Typed::compared`].
+fn rereads(rule: Rule) -> bool {
+    match rule {
+        Rule::Double => true,
+        Rule::Text(collation) => collation == Collation::BINARY || collation.char_set() == CharSet::Latin1,
+        _ => false,
     }
 }
 
@@ -349,10 +373,7 @@ fn is_in(expr: &Typed, list: &[(Rule, Typed)], e: &mut Eval<'_>) -> Result<Optio
     let text = expr.ty.is_text();
     let mut out = Some(false);
     for (rule, item) in list {
-        let other = match rule {
-            Rule::Double | Rule::Text(Collation::BINARY) if text => Some(expr.compared(*rule, e)?),
-            _ => None,
-        };
+        let other = if text && rereads(*rule) { Some(expr.compared(*rule, e)?) } else { None };
         let item = item.compared(*rule, e)?;
         match compare(*rule, other.as_ref().unwrap_or(&value), &item, e)? {
             Some(Ordering::Equal) => return Ok(Some(true)),
@@ -422,12 +443,8 @@ pub(crate) fn case<'a>(
     for (rule, when, then) in whens {
         let hit = match (&value, operand) {
             (Some(value), Some(operand)) => {
-                let other = match rule {
-                    Rule::Double | Rule::Text(Collation::BINARY) if operand.ty.is_text() => {
-                        Some(operand.compared(*rule, e)?)
-                    }
-                    _ => None,
-                };
+                let again = operand.ty.is_text() && rereads(*rule);
+                let other = if again { Some(operand.compared(*rule, e)?) } else { None };
                 let value = other.as_ref().unwrap_or(value);
                 let candidate = when.compared(*rule, e)?;
                 compare(*rule, value, &candidate, e)? == Some(Ordering::Equal)

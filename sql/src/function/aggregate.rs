@@ -247,7 +247,8 @@ impl Accumulator {
             State::Bytes(Some(bytes)) => Value::bytes(&bytes),
             State::Bytes(None) => {
                 let neutral = if spec.source.kind == AggKind::BitAnd { 0xff } else { 0 };
-                Value::bytes(&vec![neutral; spec.ty.width as usize])
+                // The type is a byte wider than the argument, as MySQL has it.
+                Value::bytes(&vec![neutral; spec.ty.width.saturating_sub(1) as usize])
             }
             State::Variance { count, squares, .. } => variance(spec.source.kind, count, squares),
             State::Concat { parts, .. } => concat(spec, parts, e),

@@ -7,7 +7,7 @@ use crate::expr::numeric::coerce;
 use crate::expr::ty::{Class, derivation};
 use crate::expr::{Eval, Ty, Typed};
 use std::cmp::Ordering;
-use values::convert::temporal::to_datetime;
+use values::convert::temporal::{short_date, to_datetime};
 use values::temporal::DateRules;
 use values::{Collation, ColumnType, DateTime, Decimal, TypeKind, Value};
 
@@ -221,8 +221,13 @@ pub(crate) fn extreme_date(
         if value.is_null() {
             return Ok(Value::Null);
         }
-        let found = e.with(|cx, warnings| to_datetime(&value, DateRules::default(), cx, warnings))?;
-        let at = found.map_or(DateTime::ZERO, |f| f.value);
+        let at = match short_date(&value) {
+            Some(date) => date,
+            None => {
+                let found = e.with(|cx, warnings| to_datetime(&value, DateRules::default(), cx, warnings))?;
+                found.map_or(DateTime::ZERO, |f| f.value)
+            }
+        };
         if best.is_none_or(|b| at.cmp(&b) == wanted) {
             best = Some(at);
         }

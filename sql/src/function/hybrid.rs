@@ -1,8 +1,8 @@
 //! Texts that are something else in numeric context.
 //!
 //! The type of `IF(x, DATE'2024-01-02', 'none')` is text, and so is that of `'2024-01-01' + INTERVAL 1 DAY`; yet where a number is wanted
-//! MySQL asks the branch that is taken, or the date that was computed, and not the text: 20240102, not 2024. COALESCE and IFNULL are plain
-//! texts (of them only the number in front counts), and so are MIN and MAX, which remember texts.
+//! MySQL asks the branch that is taken, or the date that was computed, and not the text: 20240102, not 2024. COALESCE and IFNULL are
+//! texts there too, whose number in front is read without a warning; so are MIN and MAX, which remember texts.
 
 use super::{Function, control, interval};
 use crate::error::Result;
@@ -41,6 +41,12 @@ fn called(function: &Function, args: &[Typed], expr: &Typed, e: &mut Eval<'_>) -
         "if" => {
             let chosen = if args[0].holds(e)? { &args[1] } else { &args[2] };
             Some(of(chosen, e)?)
+        }
+        // A text whose number is read without a word.
+        "ifnull" | "coalesce" => {
+            let value = expr.eval(e)?;
+            to_double(&value, &e.context.convert, &mut Vec::new())
+                .map_or(Some(Value::Null), |v| Some(Value::Double(v)))
         }
         "greatest" | "least" => {
             let wanted = if function.name == "greatest" { Ordering::Greater } else { Ordering::Less };

@@ -85,7 +85,7 @@ fn style_of(locale: &str) -> Option<Style> {
 
 /// FORMAT: rounded to 0 to 30 decimals, with separators between thousands, in the manner of a locale.
 fn format(args: &[Typed], ty: &Ty, e: &mut Eval<'_>) -> Result<Value> {
-    let value = args[0].eval(e)?;
+    let value = args[0].compared(values::compare::Rule::Double, e)?;
     let Some(places) = args[1].integer(e)? else { return Ok(Value::Null) };
     let places = places.clamp(0, 30) as u8;
     let exact = matches!(args[0].ty.number_class(), Class::Int | Class::Decimal);

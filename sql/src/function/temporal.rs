@@ -14,7 +14,7 @@ use crate::error::{Result, SqlError};
 use crate::expr::ty::{Class, derivation};
 use crate::expr::{Eval, Node, Ty, Typed};
 use values::condition::quoted;
-use values::convert::temporal::{shift_to_zone, to_datetime, to_time};
+use values::convert::temporal::{shift_to_zone, short_date, to_datetime, to_time};
 use values::convert::text::to_text;
 use values::temporal::days::{self, WeekMode};
 use values::temporal::{DateRules, parse};
@@ -196,6 +196,11 @@ fn date_argument(arg: &Typed, rules: DateRules, e: &mut Eval<'_>) -> Result<Opti
     let Some(bytes) = value.as_bytes() else {
         // A stored date passes with its zero parts, unless a day is needed.
         let rules = if rules.no_zero_in_date { rules } else { DateRules::default() };
+        if !rules.no_zero_in_date
+            && let Some(date) = short_date(&value)
+        {
+            return Ok(Some(date));
+        }
         return Ok(e.with(|cx, warnings| to_datetime(&value, rules, cx, warnings))?.map(|f| f.value));
     };
     let parsed = parse::datetime(bytes, rules);

@@ -4,6 +4,7 @@ use super::Session;
 use crate::ast::{AlterAction, TableName};
 use crate::error::{Result, SqlError};
 use crate::exec::alter::{Target, target};
+use crate::exec::default_expr;
 use crate::exec::store::implicit_default;
 use crate::session::context::{Context, condition_error};
 use engine::{
@@ -73,6 +74,7 @@ impl Session {
             strict: strict(&self.context),
             context: &mut self.context,
             row: 0,
+            known: None,
         };
         let rows = dictionary.rebuild_table(&table.schema_name, &table.name, &target.new, map).await;
         self.context.row_number = 1;
@@ -143,19 +145,29 @@ struct Rows<'a> {
     strict: bool,
     context: &'a mut Context,
     row: u64,
+    /// What default expressions name.
+    known: Option<default_expr::Columns>,
 }
 
 impl RowMap<SqlError> for Rows<'_> {
     fn row(&mut self, old: Vec<Value>) -> Result<Vec<Value>> {
         self.row += 1;
         self.context.row_number = self.row;
-        let mut new = Vec::with_capacity(self.columns.len());
-        for i in 0..self.columns.len() {
-            let value = match self.from[i] {
-                Some(from) => self.converted(i, from, &old[from])?,
-                None => self.added(i)?,
-            };
-            new.push(value);
+        let mut new = vec![Value::Null; self.columns.len()];
+        let computed =
+            |rows: &Self, i: usize| rows.from[i].is_none() && default_expr::is_computed(&rows.columns[i]);
+        for i in 0..new.len() {
+            if !computed(self, i) {
+                new[i] = match self.from[i] {
+                    Some(from) => self.converted(i, from, &old[from])?,
+                    None => self.added(i, &new)?,
+                };
+            }
+        }
+        for i in 0..new.len() {
+            if computed(self, i) {
+                new[i] = self.added(i, &new)?;
+            }
         }
         Ok(new)
     }
@@ -229,7 +241,7 @@ impl Rows<'_> {
     }
 
     /// The value of a column that was not there.
-    fn added(&mut self, i: usize) -> Result<Value> {
+    fn added(&mut self, i: usize, row: &Vec<Value>) -> Result<Value> {
         let column = &self.columns[i];
         if self.auto == Some(i) {
             return Ok(self.numbered(i));
@@ -240,7 +252,10 @@ impl Rows<'_> {
                 Ok(crate::exec::store::now_in(column, self.context))
             }
             Some(ColumnDefault::Expression(text)) => {
-                let value = crate::exec::default_expr::value(text, self.context)?;
+                let all = self.known.get_or_insert_with(|| {
+                    default_expr::Columns::new(&self.old.name, self.columns, vec![false; self.columns.len()])
+                });
+                let value = default_expr::value(text, all, row, self.context)?;
                 let site =
                     values::Site { column: &column.name, row: self.context.row_number, expression: "" };
                 match values::store(&value, &column.ty, &self.context.convert) {

@@ -321,7 +321,9 @@ async fn complete(load: &Load, fields: Vec<Field>, run: &mut Run<'_>) -> Result<
         // What a field fills needs no default.
         row.push(match &column.default {
             None if named && !column.nullable && !column.auto_increment => store::implicit_default(column),
-            _ => store::default_value(column, run, load.ignore)?,
+            // Computed from the others, when those are known.
+            Some(engine::ColumnDefault::Expression(_)) => Value::Null,
+            _ => store::default_value((&table, &Given(&row)), column, run, load.ignore)?,
         });
     }
     let number = run.context.row_number;
@@ -361,6 +363,13 @@ async fn complete(load: &Load, fields: Vec<Field>, run: &mut Run<'_>) -> Result<
             format!("Row {number} was truncated; it contained more data than there were input columns");
         bent(1262, text, load, run.context)?;
     }
+    for (i, column) in table.columns.iter().enumerate() {
+        if crate::exec::default_expr::is_computed(column)
+            && !load.targets.iter().any(|t| matches!(t, To::Column(c) if *c == i))
+        {
+            row[i] = store::default_value((&table, &Given(&row)), column, run, load.ignore)?;
+        }
+    }
     assign(load, row, run).await
 }
 
@@ -372,7 +381,7 @@ async fn assign(load: &Load, mut row: Vec<Value>, run: &mut Run<'_>) -> Result<V
     for Set { column: i, value } in &load.set {
         let column = &load.plan.table.columns[*i];
         let value = match value {
-            None => store::default_value(column, run, load.ignore)?,
+            None => store::default_value((&load.plan.table, &Given(&row)), column, run, load.ignore)?,
             Some(expr) => {
                 let value = expr.eval(&mut Eval::over(&Given(&row), &run.params, run.context))?;
                 store::convert(&value, column, run, load.ignore)?

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tests::compatibility;
-use tests::oracle::{difference, differing, transcript};
+use tests::oracle::{differences, differing, transcript};
 use tests::sessions::{self, Script};
 
 #[derive(Parser, Debug)]
@@ -18,6 +18,9 @@ struct Cli {
     /// HOST:PORT of a server to compare with the golden files.
     #[arg(long)]
     compare: Option<String>,
+    /// Prints every difference, not the first of each script only.
+    #[arg(long)]
+    all: bool,
     /// Only scripts whose name contains this.
     #[arg(long, default_value = "")]
     only: String,
@@ -48,9 +51,10 @@ fn run(cli: &Cli) -> Result<bool, String> {
                 Ok(found) => {
                     let (differ, of) = differing(&expected, &found);
                     println!("{name}: {} of {of} statements differ: {differ:?}", differ.len());
-                    if let Some(shown) = difference(&expected, &found) {
-                        all_alike = false;
-                        println!("{shown}");
+                    let shown = differences(&expected, &found);
+                    all_alike &= shown.is_empty();
+                    for one in shown.iter().take(if cli.all { usize::MAX } else { 1 }) {
+                        println!("{one}");
                     }
                 }
                 Err(error) => {

@@ -27,8 +27,7 @@ impl DateTime {
     pub fn from_number(number: i64, rules: DateRules) -> Option<(Self, bool)> {
         let (full, has_time) = match number {
             0 => return rules.accept(Date::ZERO).then_some((Self::ZERO, false)),
-            // Below 101 the month is zero: for the rules to judge.
-            1..=691_231 => ((number + 20_000_000) * 1_000_000, false),
+            101..=691_231 => ((number + 20_000_000) * 1_000_000, false),
             700_101..=991_231 => ((number + 19_000_000) * 1_000_000, false),
             10_000_101..=99_991_231 => (number * 1_000_000, false),
             101_000_000..=691_231_235_959 => (number + 20_000_000_000_000, true),

@@ -2,6 +2,7 @@
 
 use super::{bytes_to, is_binary, string, warn};
 use crate::error::Result;
+use crate::expr::compare::Rule;
 use crate::expr::ty::Class;
 use crate::expr::{Eval, Ty, Typed};
 use sha2::Digest;
@@ -122,8 +123,7 @@ fn in_digits(mut v: u64, base: u64) -> String {
 pub(super) fn char(args: &[Typed], ty: &Ty, e: &mut Eval<'_>) -> Result<Value> {
     let mut out = Vec::new();
     for arg in args {
-        let value = arg.eval(e)?;
-        let value = crate::expr::numeric::as_number(value, &arg.ty, e)?;
+        let value = crate::expr::numeric::number(arg, e)?;
         let Some(code) = e.with(|cx, warnings| to_integer(&value, cx, warnings))? else { continue };
         let bytes = (code as u32).to_be_bytes();
         let start = bytes.iter().position(|b| *b != 0).unwrap_or(3);
@@ -145,7 +145,7 @@ pub(super) fn bit_count(args: &[Typed], _: &Ty, e: &mut Eval<'_>) -> Result<Valu
     if args[0].ty.is_text() && is_binary(&args[0].ty) && !args[0].ty.hex {
         return bytes_to(args, e, |b| Value::Int(b.iter().map(|b| i64::from(b.count_ones())).sum()));
     }
-    let value = crate::expr::numeric::whole_number(args[0].eval(e)?, &args[0].ty, e)?;
+    let value = crate::expr::numeric::whole_number(args[0].compared(Rule::Double, e)?, &args[0].ty, e)?;
     let wide = e.with(|cx, w| to_integer(&value, cx, w))?;
     Ok(wide.map_or(Value::Null, |v| Value::Int(i64::from((v as u64).count_ones()))))
 }

@@ -29,12 +29,9 @@ pub(super) fn locate(needle: &Typed, hay: &Typed, from: Option<&Typed>, e: &mut 
     let as_text = hay.ty.is_text() && hay.ty.collation() != Collation::BINARY;
     let read = needle.ty.is_text() && needle.ty.collation() == Collation::BINARY && as_text;
     let collation = if read { hay.ty.collation() } else { collation_of(&needle.ty, &hay.ty)? };
-    let needle = match needle.bytes_in(collation, e)? {
-        // Its bytes are of the haystack's character set.
-        Some(n) if read => Some(values::Blob::new(&collation.char_set().decode(n.as_bytes()))),
-        other => other,
+    let (Some(n), Some(h)) = (needle.bytes_in(collation, e)?, hay.bytes_in(collation, e)?) else {
+        return Ok(Value::Null);
     };
-    let (Some(n), Some(h)) = (needle, hay.bytes_in(collation, e)?) else { return Ok(Value::Null) };
     let from = match from {
         None => 1,
         Some(arg) => match arg.integer(e)? {

@@ -11,6 +11,7 @@ use crate::engine::Engine;
 use crate::error::Result;
 use crate::format::row;
 use crate::format::secondary::Entry;
+use crate::lock::{Alone, MetadataMode};
 use crate::rows::{chains, entries};
 use crate::sync::KillSwitch;
 use crate::txn::registry::Newest;
@@ -41,12 +42,10 @@ impl Engine {
     /// [`crate::EngineError::LockWaitTimeout`] when writers do not end within a minute, and those of the volume. What is wrong with
     /// the table is in the report.
     pub async fn check_table(self: &Arc<Self>, table: &Arc<TableDef>) -> Result<CheckReport> {
-        let lock = &table.runtime.shared.lock;
+        let holder = self.metadata_holder(0);
         let kill = KillSwitch::new();
-        lock.take(true, self.env.as_ref(), 60_000_000, &kill).await?;
-        let report = self.check_alone(table).await;
-        lock.release(true);
-        report
+        let _alone = Alone::take(self, &holder, table.id, MetadataMode::NoWrite, 60_000_000, &kill).await?;
+        self.check_alone(table).await
     }
 
     async fn check_alone(self: &Arc<Self>, table: &Arc<TableDef>) -> Result<CheckReport> {

@@ -60,9 +60,12 @@ pub enum EngineError {
     /// 1792: a write in a READ ONLY transaction.
     #[error("Cannot execute statement in a READ ONLY transaction.")]
     ReadOnly,
-    /// 1412: the table changed under a definition that was resolved before; resolve again and retry.
+    /// 1412: the read view is older than what the definition's rows or indexes know of; retry the transaction.
     #[error("Table definition has changed, please retry transaction")]
     TableChanged,
+    /// 1412: the definition is not the current one, found before anything was done with it: resolve again, also within a transaction.
+    #[error("Table definition has changed, please retry transaction")]
+    StaleTable,
     /// 1412: the transaction's read view held back more history than `sextant_max_history_bytes` and was ended. Its reads fail until it ends.
     #[error("Snapshot too old: kept history exceeds sextant_max_history_bytes, please retry transaction")]
     SnapshotTooOld,
@@ -143,7 +146,7 @@ impl EngineError {
             Self::Interrupted => 1317,
             Self::DeadlinePassed => 3024,
             Self::ReadOnly => 1792,
-            Self::TableChanged | Self::SnapshotTooOld => 1412,
+            Self::TableChanged | Self::StaleTable | Self::SnapshotTooOld => 1412,
             Self::TableExists(_) => 1050,
             Self::NoSuchTable(_) => 1146,
             Self::NoSuchSchema(_) => 1049,

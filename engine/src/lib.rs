@@ -47,7 +47,10 @@ pub use dictionary::{
 pub use engine::{Engine, EngineStatus, Settings};
 pub use error::{EngineError, Result};
 pub use format::TxId;
-pub use lock::{DeadlockInfo, LockInfo, LockKind, LockMode, LockWait, LockWaitInfo, NamedLocks};
+pub use lock::{
+    DeadlockInfo, LockInfo, LockKind, LockMode, LockWait, LockWaitInfo, MetadataHolder, MetadataLockInfo,
+    MetadataMode, NamedLocks, TableLocks,
+};
 pub use rows::{
     ColumnSet, KeyRange, MAX_INDEX_KEY_BYTES, RowBatch, RowLock, RowRef, RowView, Scan, encode_index_key,
     index_key_parts,

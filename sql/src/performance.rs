@@ -59,6 +59,20 @@ const DATA_LOCK_WAITS: &[Column] = &[
     number("BLOCKING_OBJECT_INSTANCE_BEGIN", false),
 ];
 
+const METADATA_LOCKS: &[Column] = &[
+    text("OBJECT_TYPE", 64, false),
+    text("OBJECT_SCHEMA", 64, true),
+    text("OBJECT_NAME", 64, true),
+    text("COLUMN_NAME", 64, true),
+    number("OBJECT_INSTANCE_BEGIN", false),
+    text("LOCK_TYPE", 32, false),
+    text("LOCK_DURATION", 32, false),
+    text("LOCK_STATUS", 32, false),
+    text("SOURCE", 64, true),
+    number("OWNER_THREAD_ID", true),
+    number("OWNER_EVENT_ID", true),
+];
+
 const PERSISTED: &[Column] = &[text("VARIABLE_NAME", 64, false), text("VARIABLE_VALUE", 1024, true)];
 
 const PROCESSLIST: &[Column] = &[
@@ -79,6 +93,7 @@ type Rows = fn(&Server, Option<&str>) -> Vec<Vec<Value>>;
 const ALL: &[(&str, &[Column], Rows)] = &[
     ("data_locks", DATA_LOCKS, data_locks),
     ("data_lock_waits", DATA_LOCK_WAITS, data_lock_waits),
+    ("metadata_locks", METADATA_LOCKS, metadata_locks),
     ("persisted_variables", PERSISTED, persisted),
     ("global_variables", PERSISTED, global_variables),
     ("global_status", PERSISTED, global_status),
@@ -197,6 +212,26 @@ fn data_locks(server: &Server, _: Option<&str>) -> Vec<Vec<Value>> {
     // Locks on names belong to no tree of a table.
     let tables = server.engine.locks().into_iter().filter(|lock| lock.tree != u64::MAX);
     tables.map(|lock| row(&lock)).collect()
+}
+
+fn metadata_locks(server: &Server, _: Option<&str>) -> Vec<Vec<Value>> {
+    let row = |lock: &engine::MetadataLockInfo| {
+        let table = lock.table.as_ref();
+        vec![
+            Value::text("TABLE"),
+            maybe(table.map(|t| t.schema_name.as_str())),
+            maybe(table.map(|t| t.name.as_str())),
+            Value::Null,
+            Value::UInt(table.map_or(0, |t| t.id.0)),
+            Value::text(lock.mode.text()),
+            Value::text(if lock.explicit { "EXPLICIT" } else { "TRANSACTION" }),
+            Value::text(if lock.waiting { "PENDING" } else { "GRANTED" }),
+            Value::Null,
+            Value::UInt(lock.session.into()),
+            Value::Null,
+        ]
+    };
+    server.engine.metadata_locks().iter().map(row).collect()
 }
 
 fn data_lock_waits(server: &Server, _: Option<&str>) -> Vec<Vec<Value>> {

@@ -6,6 +6,7 @@ use crate::dictionary::system::{self, Sys, Tables};
 use crate::dictionary::trees::DropQueue;
 use crate::engine::{Engine, slot_of_volume};
 use crate::error::Result;
+use crate::lock::MetadataHolder;
 use crate::sync::{Gate, KillSwitch};
 use crate::txn::{Isolation, Txn, TxnOptions};
 use btree::{Space, Tree};
@@ -33,13 +34,15 @@ pub(crate) struct Catalog {
     version: AtomicU64,
     /// Commit LSN of the last DDL.
     floor: AtomicU64,
-    /// One DDL at a time.
+    /// One change of the dictionary at a time.
     pub(crate) ddl: Gate,
     /// What versions of a table share, by table id.
     shared: Mutex<BTreeMap<TableId, Arc<TableShared>>>,
     /// Auto-increment ceilings: table id -> u64.
     pub(crate) counters: Arc<Tree>,
     pub(crate) drops: DropQueue,
+    /// Trees made since opening: no leftovers of a crash, whatever the DDL log says of them.
+    pub(crate) made: Mutex<BTreeSet<u64>>,
     /// Clustered trees dropped since opening.
     pub(crate) dropped: Mutex<BTreeSet<u64>>,
 }
@@ -62,6 +65,7 @@ impl Catalog {
             shared: Mutex::default(),
             counters,
             drops: DropQueue::default(),
+            made: Mutex::default(),
             dropped: Mutex::default(),
         })
     }
@@ -136,10 +140,12 @@ impl Cache {
 /// How DDL waits.
 #[derive(Clone, Debug, Default)]
 pub struct DdlOptions {
-    /// Waiting for the table's writers ends with 1205 after so long; 0: `lock_wait_timeout`'s default of a year.
+    /// Waiting for the table's readers and writers ends with 1205 after so long; 0: `lock_wait_timeout`'s default of a year.
     pub lock_wait_timeout_us: u64,
     /// The session's switch.
     pub kill: Option<Arc<KillSwitch>>,
+    /// The session's metadata locks; without one each statement is a stranger to every session.
+    pub holder: Option<Arc<MetadataHolder>>,
     /// `foreign_key_checks` is off: parents may be missing, or go.
     pub no_foreign_key_checks: bool,
 }
@@ -190,6 +196,10 @@ impl Dictionary {
             0 => 31_536_000_000_000,
             us => us,
         }
+    }
+
+    pub(crate) fn holder(&self) -> Arc<MetadataHolder> {
+        self.options.holder.clone().unwrap_or_else(|| self.engine.metadata_holder(0))
     }
 
     pub(crate) fn kill(&self) -> Arc<KillSwitch> {

@@ -4,28 +4,18 @@ use crate::dictionary::catalog::Dictionary;
 use crate::dictionary::codec::{blob, column_row, index_row};
 use crate::dictionary::constraints::Reference;
 use crate::dictionary::header::header_blob;
-use crate::dictionary::runtime::{Runtime, TableShared};
+use crate::dictionary::runtime::Runtime;
 use crate::dictionary::schema::{IndexId, NewTable, SchemaDef, SchemaId, TableDef, TableId};
 use crate::dictionary::system::{FIRST_USER_ID, Sys, name, number};
 use crate::dictionary::trees::{self, TreeRef};
 use crate::error::{EngineError, Result};
+use crate::lock::{Alone, MetadataHolder, MetadataMode};
 use crate::sync::Pass;
 use crate::txn::Txn;
 use btree::Tree;
 use protocol::lsn::Lsn;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-
-/// The exclusive lock of a table, given back when dropped.
-pub(super) struct Alone {
-    shared: Arc<TableShared>,
-}
-
-impl Drop for Alone {
-    fn drop(&mut self) {
-        self.shared.lock.release(true);
-    }
-}
 
 pub(super) fn tree_refs(table: &TableDef) -> Vec<TreeRef> {
     table.indexes.iter().map(|i| TreeRef { id: i.id.0, root: i.root }).collect()
@@ -96,30 +86,48 @@ impl Dictionary {
         }
     }
 
-    /// A table that must exist, alone with it: first the table's writers, then every other DDL. So a DDL that waits for writers holds up
-    /// nobody else.
+    /// A table that must exist, alone with it: first the table's readers and writers, then every other DDL. So a DDL that waits for
+    /// transactions holds up nobody but the newcomers to its table.
     pub(super) async fn must_alone(
         &self,
         schema: &str,
         table: &str,
     ) -> Result<(Arc<TableDef>, Alone, Pass<'_>)> {
+        let (def, alone) = self.must_hold(schema, table, MetadataMode::Exclusive).await?;
+        Ok((def, alone, self.engine.catalog.ddl.enter().await))
+    }
+
+    /// A table that must exist, kept from other DDL; `mode` says from whom else.
+    pub(super) async fn must_hold(
+        &self,
+        schema: &str,
+        table: &str,
+        mode: MetadataMode,
+    ) -> Result<(Arc<TableDef>, Alone)> {
         loop {
             let def = self.must(schema, table).await?;
-            let alone = self.alone(&def).await?;
-            let pass = self.engine.catalog.ddl.enter().await;
+            let alone = self.take(&def, &self.holder(), mode).await?;
             // Another DDL may have come between.
             if def.runtime.shared.stamp.load(Ordering::Acquire) == def.stamp {
-                return Ok((def, alone, pass));
+                return Ok((def, alone));
             }
         }
     }
 
-    /// Waits until no transaction has written to the table and is still open.
-    pub(super) async fn alone(&self, table: &TableDef) -> Result<Alone> {
-        let shared = Arc::clone(&table.runtime.shared);
-        let kill = self.kill();
-        shared.lock.take(true, self.engine.env.as_ref(), self.timeout_us(), &kill).await?;
-        Ok(Alone { shared })
+    /// Waits for a table's metadata lock.
+    pub(super) async fn take(
+        &self,
+        table: &TableDef,
+        holder: &Arc<MetadataHolder>,
+        mode: MetadataMode,
+    ) -> Result<Alone> {
+        Alone::take(&self.engine, holder, table.id, mode, self.timeout_us(), &self.kill()).await
+    }
+
+    /// Alone with a table that was held so far, then with all DDL.
+    pub(super) async fn upgrade(&self, alone: &Alone) -> Result<Pass<'_>> {
+        alone.upgrade(self.timeout_us(), &self.kill()).await?;
+        Ok(self.engine.catalog.ddl.enter().await)
     }
 
     /// CREATE DATABASE.

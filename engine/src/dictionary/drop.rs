@@ -1,12 +1,13 @@
 //! DROP and TRUNCATE: rows of the dictionary first, trees when their last reader has left.
 
 use crate::dictionary::catalog::Dictionary;
-use crate::dictionary::ddl::{Alone, tree_refs};
+use crate::dictionary::ddl::tree_refs;
 use crate::dictionary::runtime::Runtime;
 use crate::dictionary::schema::{IndexId, TableDef};
 use crate::dictionary::system::{Sys, name};
 use crate::dictionary::trees::{self, TreeRef};
 use crate::error::Result;
+use crate::lock::{Alone, MetadataMode};
 use crate::sync::Pass;
 use crate::txn::Txn;
 use btree::Tree;
@@ -41,8 +42,9 @@ impl Dictionary {
         order.sort_by_key(|t| t.id);
         order.dedup_by_key(|t| t.id);
         let mut alone = Vec::new();
+        let holder = self.holder();
         for table in order {
-            alone.push(self.alone(table).await?);
+            alone.push(self.take(table, &holder, MetadataMode::Exclusive).await?);
         }
         Ok((alone, self.engine.catalog.ddl.enter().await))
     }

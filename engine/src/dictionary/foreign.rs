@@ -6,12 +6,11 @@
 
 use crate::dictionary::catalog::Dictionary;
 use crate::dictionary::constraints::{ForeignKey, ForeignKeyAction, Reference};
-use crate::dictionary::ddl::Alone;
 use crate::dictionary::load::text;
 use crate::dictionary::schema::TableDef;
 use crate::dictionary::system::{Sys, name, number};
 use crate::error::{EngineError, Result};
-use crate::lock::LockMode;
+use crate::lock::{Alone, LockMode};
 use crate::rows::{ColumnSet, KeyRange, RowBatch};
 use crate::sync::Pass;
 use crate::txn::Txn;

@@ -10,7 +10,7 @@ use crate::dictionary::schema::{IndexDef, IndexId, NewIndex, TableDef};
 use crate::dictionary::trees;
 use crate::error::{EngineError, Result};
 use crate::format::{TxId, row};
-use crate::lock::LockMode;
+use crate::lock::{LockMode, MetadataMode};
 use crate::rows::{RowBatch, entries};
 use crate::sync::yield_now;
 use crate::txn::Txn;
@@ -51,7 +51,7 @@ impl Dictionary {
         drop_names: Vec<String>,
     ) -> Result<()> {
         let engine = &self.engine;
-        let (old, _alone, _pass) = self.must_alone(schema, table).await?;
+        let (old, alone) = self.must_hold(schema, table, MetadataMode::NoWrite).await?;
         let mut def = (*old).clone();
         let mut dropped = Vec::new();
         let (mut trees, mut since) = (old.runtime.trees.clone(), old.runtime.since.clone());
@@ -84,6 +84,10 @@ impl Dictionary {
         let def = Arc::new(def);
         let mut txn = self.begin().await?;
         let mut done = self.build(&mut txn, &old, &def, first).await;
+        let mut pass = None;
+        if done.is_ok() {
+            done = self.upgrade(&alone).await.map(|p| pass = Some(p));
+        }
         if done.is_ok() {
             done = write_rows(&mut txn, &old, &def, &made, &dropped).await;
         }

@@ -11,7 +11,8 @@
 //! ```
 //!
 //! Invariants:
-//! 1. One DDL at a time (`Catalog::ddl`); it excludes the writers of its table, not the readers: they finish on the trees they opened.
+//! 1. One change of the dictionary at a time (`Catalog::ddl`), by somebody who has the metadata locks of all tables concerned for himself
+//!    (`lock::metadata`). Long work before it (copies, index builds) needs only its own table, and readers go on.
 //! 2. The cache changes in the same breath as the commit (no wait between), so a session that goes away cannot leave it stale; and whoever
 //!    loads waits until every DDL so far is durable, so nothing is cached that an older view loaded.
 //! 3. Every DDL raises `Catalog::version` after its effect can be seen.

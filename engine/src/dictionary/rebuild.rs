@@ -2,9 +2,9 @@
 //!
 //! ```text
 //!   [ddl_log += new trees] commit · old rows ─ map ─► new rows and entries (no undo: nobody sees them yet)
-//!   · [rows of the table and its indexes, ddl_log -= new trees, ddl_log += old trees] commit · readers leave · old trees dropped
+//!   · readers leave · [rows of the table and its indexes, ddl_log -= new trees, ddl_log += old trees] commit · old trees dropped
 //! ```
-//! Offline for writers (readers go on with the old version); atomic: after a crash or an error there is the old table, whole, and the new
+//! Offline for writers (readers go on with the old version until the swap); atomic: after a crash or an error there is the old table, whole, and the new
 //! trees are dropped by what stands in `ddl_log`. Rows carry no transaction: everybody who may read the new table sees them all, and a view
 //! older than the swap is refused (`EngineError::TableChanged`, MySQL's 1412), because their older versions are not in there.
 
@@ -17,7 +17,7 @@ use crate::dictionary::system::{Sys, name, number};
 use crate::dictionary::trees::{self, TreeRef};
 use crate::error::{EngineError, Result};
 use crate::format::{TxId, row};
-use crate::lock::LockMode;
+use crate::lock::{LockMode, MetadataMode};
 use crate::rows::{RowBatch, entries, keys};
 use crate::sync::yield_now;
 use crate::txn::Txn;
@@ -69,19 +69,26 @@ impl Dictionary {
         E: From<EngineError> + Send,
     {
         let engine = &self.engine;
-        let (old, _alone, _pass) = self.must_alone(schema, table).await?;
+        let (old, alone) = self.must_hold(schema, table, MetadataMode::NoWrite).await?;
         without_foreign_keys(&old, "ALTER")?;
         let moves = new.schema != old.schema_name || new.name != old.name;
-        if moves && self.table(&new.schema, &new.name).await?.is_some() {
-            return Err(EngineError::TableExists(new.name.clone()).into());
+        if moves {
+            self.must_be_free(new).await?;
         }
         let made = trees::make(engine, 1 + new.indexes.len()).await?;
         let def = self.successor(&old, new, &made).await?;
         let mut txn = self.begin().await?;
         let mut done = self.copy(&mut txn, &old, &def, &mut map).await;
         let rows = *done.as_ref().unwrap_or(&0);
+        let mut pass = None;
+        if done.is_ok() {
+            done = self.upgrade(&alone).await.map(|p| pass = Some(p)).map(|()| rows).map_err(E::from);
+        }
         if let (Ok(_), Some(next)) = (&done, map.next_auto_increment()) {
             done = engine.restart_auto_increment(&def, next).await.map(|()| rows).map_err(E::from);
+        }
+        if done.is_ok() && moves {
+            done = self.must_be_free(new).await.map(|()| rows).map_err(E::from);
         }
         if done.is_ok() {
             done = write(&mut txn, &old, &def, &made, &tree_refs(&old)).await.map(|()| rows).map_err(E::from);
@@ -104,6 +111,13 @@ impl Dictionary {
         engine.wait_durable(lsn).await?;
         self.drop_later(tree_refs(&old));
         Ok(rows)
+    }
+
+    async fn must_be_free(&self, new: &NewTable) -> Result<()> {
+        match self.table(&new.schema, &new.name).await? {
+            Some(_) => Err(EngineError::TableExists(new.name.clone())),
+            None => Ok(()),
+        }
     }
 
     /// The next version of a table, over the trees made for it.

@@ -34,6 +34,10 @@ impl DropQueue {
         self.queue.lock().extend(trees.into_iter().map(|t| (tick, t)));
     }
 
+    fn has(&self, tree: u64) -> bool {
+        self.queue.lock().iter().any(|(_, t)| t.id == tree)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.queue.lock().is_empty()
     }
@@ -84,6 +88,7 @@ pub(crate) async fn make(engine: &Arc<Engine>, count: usize) -> Result<Vec<Arc<T
     for _ in 0..count {
         plans.push(engine.space.plan_tree().await?);
     }
+    engine.catalog.made.lock().extend(plans.iter().map(TreePlan::tree_id));
     let mut txn = sys_txn(engine);
     for plan in &plans {
         txn.log_tree(TreeRef { id: plan.tree_id(), root: plan.root() }).await?;
@@ -135,7 +140,10 @@ impl Catalog {
         let _pass = self.ddl.enter().await;
         let rows = sys_txn(engine).sys_scan(Sys::DdlLog, &[]).await?;
         for row in rows.iter() {
-            if let (Value::UInt(id), Value::UInt(root)) = (row.value(0), row.value(1)) {
+            if let (Value::UInt(id), Value::UInt(root)) = (row.value(0), row.value(1))
+                && !self.made.lock().contains(&id)
+                && !self.drops.has(id)
+            {
                 drop_one(engine, TreeRef { id, root: PageId(root) }).await?;
             }
         }

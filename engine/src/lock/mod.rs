@@ -11,24 +11,30 @@
 //! Invariants:
 //! 1. A transaction's locks are released after its state is decided (committed or aborted) and before it is forgotten.
 //! 2. A request is granted when it agrees with every other holder and with every earlier request of another owner.
-//! 3. Gap locks are ranges of keys of their own kind (`gaps`); only inserts ask for them, and only when the tree has any.
+//! 3. Metadata locks (`metadata`) are of another kind; their waits are in the same graph, so a circle through rows and DDL is found.
+//! 4. Gap locks are ranges of keys of their own kind (`gaps`); only inserts ask for them, and only when the tree has any.
 
 mod gaps;
 mod graph;
+mod metadata;
 mod name;
 mod named;
 mod owner;
 mod report;
 mod table;
+mod tables;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use graph::Waits;
+pub use metadata::{MetadataHolder, MetadataMode};
 pub(crate) use name::KeyBytes;
 pub use named::NamedLocks;
 pub(crate) use owner::{Grant, Owner, OwnerId, Request};
-pub use report::{DeadlockInfo, LockInfo, LockKind, LockWaitInfo};
+pub use report::{DeadlockInfo, LockInfo, LockKind, LockWaitInfo, MetadataLockInfo};
 pub(crate) use table::{LockTable, Verdict};
+pub(crate) use tables::Alone;
+pub use tables::TableLocks;
 
 /// How strongly a read locks its rows.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -42,6 +48,14 @@ pub enum LockMode {
 }
 
 impl LockMode {
+    /// The metadata lock that goes with it.
+    pub(crate) fn metadata(self) -> MetadataMode {
+        match self {
+            LockMode::Exclusive => MetadataMode::Write,
+            _ => MetadataMode::Read,
+        }
+    }
+
     pub(crate) fn agrees(self, other: LockMode) -> bool {
         self != LockMode::Exclusive && other != LockMode::Exclusive
     }

@@ -27,6 +27,8 @@ pub(crate) enum Wanted {
     Record(LockMode),
     /// To insert at a key: nobody else may hold a gap over it. Nobody waits for such a request.
     Insert,
+    /// The definition of a table (`metadata`).
+    Metadata,
 }
 
 /// A transaction as locks see it.

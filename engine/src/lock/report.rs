@@ -4,7 +4,7 @@
 //! their TxId alone (nobody wanted them) are not entries of the lock table and are not listed.
 
 use super::owner::{Request, Wanted};
-use super::{LockMode, Owner};
+use super::{LockMode, MetadataMode, Owner};
 use crate::dictionary::TableDef;
 use crate::engine::Engine;
 use std::collections::BTreeMap;
@@ -21,6 +21,8 @@ pub enum LockKind {
     Gap,
     /// An insert that waits for a gap: `X,INSERT_INTENTION`.
     InsertIntention,
+    /// A table's definition; in deadlocks only.
+    Metadata,
 }
 
 impl LockKind {
@@ -32,6 +34,7 @@ impl LockKind {
             LockKind::RecordExclusive => "X,REC_NOT_GAP",
             LockKind::Gap => "X,GAP",
             LockKind::InsertIntention => "X,INSERT_INTENTION",
+            LockKind::Metadata => "METADATA",
         }
     }
 }
@@ -66,6 +69,21 @@ pub struct LockWaitInfo {
     pub wanted: LockInfo,
     /// Owners in the way: owner, TxId, session.
     pub blockers: Vec<(u64, u64, u32)>,
+}
+
+/// One metadata lock.
+#[derive(Clone, Debug)]
+pub struct MetadataLockInfo {
+    /// The table; `None` when its definition is not in memory any more.
+    pub table: Option<Arc<TableDef>>,
+    /// How it is used.
+    pub mode: MetadataMode,
+    /// Of LOCK TABLES; else it goes with the transaction or statement.
+    pub explicit: bool,
+    /// The session (a connection id).
+    pub session: u32,
+    /// Whether it is waited for.
+    pub waiting: bool,
 }
 
 /// The last deadlock.
@@ -109,6 +127,7 @@ impl Names {
         let kind = match request.wanted {
             Wanted::Record(mode) => kind_of(mode),
             Wanted::Insert => LockKind::InsertIntention,
+            Wanted::Metadata => LockKind::Metadata,
         };
         self.info(&request.owner, (request.name.tree, &request.name.key), kind, true)
     }
@@ -139,12 +158,31 @@ impl Engine {
         all
     }
 
-    /// Everybody who waits for a lock.
+    /// Every metadata lock, held or waited for, by table and session.
+    #[must_use]
+    pub fn metadata_locks(&self) -> Vec<MetadataLockInfo> {
+        let mut names = BTreeMap::new();
+        for table in self.catalog.cache.read().tables.values().flat_map(BTreeMap::values) {
+            names.insert(table.id, Arc::clone(table));
+        }
+        let held = self.locks.metadata.list().into_iter();
+        held.map(|lock| MetadataLockInfo {
+            table: names.get(&lock.table).cloned(),
+            mode: lock.mode,
+            explicit: lock.explicit,
+            session: lock.session,
+            waiting: lock.waiting,
+        })
+        .collect()
+    }
+
+    /// Everybody who waits for a row lock.
     #[must_use]
     pub fn lock_waits(&self) -> Vec<LockWaitInfo> {
         let names = Names::of(self);
         let waits = self.waits.list(&self.locks).into_iter();
         waits
+            .filter(|(request, _)| request.wanted != Wanted::Metadata)
             .map(|(request, blockers)| LockWaitInfo {
                 wanted: names.wanted(&request),
                 blockers: blockers.iter().map(|o| (o.id.0, o.txid(), o.session)).collect(),

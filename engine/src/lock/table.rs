@@ -1,6 +1,7 @@
 //! The sharded lock table.
 
 use super::gaps::GapTable;
+use super::metadata::MetadataLocks;
 use super::name::{ByName, LockRef};
 use super::owner::{Grant, Request, Wanted};
 use super::{LockMode, Owner, OwnerId};
@@ -41,6 +42,7 @@ struct Shard {
 pub(crate) struct LockTable {
     shards: Vec<Shard>,
     pub(crate) gaps: GapTable,
+    pub(crate) metadata: MetadataLocks,
 }
 
 /// A lock for reports: its name, and who holds it or waits for it.
@@ -73,7 +75,11 @@ impl Entry {
 
 impl LockTable {
     pub(crate) fn new() -> LockTable {
-        LockTable { shards: (0..SHARDS).map(|_| Shard::default()).collect(), gaps: GapTable::new() }
+        LockTable {
+            shards: (0..SHARDS).map(|_| Shard::default()).collect(),
+            gaps: GapTable::new(),
+            metadata: MetadataLocks::new(),
+        }
     }
 
     fn shard(&self, name: &LockRef) -> &Shard {
@@ -161,8 +167,10 @@ impl LockTable {
 
     /// Takes a request back that is not granted.
     pub(crate) fn withdraw(&self, request: &Request) {
-        if request.wanted == Wanted::Insert {
-            return self.gaps.withdraw(request);
+        match request.wanted {
+            Wanted::Insert => return self.gaps.withdraw(request),
+            Wanted::Metadata => return self.metadata.withdraw(request),
+            Wanted::Record(_) => {}
         }
         let (shard, name) = (self.shard(&request.name), &request.name);
         let mut map = shard.map.lock();
@@ -244,8 +252,10 @@ impl LockTable {
 
     /// Who must end before a request can be granted.
     pub(super) fn blockers(&self, request: &Request) -> Vec<Arc<Owner>> {
-        if request.wanted == Wanted::Insert {
-            return self.gaps.blockers(request);
+        match request.wanted {
+            Wanted::Insert => return self.gaps.blockers(request),
+            Wanted::Metadata => return self.metadata.blockers(request),
+            Wanted::Record(_) => {}
         }
         let map = self.shard(&request.name).map.lock();
         let Some(entry) = map.get(&request.name) else { return Vec::new() };

@@ -5,7 +5,7 @@ use crate::engine::Engine;
 use crate::error::{EngineError, Result};
 use crate::format::secondary::Entry;
 use crate::format::{TxId, row};
-use crate::lock::{LockMode, LockWait, Owner, Verdict};
+use crate::lock::{LockMode, LockWait, MetadataMode, Owner, Verdict};
 use crate::rows::batch::{RowBatch, RowLock, RowView};
 use crate::rows::change::{Busy, access};
 use crate::rows::entries;
@@ -42,8 +42,8 @@ impl Txn {
     ) -> Result<bool> {
         batch.start(table);
         let lock = self.effective(lock);
-        if lock != LockMode::None {
-            self.begin_lock(table).await?;
+        if !self.holds(table, lock.metadata())? {
+            Box::pin(self.hold(table, lock.metadata())).await?;
         }
         let done = self.get_at(table, index_no, key, lock, batch).await;
         if lock == LockMode::None { self.still_seen(done) } else { done }
@@ -62,6 +62,9 @@ impl Txn {
     ) -> Result<bool> {
         assert!(!self.locks_reads(), "a plain read of a level that locks must go through get");
         batch.start(table);
+        if !self.holds(table, MetadataMode::Read)? {
+            Box::pin(self.hold(table, MetadataMode::Read)).await?;
+        }
         let done = self.look_once(table, key, batch).await;
         self.still_seen(done)
     }
@@ -284,7 +287,7 @@ impl Txn {
         batch: &mut RowBatch,
     ) -> Result<bool> {
         batch.start(table);
-        self.begin_lock(table).await?;
+        self.hold(table, mode.metadata()).await?;
         self.read_row(table, row.key(), mode, batch).await
     }
 

@@ -169,8 +169,8 @@ impl Scan {
     pub async fn next(&mut self, txn: &mut Txn, batch: &mut RowBatch) -> Result<usize> {
         batch.start(&self.table);
         batch.need(&self.columns);
-        if self.lock != LockMode::None {
-            txn.begin_lock(&self.table).await?;
+        if !txn.holds(&self.table, self.lock.metadata())? {
+            Box::pin(txn.hold(&self.table, self.lock.metadata())).await?;
         }
         let done = self.fill(txn, batch).await;
         if self.lock == LockMode::None { txn.still_seen(done) } else { done }

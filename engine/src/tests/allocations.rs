@@ -86,8 +86,13 @@ fn per_turn(executor: &Executor, turns: i64, mut task: impl AsyncFnMut(i64)) -> 
     measure(run).count_total as f64 / turns as f64
 }
 
-fn options(kill: &Arc<KillSwitch>) -> TxnOptions {
-    TxnOptions { kill: Some(Arc::clone(kill)), ..TxnOptions::default() }
+fn options(engine: &Engine, kill: &Arc<KillSwitch>) -> TxnOptions {
+    // As a session does: it has one holder of metadata locks for all its transactions.
+    thread_local! {
+        static HOLDER: std::cell::OnceCell<Arc<MetadataHolder>> = const { std::cell::OnceCell::new() };
+    }
+    let holder = HOLDER.with(|h| Arc::clone(h.get_or_init(|| engine.metadata_holder(1))));
+    TxnOptions { kill: Some(Arc::clone(kill)), holder: Some(holder), ..TxnOptions::default() }
 }
 
 #[test]
@@ -96,7 +101,7 @@ fn a_point_select_takes_no_more_than_four() {
     let (engine, t) = fill(&executor);
     let (kill, mut batch, mut key) = (Arc::new(KillSwitch::new()), RowBatch::new(), Vec::new());
     let mut select = async |index: usize, value: i64| {
-        let mut txn = engine.begin(options(&kill));
+        let mut txn = engine.begin(options(&engine, &kill));
         key.clear();
         encode_index_key(&t, index, &[Value::Int(value)], &mut key);
         batch.clear();
@@ -118,7 +123,7 @@ fn a_scan_takes_none_for_a_row() {
     let (kill, mut batch) = (Arc::new(KillSwitch::new()), RowBatch::new());
     for (index, lock) in [(0, LockMode::None), (1, LockMode::None)] {
         let count = per_turn(&executor, 20, async |_| {
-            let mut txn = engine.begin(options(&kill));
+            let mut txn = engine.begin(options(&engine, &kill));
             let all = KeyRange::all();
             let mut scan = txn.scan(&t, index, &all, Direction::Forward, lock, ColumnSet::All);
             let mut rows = 0;
@@ -157,7 +162,7 @@ fn an_update_takes_none_for_a_row() {
     for rows in [1, 401] {
         costs.push(per_turn(&executor, 10, async |_| {
             turn += 1;
-            let mut txn = engine.begin(options(&kill));
+            let mut txn = engine.begin(options(&engine, &kill));
             for id in 0..rows {
                 update(&mut txn, id, turn).await;
             }

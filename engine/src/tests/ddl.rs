@@ -68,15 +68,22 @@ fn definitions_come_back_as_they_were_made() {
 }
 
 #[test]
-fn writers_hold_ddl_off_and_stale_definitions_are_told() {
+fn transactions_hold_ddl_off_and_stale_definitions_are_told() {
     let World { executor, engine, t, .. } = world(33);
     executor.block_on(async {
         let dictionary =
             engine.dictionary().with(DdlOptions { lock_wait_timeout_us: 1_000_000, ..DdlOptions::default() });
+        let mut early = engine.begin(TxnOptions::default());
+        early.open_view();
         let mut reader = engine.begin(TxnOptions::default());
         assert_eq!(k_of(&mut reader, &t, 1).await, Some(Value::Int(10)));
+        let version = dictionary.version();
+        assert_eq!(dictionary.drop_table("test", "t").await, Err(EngineError::LockWaitTimeout));
+        assert_eq!(k_of(&mut reader, &t, 1).await, Some(Value::Int(10)), "the reader reads on");
+        commit(&engine, reader).await.unwrap();
         let mut writer = engine.begin(TxnOptions::default());
         set_k(&mut writer, &t, 1, 11).await.unwrap();
+        assert_eq!(dictionary.version(), version);
         let version = dictionary.version();
         assert_eq!(dictionary.drop_table("test", "t").await, Err(EngineError::LockWaitTimeout));
         assert_eq!(dictionary.version(), version);
@@ -84,13 +91,13 @@ fn writers_hold_ddl_off_and_stale_definitions_are_told() {
         dictionary.create_index("test", "t", index("n", false, &[2])).await.unwrap();
         assert!(dictionary.version() > version);
         let mut writer = engine.begin(TxnOptions::default());
-        assert_eq!(set_k(&mut writer, &t, 1, 12).await, Err(EngineError::TableChanged));
+        assert_eq!(set_k(&mut writer, &t, 1, 12).await, Err(EngineError::StaleTable));
         let t2 = dictionary.table("test", "t").await.unwrap().unwrap();
         assert!(set_k(&mut writer, &t2, 1, 12).await.unwrap());
         commit(&engine, writer).await.unwrap();
-        assert_eq!(k_of(&mut reader, &t, 1).await, Some(Value::Int(10)), "an old reader reads on");
-        assert_eq!(all(&mut reader, &t2, 2, LockMode::None).await, Err(EngineError::TableChanged));
-        reader.rollback().await.unwrap();
+        assert_eq!(k_of(&mut early, &t2, 1).await, Some(Value::Int(10)), "an old view sees what it saw");
+        assert_eq!(all(&mut early, &t2, 2, LockMode::None).await, Err(EngineError::TableChanged));
+        early.rollback().await.unwrap();
         let mut reader = engine.begin(TxnOptions::default());
         assert_eq!(all(&mut reader, &t2, 2, LockMode::None).await.unwrap().len(), 5);
         drop(reader);

@@ -10,6 +10,7 @@ mod foreign;
 mod isolation;
 mod locking;
 mod locking_cases;
+mod metadata;
 mod model;
 mod rebuild;
 mod rows;

@@ -143,9 +143,7 @@ impl Txn {
     }
 
     fn leave(&mut self) {
-        for table in self.tables.drain(..) {
-            table.lock.release(false);
-        }
+        self.release_tables();
         if let Some(place) = self.place.take() {
             self.engine.views.leave(place);
         }

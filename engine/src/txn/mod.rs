@@ -5,26 +5,26 @@
 
 pub(crate) mod counter;
 mod end;
+mod metadata;
 pub(crate) mod registry;
 pub(crate) mod slots;
 pub(crate) mod views;
 mod waits;
 
-use crate::dictionary::TableDef;
-use crate::dictionary::runtime::TableShared;
+use crate::dictionary::{TableDef, TableId};
 use crate::engine::Engine;
 use crate::error::{EngineError, Result};
 use crate::format::TxId;
 use crate::format::unit::Class;
-use crate::lock::{LockMode, LockWait, Owner};
+use crate::lock::{LockMode, LockWait, MetadataHolder, MetadataMode, Owner};
 use crate::rows::seen::Eyes;
 use crate::sync::KillSwitch;
 use crate::undo::log::{Mark, UndoLog};
 use protocol::lsn::Lsn;
 use smallvec::SmallVec;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use views::ViewPlace;
+pub(crate) use waits::Queued;
 
 /// What a transaction's plain reads see.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -49,8 +49,12 @@ pub struct TxnOptions {
     pub lock_wait_timeout_us: u64,
     /// Any number that spreads sessions (a connection id): sessions with different ones share no lock at their begin and end.
     pub session: u32,
+    /// `lock_wait_timeout`, in microseconds: how long to wait for a table that DDL or LOCK TABLES has.
+    pub metadata_timeout_us: u64,
     /// The session's switch; without one the transaction gets its own.
     pub kill: Option<Arc<KillSwitch>>,
+    /// The session's metadata locks; without one the transaction gets its own.
+    pub holder: Option<Arc<MetadataHolder>>,
 }
 
 impl Default for TxnOptions {
@@ -60,7 +64,9 @@ impl Default for TxnOptions {
             read_only: false,
             lock_wait_timeout_us: 50_000_000,
             session: 0,
+            metadata_timeout_us: 31_536_000_000_000,
             kill: None,
+            holder: None,
         }
     }
 }
@@ -85,7 +91,10 @@ pub struct Txn {
     views_ended: u64,
     owner: Option<Arc<Owner>>,
     undo: Option<UndoLog>,
-    tables: SmallVec<[Arc<TableShared>; 2]>,
+    /// Tables used: the stamp of the definition that holds, and the metadata lock.
+    tables: SmallVec<[(TableId, u64, MetadataMode); 2]>,
+    /// Metadata locks were asked for.
+    used_tables: bool,
     statement: Mark,
     savepoints: Vec<(String, Mark)>,
     observed: Lsn,
@@ -115,6 +124,7 @@ impl Txn {
             owner: None,
             undo: None,
             tables: SmallVec::new(),
+            used_tables: false,
             statement: Mark::default(),
             savepoints: Vec::new(),
             observed: Lsn::ZERO,
@@ -299,28 +309,7 @@ impl Txn {
         if self.options.read_only {
             return Err(EngineError::ReadOnly);
         }
-        self.begin_lock(table).await
-    }
-
-    /// Shares the table with other writers, away from DDL, and makes sure that the definition is the current one.
-    pub(crate) async fn begin_lock(&mut self, table: &Arc<TableDef>) -> Result<()> {
-        if !self.open {
-            return Err(EngineError::Closed);
-        }
-        let shared = &table.runtime.shared;
-        if !self.tables.iter().any(|t| Arc::ptr_eq(t, shared)) {
-            self.enter();
-            if !shared.lock.try_take(false) {
-                let kill = self.kill_switch();
-                let (env, timeout) = (Arc::clone(&self.engine.env), self.options.lock_wait_timeout_us);
-                shared.lock.take(false, env.as_ref(), timeout, &kill).await?;
-            }
-            self.tables.push(Arc::clone(shared));
-        }
-        if shared.stamp.load(Ordering::Acquire) != table.stamp {
-            return Err(EngineError::TableChanged);
-        }
-        Ok(())
+        self.hold(table, MetadataMode::Write).await
     }
 
     /// The undo chain; the first call takes TxId, slot and a unit.

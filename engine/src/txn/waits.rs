@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// A request in the queue; leaves it when the waiting task goes away.
-struct Queued<'a> {
-    engine: &'a Engine,
-    request: &'a Request,
+pub(crate) struct Queued<'a> {
+    pub(crate) engine: &'a Engine,
+    pub(crate) request: &'a Request,
 }
 
 impl Drop for Queued<'_> {
@@ -53,6 +53,7 @@ impl Txn {
         let engine = Arc::clone(&self.engine);
         let kill = self.kill_switch();
         engine.counts.lock_waits.fetch_add(1, Ordering::Relaxed);
+        self.wait_as_owner();
         let queued = Queued { engine: &engine, request: &request };
         engine.waits.start(&engine.locks, &request);
         let end = wait(&request.parker, engine.env.as_ref(), self.options.lock_wait_timeout_us, &kill).await;

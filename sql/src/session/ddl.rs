@@ -15,7 +15,8 @@ use values::{Collation, Level};
 impl Session {
     pub(super) fn dictionary(&self) -> Dictionary {
         self.server.engine.dictionary().with(engine::DdlOptions {
-            lock_wait_timeout_us: self.context.settings.lock_wait_timeout_us,
+            lock_wait_timeout_us: self.context.settings.metadata_timeout_us,
+            holder: Some(self.holder.clone()),
             kill: Some(self.kill.switch().clone()),
             no_foreign_key_checks: !self.context.settings.foreign_key_checks,
         })

@@ -21,6 +21,8 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use values::Value;
 
+/// 1412's text when a definition is not the current one.
+pub(super) const TABLE_CHANGED: &str = "Table definition has changed, please retry transaction";
 /// How often a statement is planned again because its table changed under it.
 const RETRIES: usize = 3;
 
@@ -253,11 +255,17 @@ impl Session {
         for _ in 0..RETRIES {
             let plan = self.plan(statement, params).await?;
             match self.run_plan(&plan, params, more, sink).await {
-                Err(error) if error.code == 1412 && !self.in_transaction() => {}
+                Err(error) if self.may_plan_again(&error) => {}
                 answered => return answered,
             }
         }
-        Err(SqlError::new(1412, "Table definition has changed, please retry transaction"))
+        Err(SqlError::new(1412, TABLE_CHANGED))
+    }
+
+    /// A table changed since the plan was made, and nothing has come of it yet. Within a transaction that is so only before it has used the
+    /// table: from there on nobody changes it.
+    pub(super) fn may_plan_again(&self, error: &SqlError) -> bool {
+        error.code == 1412 && !self.rows_sent && (error.message == TABLE_CHANGED || !self.in_transaction())
     }
 
     /// Runs a plan and answers.
@@ -269,6 +277,7 @@ impl Session {
         sink: &mut dyn ResultSink,
     ) -> Result<()> {
         self.tracker.runs(plan);
+        self.rows_sent = false;
         let outcome = match plan {
             Plan::Query(query, into) if into.is_empty() => self.run_query(query, params, more, sink).await,
             Plan::Query(query, into) => Box::pin(self.run_into(query, into, params, more, sink)).await,
@@ -336,9 +345,11 @@ impl Session {
         };
         let mut run = self.start_query(params, select.map_or(LockWait::Wait, |s| s.wait));
         run.make_room(plan.sizes);
-        let found = query::run(plan, &mut run, &mut Target::Client(&mut output)).await?;
+        let found = query::run(plan, &mut run, &mut Target::Client(&mut output)).await;
         let examined = run.examined;
         drop(run);
+        self.rows_sent = output.rows > 0;
+        let found = found?;
         self.rows_examined += examined;
         self.finish_statement().await?;
         let sent = output.rows;

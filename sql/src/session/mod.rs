@@ -28,7 +28,7 @@ use crate::exec::memory::Pool;
 use crate::parse;
 use crate::variable::{Charset, Settings, Values, find, variable};
 use context::{Context, Diagnostics, Strictness};
-use engine::{Engine, Txn};
+use engine::{Engine, MetadataHolder, Txn};
 pub use kill::KillHandle;
 use prepared::Prepared;
 use protocol::env::Env;
@@ -116,6 +116,8 @@ impl Server {
             named: HashMap::new(),
             next_statement: 0,
             kill: Arc::new(KillHandle::new()),
+            holder: self.engine.metadata_holder(info.id as u32),
+            rows_sent: false,
             privileges: None,
             roles_chosen: false,
             sets: 0,
@@ -201,6 +203,10 @@ pub struct Session {
     named: HashMap<String, u32>,
     next_statement: u32,
     kill: Arc<KillHandle>,
+    /// This session among the metadata locks.
+    holder: Arc<MetadataHolder>,
+    /// The running query has sent rows.
+    rows_sent: bool,
     /// This session's account as of a version of [`Server::accounts_version`].
     privileges: Option<(u64, Option<Account>)>,
     /// SET ROLE was said: the account's default roles no longer matter.

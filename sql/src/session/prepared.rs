@@ -165,7 +165,7 @@ impl Session {
         for _ in 0..3 {
             let plan = self.cached_plan(id, statement, params).await?;
             match self.run_plan(&plan, params, more, sink).await {
-                Err(error) if error.code == 1412 && !self.in_transaction() => {
+                Err(error) if self.may_plan_again(&error) => {
                     if let Some(prepared) = self.prepared.get_mut(&id) {
                         prepared.cached = None;
                     }
@@ -173,7 +173,7 @@ impl Session {
                 answered => return answered,
             }
         }
-        Err(SqlError::new(1412, "Table definition has changed, please retry transaction"))
+        Err(SqlError::new(1412, super::dispatch::TABLE_CHANGED))
     }
 
     async fn cached_plan(&mut self, id: u32, statement: &Statement, params: &[Value]) -> Result<Arc<Plan>> {

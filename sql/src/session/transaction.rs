@@ -27,7 +27,9 @@ impl Session {
             isolation,
             read_only: self.read_only,
             lock_wait_timeout_us: settings.lock_wait_timeout_us,
+            metadata_timeout_us: settings.metadata_timeout_us,
             session: self.context.connection_id as u32,
+            holder: Some(self.holder.clone()),
             kill: Some(self.kill.switch().clone()),
         }
     }

@@ -89,6 +89,10 @@ fn put_lock(text: &mut String, lock: &LockInfo) {
         LockKind::RecordExclusive => "lock_mode X locks rec but not gap",
         LockKind::Gap => "lock_mode X locks gap before rec",
         LockKind::InsertIntention => "lock_mode X locks gap before rec insert intention",
+        LockKind::Metadata => {
+            let _ = writeln!(text, "METADATA LOCK of a table, trx id {number} waiting");
+            return;
+        }
     };
     let waiting = if lock.waiting { " waiting" } else { "" };
     match &lock.index {

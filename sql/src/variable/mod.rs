@@ -167,7 +167,10 @@ pub(crate) struct Settings {
     pub(crate) isolation: crate::ast::Isolation,
     pub(crate) read_only: bool,
     pub(crate) foreign_key_checks: bool,
+    /// `innodb_lock_wait_timeout`.
     pub(crate) lock_wait_timeout_us: u64,
+    /// `lock_wait_timeout`.
+    pub(crate) metadata_timeout_us: u64,
     pub(crate) max_execution_us: u64,
     pub(crate) div_precision_increment: u8,
     pub(crate) group_concat_max_len: usize,
@@ -207,6 +210,7 @@ impl Settings {
             read_only: on("transaction_read_only"),
             foreign_key_checks: on("foreign_key_checks"),
             lock_wait_timeout_us: number("innodb_lock_wait_timeout") * 1_000_000,
+            metadata_timeout_us: number("lock_wait_timeout") * 1_000_000,
             max_execution_us: number("max_execution_time") * 1000,
             div_precision_increment: number("div_precision_increment") as u8,
             group_concat_max_len: number("group_concat_max_len") as usize,

@@ -1,12 +1,25 @@
 //! What the compute node stands on: six storage nodes in this process, or daemons over the network. Above this line nobody knows which.
 
 use crate::lease::Lease;
-use driver::net::NodeReport;
+use driver::LogView;
 use protocol::contract::{LogWriter, PageReader};
 use std::sync::Arc;
 use std::time::Duration;
 use volume::Volume;
-use volume::status::SegmentFacts;
+use volume::status::{NodeStatus, SegmentFacts};
+
+/// One moment of a volume, as its writer and its storage nodes see it.
+#[derive(Clone, Debug)]
+pub struct Moment {
+    /// The writer's numbers.
+    pub view: LogView,
+    /// One line per segment, in order of groups and positions.
+    pub segments: Vec<SegmentFacts>,
+    /// The nodes, those that do not answer too.
+    pub nodes: Vec<NodeStatus>,
+    /// Statements need a lease here.
+    pub leased: bool,
+}
 
 /// An open volume.
 pub trait Backing: Send + Sync {
@@ -22,10 +35,10 @@ pub trait Backing: Send + Sync {
     fn backend(&self) -> &'static str;
     /// Where it is, for the lines printed at start.
     fn place(&self) -> String;
-    /// One line per segment. Asks storage: call it off the hot path.
-    fn segments(&self) -> Vec<SegmentFacts>;
-    /// One report per storage daemon; none when they live in this process.
-    fn nodes(&self) -> Vec<NodeReport>;
+    /// The writer's numbers; asks nobody.
+    fn view(&self) -> LogView;
+    /// Writer, segments and nodes at one moment. Asks storage and may wait a second for a node that is silent: call it off the hot path.
+    fn moment(&self) -> Moment;
     /// Names and values for status and metrics, without prefix. Asks storage.
     fn counters(&self) -> Vec<(&'static str, u64)>;
     /// Ends in order: what was appended gets this long to become durable. Blocks.
@@ -60,11 +73,12 @@ impl Backing for Embedded {
     fn place(&self) -> String {
         format!("six storage nodes in {} ({})", self.folder, self.volume.backend())
     }
-    fn segments(&self) -> Vec<SegmentFacts> {
-        self.volume.segments()
+    fn view(&self) -> LogView {
+        self.volume.view()
     }
-    fn nodes(&self) -> Vec<NodeReport> {
-        Vec::new()
+    fn moment(&self) -> Moment {
+        let (view, segments, nodes) = (self.volume.view(), self.volume.segments(), self.volume.nodes());
+        Moment { view, segments, nodes, leased: false }
     }
     fn counters(&self) -> Vec<(&'static str, u64)> {
         self.volume.counters()

@@ -5,6 +5,7 @@
 
 mod certs;
 mod dev;
+mod status;
 mod volume;
 
 use crate::config::{self, ConfigError, Flags, SETTINGS, Settings};
@@ -49,8 +50,14 @@ fn command() -> Command {
             "A seed draws its own faults and replays exactly; docs/reliability.md says what is checked.",
         )
         .arg(Arg::new("arguments").num_args(0..).trailing_var_arg(true).allow_hyphen_values(true).hide(true));
-    let command =
-        command.subcommands([storage, dev::command(), volume::command(), certs::command(), simulate]);
+    let command = command.subcommands([
+        storage,
+        dev::command(),
+        status::command(),
+        volume::command(),
+        certs::command(),
+        simulate,
+    ]);
     server_arguments(command)
 }
 
@@ -108,6 +115,7 @@ pub fn parse(
         Some(("storage", matches)) => return Err(storage_daemon::run_matches(matches)),
         Some(("volume", matches)) => return Err(volume::run(matches)),
         Some(("certs", matches)) => return Err(certs::run(matches)),
+        Some(("status", matches)) => return Err(status::run(matches, product_only(environment))),
         Some(("simulate", matches)) => {
             let arguments = matches.get_many::<String>("arguments").into_iter().flatten().cloned();
             return Err(simulator::cli::main("sextant simulate", arguments));
@@ -118,7 +126,7 @@ pub fn parse(
         Some(("dev", matches)) => (true, matches),
         _ => (false, &matches),
     };
-    let environment = environment.filter(|(name, _)| !(cfg!(feature = "mutants") && name == MUTANT));
+    let environment = product_only(environment);
     let loaded = flags(matches).and_then(|flags| Ok((config::load(&flags, environment)?, flags)));
     let wrong = |problem: ConfigError| {
         eprintln!("sextant: {problem}");
@@ -130,6 +138,13 @@ pub fn parse(
     }
     let (announce, leashed) = (matches.get_flag("announce"), matches.get_flag(leash::FLAG));
     Ok(Invocation { settings, announce, leashed })
+}
+
+/// The environment without what only a build with planted bugs knows.
+fn product_only(
+    environment: impl Iterator<Item = (String, String)>,
+) -> impl Iterator<Item = (String, String)> {
+    environment.filter(|(name, _)| !(cfg!(feature = "mutants") && name == MUTANT))
 }
 
 fn flags(matches: &ArgMatches) -> Result<Flags, ConfigError> {

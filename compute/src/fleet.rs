@@ -1,23 +1,23 @@
 //! The compute node on storage daemons: `--storage` read, the volume opened, its segments and counters told as the embedded one's are.
 
-use crate::backing::Backing;
+mod moment;
+
+pub(crate) use moment::answered;
+
+use crate::backing::{Backing, Moment};
 use crate::config::Settings;
 use crate::lease::{Lease, superseded};
 use cache_nvme::file::FolderLock;
-use driver::net::{Config, Fleet, FleetError, NodeAddress, NodeReport, Reach};
+use driver::LogView;
+use driver::net::{Config, Fleet, FleetError, NodeAddress};
 use protocol::contract::{LogWriter, PageReader};
 use protocol::env::Env;
-use protocol::geometry::{COPIES, WRITE_QUORUM, az_of};
-use protocol::{Incarnation, Lsn, SegmentId, VolumeEpoch};
-use protocol_grpc::control::{SegmentStatus, id128};
+use protocol::geometry::{COPIES, WRITE_QUORUM};
 use protocol_grpc::tls::{Files, Tls};
-use quorum::SegmentView;
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use volume::status::SegmentFacts;
 
 /// Nodes named in one `--storage` of a zone at most.
 const NODES: usize = COPIES;
@@ -138,12 +138,15 @@ impl Backing for Remote {
         format!("volume {} on {up} storage nodes", self.fleet.id())
     }
 
-    fn segments(&self) -> Vec<SegmentFacts> {
-        segment_facts(&self.fleet.segments(), self.fleet.log().vdl(), &self.fleet.nodes(ASK_LIMIT))
+    fn view(&self) -> LogView {
+        self.fleet.volume().view()
     }
 
-    fn nodes(&self) -> Vec<NodeReport> {
-        self.fleet.nodes(ASK_LIMIT)
+    fn moment(&self) -> Moment {
+        let nodes = self.fleet.nodes(ASK_LIMIT);
+        let view = self.view();
+        let segments = moment::segments(&view, &nodes);
+        Moment { view, segments, nodes: moment::nodes(&nodes), leased: true }
     }
 
     fn counters(&self) -> Vec<(&'static str, u64)> {
@@ -157,7 +160,7 @@ impl Backing for Remote {
             ("last_lsn", open.last_lsn().0),
             ("lease_left_us", open.lease().left_us()),
         ]);
-        list.extend(summed(&self.fleet.nodes(ASK_LIMIT)));
+        list.extend(moment::summed(&self.fleet.nodes(ASK_LIMIT)));
         list
     }
 
@@ -167,93 +170,6 @@ impl Backing for Remote {
 
     fn close(&self) {
         self.fleet.close();
-    }
-}
-
-/// The daemons' counters under the names the embedded volume gives them, over those that answer.
-fn summed(nodes: &[NodeReport]) -> Vec<(&'static str, u64)> {
-    const NAMES: [(&str, &str); 11] = [
-        ("log_writes", "log_writes"),
-        ("log_syncs", "log_syncs"),
-        ("storage_log_held_bytes", "log_held_bytes"),
-        ("storage_record_held_bytes", "record_held_bytes"),
-        ("storage_uncoalesced_bytes", "uncoalesced_bytes"),
-        ("storage_page_slots", "page_slots"),
-        ("storage_page_reads", "page_reads"),
-        ("storage_page_writes", "page_writes"),
-        ("storage_rot", "rot"),
-        ("storage_healed", "healed"),
-        ("storage_dropped_answers", "dropped_answers"),
-    ];
-    let statuses = || nodes.iter().filter_map(|node| node.status.as_ref());
-    let sum = |theirs: &str| {
-        let metrics = statuses().flat_map(|status| &status.metrics);
-        metrics.filter(|metric| metric.name == theirs).map(|metric| metric.value).sum()
-    };
-    let mut list: Vec<_> = NAMES.iter().map(|(ours, theirs)| (*ours, sum(theirs))).collect();
-    let repairs = |of: fn(&SegmentStatus) -> u64| statuses().flat_map(|s| &s.segments).map(of).sum();
-    list.push(("repair_messages", repairs(|s| s.repair_messages)));
-    list.push(("repair_bytes", repairs(|s| s.repair_bytes)));
-    list
-}
-
-/// The writer's view of every segment joined with what its daemon says.
-fn segment_facts(views: &[SegmentView], vdl: Lsn, nodes: &[NodeReport]) -> Vec<SegmentFacts> {
-    let mut pgcl: BTreeMap<u32, Vec<Lsn>> = BTreeMap::new();
-    for view in views.iter().filter(|view| view.member && !view.lost) {
-        pgcl.entry(view.id.pg.0).or_default().push(view.scl);
-    }
-    for scls in pgcl.values_mut() {
-        scls.sort_unstable_by(|a, b| b.cmp(a));
-    }
-    let one = |view: &SegmentView| {
-        let at = nodes.iter().find(|node| holds(node, view.id.position));
-        let here = at.and_then(|node| segment_of(node, view.id));
-        let metric = |name: &str| {
-            let metrics = at.and_then(|node| node.status.as_ref()).map(|status| status.metrics.as_slice());
-            metrics.unwrap_or_default().iter().find(|m| m.name == name).map_or(0, |m| m.value)
-        };
-        SegmentFacts {
-            id: view.id,
-            az: az_of(view.id.position).0,
-            node_folder: at.map_or(String::new(), |node| node.at.address.clone()),
-            role: view.role,
-            incarnation: Incarnation(here.and_then(|s| id128(&s.incarnation)).unwrap_or(0)),
-            epoch: VolumeEpoch(here.map_or(0, |s| s.epoch)),
-            scl: Lsn(here.map_or(0, |s| s.scl)),
-            pgcl: pgcl.get(&view.id.pg.0).and_then(|s| s.get(WRITE_QUORUM - 1)).copied().unwrap_or(Lsn::ZERO),
-            vdl,
-            page_point: Lsn(here.map_or(0, |s| s.page_point)),
-            state: state(view, at, here.is_some()),
-            repair_messages: here.map_or(0, |s| s.repair_messages),
-            repair_bytes: here.map_or(0, |s| s.repair_bytes),
-            log_writes: metric("log_writes"),
-            log_syncs: metric("log_syncs"),
-        }
-    };
-    views.iter().map(one).collect()
-}
-
-fn holds(node: &NodeReport, position: u8) -> bool {
-    let status = node.status.as_ref().filter(|status| !status.volume.is_empty());
-    status.is_some_and(|status| status.position == u32::from(position))
-}
-
-fn segment_of(node: &NodeReport, id: SegmentId) -> Option<&SegmentStatus> {
-    let segments = &node.status.as_ref()?.segments;
-    segments.iter().find(|s| s.pg == id.pg.0 && s.position == u32::from(id.position))
-}
-
-fn state(view: &SegmentView, node: Option<&NodeReport>, here: bool) -> &'static str {
-    let Some(node) = node else { return "unreachable" };
-    let phase = node.status.as_ref().map_or("", |status| status.phase.as_str());
-    match phase {
-        "failed" => "failed",
-        "starting" => "starting",
-        _ if node.reach != Reach::Up => "unreachable",
-        _ if view.lost || !here => "lost",
-        _ if view.member => "member",
-        _ => "newcomer",
     }
 }
 

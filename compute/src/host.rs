@@ -5,8 +5,8 @@ use crate::backing::Backing;
 use crate::config::{SETTINGS, Settings, persisted};
 use crate::files;
 use crate::memory::Bounds;
-use crate::segments::Segments;
 use crate::server::{Counters, Registry};
+use crate::status::{self, Picture};
 use buffer_pool::BufferPool;
 use engine::Engine;
 use mysql_wire::auth::{Plugin, stored_form};
@@ -84,6 +84,26 @@ impl ServerHost {
         list.into_iter().map(|(name, n)| (name.to_string(), n)).collect()
     }
 
+    /// What an operator wants to see first. Asks storage: call it where one may block.
+    pub fn picture(&self) -> Picture {
+        status::gather::picture(&*self.volume)
+    }
+
+    /// Back-pressure of the log: how much may still be written, who waits, and for how long VDL has not moved.
+    fn log_status(&self) -> Vec<(String, u64)> {
+        let view = self.volume.view();
+        let list = [
+            ("Sextant_lal_bytes", view.volume.lal_bytes),
+            ("Sextant_lal_headroom_bytes", view.volume.headroom()),
+            ("Sextant_lal_waiting", view.room_waiters as u64),
+            ("Sextant_log_stalled_us", view.stalled_us),
+            ("Sextant_log_held_bytes", view.volume.held_bytes),
+            ("Sextant_protection_groups", view.volume.groups.len() as u64),
+            ("Sextant_volume_epoch", view.volume.epoch.0),
+        ];
+        list.into_iter().map(|(name, n)| (name.to_string(), n)).collect()
+    }
+
     fn pool_status(&self) -> Vec<(String, u64)> {
         let pool = self.pool.counters();
         let page = protocol::page::PAGE_BYTES as u64;
@@ -124,6 +144,7 @@ impl Host for ServerHost {
         let volume = volume.into_iter().map(|(name, n)| (format!("Sextant_{name}"), n));
         let mut list: Vec<_> = server
             .chain(volume)
+            .chain(self.log_status())
             .chain(self.pool_status())
             .chain(self.engine_status())
             .chain(bounds.status())
@@ -169,9 +190,8 @@ impl Host for ServerHost {
     }
 
     fn virtual_tables(&self) -> Vec<Arc<dyn VirtualTable>> {
-        vec![
-            Arc::new(Segments::new(self.volume.clone())),
-            Arc::new(SessionConnectAttributes::new(self.registry.clone())),
-        ]
+        let mut tables = status::tables::all(&self.volume);
+        tables.push(Arc::new(SessionConnectAttributes::new(self.registry.clone())));
+        tables
     }
 }

@@ -23,10 +23,10 @@ pub mod metrics;
 pub mod node;
 pub mod panics;
 pub mod security;
-mod segments;
 pub mod server;
 mod sql_backend;
 pub mod start;
+pub mod status;
 
 /// What `version()` and the greeting say.
 pub const SERVER_VERSION: &str = concat!("9.7.0-sextant-", env!("CARGO_PKG_VERSION"));

@@ -30,6 +30,9 @@ use tokio::signal::unix::{SignalKind, signal};
 /// The longest a stop may take: statements' grace, connections' last words, the log and the six nodes together stay well below it.
 const STOP_LIMIT: Duration = Duration::from_secs(15);
 
+/// So long without VDL moving is a stall, for `/health`.
+const STALLED_US: u64 = 1_000_000;
+
 /// Why the server does not start. Displays as one line.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -148,8 +151,7 @@ fn run_until_stopped(invocation: &Invocation) -> Result<(), StartError> {
         node.volume.lease().into_iter().for_each(|lease| drop(shared.lease.set(lease)));
         let local = bind_local(&runtime, settings)?;
         let metrics_address = metrics_listener.map(|(listener, address)| {
-            let host = node.host.clone();
-            runtime.spawn(metrics::serve(listener, Arc::new(move || host.status())));
+            runtime.spawn(metrics::serve(listener, told(&node, shared.clone())));
             address
         });
         runtime.block_on(async {
@@ -254,6 +256,28 @@ fn bind_local(runtime: &Runtime, settings: &Settings) -> Result<Option<(UnixList
             Ok(None)
         }
         Err(source) => Err(StartError::Socket { path, source }),
+    }
+}
+
+/// What the metrics port tells of this server.
+fn told(node: &Node, shared: Arc<Shared<sql::Server>>) -> metrics::Told {
+    let (host, pictured, volume) = (node.host.clone(), node.host.clone(), node.volume.clone());
+    let lease = node.volume.lease();
+    metrics::Told {
+        figures: Arc::new(move || host.status()),
+        health: Arc::new(move || {
+            if shared.is_stopping() {
+                (false, "stopping")
+            } else if lease.as_ref().is_some_and(|lease| !lease.holds()) {
+                (false, "no lease")
+            } else if volume.view().stalled_us >= STALLED_US {
+                // Reads are answered: whoever starts it anew for this would make it worse.
+                (true, "stalled")
+            } else {
+                (true, "ok")
+            }
+        }),
+        status: Arc::new(move || serde_json::to_string(&pictured.picture()).unwrap_or_default()),
     }
 }
 

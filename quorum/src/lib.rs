@@ -33,7 +33,7 @@ pub use create::{Creator, NewVolume};
 pub use nonce::Nonces;
 pub use recovery::{Missing, Outcome, RecoverSettings, Recoverer, Why};
 pub use settings::Settings;
-pub use writer::{Order, SegmentView, WriterLog};
+pub use writer::{GroupView, Order, SegmentView, VolumeView, WriterLog};
 
 use protocol::contract::LogError;
 use protocol::message::Envelope;

@@ -7,6 +7,7 @@ pub mod child;
 pub mod client;
 pub mod compatibility;
 pub mod cost;
+pub mod dev;
 pub mod differ;
 pub mod facts;
 pub mod fleet;

@@ -109,23 +109,24 @@ impl Launch {
                 let tail = String::from_utf8_lossy(&text[(before as usize).min(text.len())..]).into_owned();
                 return Err(format!("{status}: {}", tail.trim()));
             }
-            if let Some((address, pid)) = announced(&line) {
+            if let Some((address, metrics, pid)) = announced(&line) {
                 let announced_after = started.elapsed();
                 // The rest of the output must be read, or the server would block on a full pipe.
                 std::thread::spawn(
                     move || while matches!(lines.read_line(&mut String::new()), Ok(n) if n > 0) {},
                 );
-                return Ok(Server { child, pid, address, started, announced_after });
+                return Ok(Server { child, pid, address, metrics, started, announced_after });
             }
         }
     }
 }
 
-/// The SQL address and the process id in an announcement line.
-fn announced(line: &str) -> Option<(String, u32)> {
+/// The SQL address, the one of the metrics (empty: none) and the process id in an announcement line.
+fn announced(line: &str) -> Option<(String, String, u32)> {
     let value: serde_json::Value = serde_json::from_str(line.trim()).ok()?;
     let address = value.get("mysql")?.as_str()?.to_string();
-    Some((address, u32::try_from(value.get("pid")?.as_u64()?).ok()?))
+    let metrics = value.get("metrics").and_then(serde_json::Value::as_str).unwrap_or_default().to_string();
+    Some((address, metrics, u32::try_from(value.get("pid")?.as_u64()?).ok()?))
 }
 
 /// A running server; killed with -9 when dropped.
@@ -135,6 +136,8 @@ pub struct Server {
     pid: u32,
     /// Where it answers MySQL clients.
     pub address: String,
+    /// Where its metrics are; empty if it serves none.
+    pub metrics: String,
     /// When it was started.
     pub started: Instant,
     /// From start to announcement.

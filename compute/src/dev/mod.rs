@@ -271,10 +271,14 @@ impl House<'_> {
             format!("  az{az}        {}   {}\n", node(2 * az - 2), node(2 * az - 1))
         };
         let zones_of: String = (1..=3).map(zone).collect();
-        let flags = storage_flags(&all.addresses());
+        let status = match all.compute.said("metrics") {
+            none if none.is_empty() => format!(" {}", storage_flags(&all.addresses())),
+            at if at == "127.0.0.1:9306" => String::new(),
+            at => format!(" --server {at}"),
+        };
         format!(
             "sextant {}: a compute node and six storage daemons over {}, ready in {took_ms} ms\n  listening  {address}{metrics} \
-             (pid {})\n{zones_of}  logs       {}\n  status     sextant status {flags}\n  connect    mysql -h {host} -P {port} -u \
+             (pid {})\n{zones_of}  logs       {}\n  status     sextant status{status}\n  connect    mysql -h {host} -P {port} -u \
              root\n  stop       Ctrl-C\n",
             crate::SERVER_VERSION,
             self.plan.settings.datadir,

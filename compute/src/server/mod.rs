@@ -182,6 +182,11 @@ impl<B: Backend> Shared<B> {
         self.stop.notify_one();
     }
 
+    /// True once it has begun to stop.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
     async fn drain(&self) {
         self.registry.end_all(false);
         if tokio::time::timeout(GRACE, self.registry.empty()).await.is_ok() {

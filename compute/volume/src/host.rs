@@ -417,7 +417,7 @@ impl Hosts {
     fn facts(&self) -> Facts {
         let counters = self.device.counters();
         Facts {
-            nodes: self.hosts.iter().map(node_facts).collect(),
+            nodes: self.hosts.iter().map(|host| node_facts(host, self.full)).collect(),
             repairs: self.repairs.iter().map(|(id, (messages, bytes))| (*id, *messages, *bytes)).collect(),
             device_syscalls: counters.syscalls.load(Ordering::Relaxed),
             device_wakeups: counters.wakeups.load(Ordering::Relaxed),
@@ -425,7 +425,7 @@ impl Hosts {
     }
 }
 
-fn node_facts(host: &Host) -> NodeFacts {
+fn node_facts(host: &Host, full: bool) -> NodeFacts {
     let metrics = host.node.metrics();
     let failed = match host.node.phase() {
         Phase::Failed(why) => Some(why.clone()),
@@ -463,6 +463,8 @@ fn node_facts(host: &Host) -> NodeFacts {
         page_writes: metrics.page_writes,
         rot: metrics.rot,
         healed: metrics.healed,
+        longest_chain: metrics.longest_chain,
+        full,
     }
 }
 

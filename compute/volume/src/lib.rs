@@ -246,6 +246,19 @@ impl Volume {
         views.iter().map(|view| status::join(view, &of_group(view), vdl, &facts)).collect()
     }
 
+    /// The writer's numbers at one moment.
+    #[must_use]
+    pub fn view(&self) -> driver::LogView {
+        self.open.view()
+    }
+
+    /// The six nodes by position. Asks the storage thread.
+    #[must_use]
+    pub fn nodes(&self) -> Vec<status::NodeStatus> {
+        let facts = self.facts();
+        facts.nodes.iter().enumerate().map(|(at, node)| status::node_status(at, node)).collect()
+    }
+
     /// Names and values for status and metrics, without prefix.
     #[must_use]
     pub fn counters(&self) -> Vec<(&'static str, u64)> {

@@ -36,6 +36,63 @@ pub(crate) struct NodeFacts {
     pub(crate) page_writes: u64,
     pub(crate) rot: u64,
     pub(crate) healed: u64,
+    pub(crate) longest_chain: u64,
+    pub(crate) full: bool,
+}
+
+/// One storage node, in this process or a daemon, as an operator looks at it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NodeStatus {
+    /// Availability zone, 1 to 3.
+    pub az: u8,
+    /// Its position in every group, 0 to 5; `None` while it has none.
+    pub position: Option<u8>,
+    /// Its folder, or its address.
+    pub place: String,
+    /// `serving`, `starting`, `failed`, `draining`, `blank`, `refuses` or `silent`.
+    pub state: String,
+    /// What is wrong with it; empty for nothing.
+    pub problem: String,
+    /// Its process, if it is one of its own.
+    pub pid: Option<u32>,
+    /// Less than the reserve of its device is free: it takes no log.
+    pub disk_nearly_full: bool,
+    /// Bytes of log files held.
+    pub log_held_bytes: u64,
+    /// Bytes of log not yet in pages.
+    pub uncoalesced_bytes: u64,
+    /// Longest chain of unapplied records of one page.
+    pub longest_chain: u64,
+    /// Stored pages.
+    pub page_slots: u64,
+    /// Bad blocks and images found, and those healed, since it started.
+    pub rot: u64,
+    /// See `rot`.
+    pub healed: u64,
+}
+
+/// A node folder of this process as [`NodeStatus`].
+pub(crate) fn node_status(position: usize, facts: &NodeFacts) -> NodeStatus {
+    let state = match &facts.failed {
+        Some(_) => "failed",
+        None if facts.starting => "starting",
+        None => "serving",
+    };
+    NodeStatus {
+        az: protocol::geometry::az_of(position as u8).0,
+        position: Some(position as u8),
+        place: facts.folder.clone(),
+        state: state.to_string(),
+        problem: facts.failed.clone().unwrap_or_default(),
+        pid: None,
+        disk_nearly_full: facts.full,
+        log_held_bytes: facts.held_log_bytes,
+        uncoalesced_bytes: facts.uncoalesced,
+        longest_chain: facts.longest_chain,
+        page_slots: facts.page_slots,
+        rot: facts.rot,
+        healed: facts.healed,
+    }
 }
 
 /// What the storage thread answers.

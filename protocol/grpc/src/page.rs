@@ -1,4 +1,4 @@
-//! The metrics and health port, the same at compute and storage: `GET /metrics`, `GET /health`.
+//! The metrics and health port, the same at compute and storage: `GET /metrics`, `GET /health`, and where there is one `GET /status`.
 //!
 //! Figures are made when somebody asks; nothing is kept twice. Just enough HTTP: one request per connection, a request of at most
 //! 4 KiB, five seconds of patience, at most [`CONNECTIONS`] at once. What the pages say is the caller's matter.
@@ -23,6 +23,8 @@ pub enum Asked {
     Metrics,
     /// Whether it serves.
     Health,
+    /// What an operator wants to see, for programs.
+    Status,
 }
 
 /// What is answered.
@@ -38,6 +40,18 @@ impl Page {
     #[must_use]
     pub fn metrics(kind: &'static str, body: String) -> Page {
         Page { status: "200 OK", kind, body }
+    }
+
+    /// A JSON text.
+    #[must_use]
+    pub fn json(body: String) -> Page {
+        Page { status: "200 OK", kind: "application/json", body }
+    }
+
+    /// There is no such page here.
+    #[must_use]
+    pub fn missing() -> Page {
+        Page { status: "404 Not Found", kind: TEXT, body: "try /metrics or /health\n".to_string() }
     }
 
     /// One word, 200 when healthy, 503 otherwise.
@@ -82,12 +96,12 @@ where
     }
     let line = request.split(|b| *b == b'\r').next().unwrap_or_default();
     let target = line.strip_prefix(b"GET ").and_then(|rest| rest.split(|b| *b == b' ').next());
-    let said = |status, body: &str| Page { status, kind: TEXT, body: body.to_string() };
     let Page { status, kind, body } = match target {
         Some(b"/metrics") => page(Asked::Metrics).await,
         Some(b"/health") => page(Asked::Health).await,
-        Some(_) => said("404 Not Found", "try /metrics or /health\n"),
-        None => said("400 Bad Request", "only GET\n"),
+        Some(b"/status") => page(Asked::Status).await,
+        Some(_) => Page::missing(),
+        None => Page { status: "400 Bad Request", kind: TEXT, body: "only GET\n".to_string() },
     };
     let head = format!(
         "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
@@ -109,6 +123,7 @@ mod tests {
             match asked {
                 Asked::Metrics => Page::metrics("text/plain; version=0.0.4", "a 1\n".to_string()),
                 Asked::Health => Page::health(false, "starting"),
+                Asked::Status => Page::missing(),
             }
         }));
         let get = async |request: &str| {

@@ -17,7 +17,7 @@
 //! | [`read`] | `PageReader`: one segment, a hedge to a second when late, verified images |
 //! | `wait` | lists of those who wait |
 //! | [`lease`] | may a statement be answered? (R8) |
-//! | [`status`] | counters |
+//! | [`status`], [`view`] | counters; one moment of the volume, and whether it stalls |
 //! | [`net`] | the same over sockets: a volume on storage daemons; the only module that names a runtime |
 //!
 //! Invariants
@@ -34,8 +34,10 @@ pub mod read;
 pub mod status;
 #[cfg(test)]
 mod tests;
+pub mod view;
 mod wait;
 
 pub use lease::Lease;
 pub use log::OpenVolume;
 pub use open::{Driver, OpenError, Plan};
+pub use view::LogView;

@@ -33,7 +33,7 @@ use crate::wait::{DurableWaits, RoomQueue};
 /// What the mutex guards.
 pub(crate) struct Core {
     pub(crate) log: WriterLog,
-    room: RoomQueue,
+    pub(crate) room: RoomQueue,
     /// Those who wait for a protection group to come into being.
     group_wakers: Vec<Waker>,
     /// Those who wait for the lease.
@@ -52,6 +52,8 @@ pub(crate) struct Shared {
     pub(crate) reads: Reads,
     /// Until when the promises of group 0 live (R8), of the environment's clock.
     pub(crate) leased_until_us: AtomicU64,
+    /// When VDL last moved, or the log last ceased to be idle.
+    pub(crate) moved_us: AtomicU64,
     vdl: AtomicU64,
     last: AtomicU64,
     durable: Arc<DurableWaits>,
@@ -89,6 +91,7 @@ impl OpenVolume {
             epoch: core.log.epoch(),
             core: Mutex::new(core),
             leased_until_us: AtomicU64::new(0),
+            moved_us: AtomicU64::new(0),
             env,
             link,
             counters: Counters::default(),
@@ -157,7 +160,11 @@ impl Shared {
         let now = self.env.now_us();
         let mut actions = Actions::default();
         let mut core = self.core.lock();
+        let before = core.log.vdl();
         core.log.step(now, event, &mut actions);
+        if core.log.vdl() > before {
+            self.moved_us.store(now, Ordering::Relaxed);
+        }
         // Promises that still come in after the end are worth nothing.
         let leased_us = if core.ended.is_some() { 0 } else { core.log.leased_until_us() };
         let longer = self.leased_until_us.swap(leased_us, Ordering::AcqRel) < leased_us;
@@ -308,6 +315,9 @@ impl LogWriter for OpenVolume {
         core.ended()?;
         let cpl = core.log.append(now, records, commit)?;
         credit.spend(spent);
+        if self.last_lsn() <= self.shared.vdl() {
+            self.shared.moved_us.store(now, Ordering::Relaxed);
+        }
         self.shared.last.fetch_max(cpl.0, Ordering::AcqRel);
         core.log.poll_send(now, &mut actions);
         self.shared.carry_out(core, actions);

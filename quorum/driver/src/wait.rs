@@ -121,6 +121,10 @@ impl RoomQueue {
         self.waiting.is_empty()
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// Takes a place at the end, or refreshes the waker of a place held; returns the place.
     pub(crate) fn enter(&mut self, place: Option<u64>, bytes: u64, waker: &Waker) -> u64 {
         if let Some(key) = place {

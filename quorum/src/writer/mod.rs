@@ -15,6 +15,7 @@
 mod acks;
 mod change;
 mod copy;
+mod facts;
 mod group;
 mod grow;
 mod lease;
@@ -27,6 +28,7 @@ use crate::nonce::Nonces;
 use crate::settings::Settings;
 use crate::{Actions, Event, Notice};
 use change::Changes;
+pub use facts::{GroupView, VolumeView};
 use group::Group;
 pub use lease::life_us;
 use list::Pruning;

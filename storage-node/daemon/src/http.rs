@@ -24,6 +24,8 @@ async fn answer(daemon: Arc<Daemon>, asked: Asked) -> Page {
     match asked {
         Asked::Metrics => Page::metrics(TEXT_FORMAT, figures(phase, facts.as_ref())),
         Asked::Health => Page::health(matches!(phase, "serving" | "blank"), phase),
+        // It is asked over gRPC, with a certificate.
+        Asked::Status => Page::missing(),
     }
 }
 

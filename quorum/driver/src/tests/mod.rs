@@ -114,6 +114,11 @@ fn past_lal_reservations_wait_in_order_and_go_on_when_vdl_moves() {
     assert!(poll(&mut first, &first_count).is_pending());
     assert!(poll(&mut second, &second_count).is_pending(), "not before the first, small as it is");
     assert!(volume.try_reserve(1).expect("a live log").is_none(), "nor any newcomer");
+    world.env.pass(2_000_000);
+    let view = volume.view();
+    assert_eq!((view.room_waiters, view.volume.vdl < last), (2, true));
+    assert!(view.volume.headroom() < 50_000, "the first does not fit: {}", view.volume.headroom());
+    assert!(view.stalled_us >= 2_000_000, "nothing moved for that long: {}", view.stalled_us);
     for mood in &mut world.moods {
         *mood = Mood::Fine;
     }
@@ -121,6 +126,8 @@ fn past_lal_reservations_wait_in_order_and_go_on_when_vdl_moves() {
     world.volume.tick();
     world.run();
     assert_eq!(world.volume.vdl(), last);
+    let view = volume.view();
+    assert_eq!((view.room_waiters, view.stalled_us), (0, 0), "it ends by itself");
     assert_eq!((first_count.0.load(Ordering::SeqCst), second_count.0.load(Ordering::SeqCst)), (1, 1));
     let Poll::Ready(Ok(credit)) = poll(&mut first, &first_count) else { panic!("room") };
     assert_eq!(credit.bytes(), 50_000);

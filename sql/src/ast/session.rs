@@ -1,6 +1,6 @@
 //! Statements about the session: transactions, SET, USE, SHOW.
 
-use super::{AccountStatement, Expr, RoleChoice, TableName, UserName, VarScope};
+use super::{AccountStatement, Expr, RoleChoice, TableName, TableRef, UserName, VarScope};
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum SessionStatement {
@@ -30,7 +30,7 @@ pub(crate) enum SessionStatement {
         query: bool,
         id: Expr,
     },
-    /// UNLOCK TABLES: nothing can be locked, so it is a no-op with MySQL's effect.
+    LockTables(Vec<LockedTable>),
     UnlockTables,
     Prepare {
         name: String,
@@ -41,6 +41,14 @@ pub(crate) enum SessionStatement {
         using: Vec<String>,
     },
     Deallocate(String),
+}
+
+/// A table in LOCK TABLES.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct LockedTable {
+    pub(crate) table: TableRef,
+    /// WRITE, else READ.
+    pub(crate) write: bool,
 }
 
 /// PREPARE name FROM 'text' or @variable.

@@ -8,7 +8,7 @@ const STATEMENTS: &[(&str, &str)] = &[
     ("CALL", "CALL"),
     ("HANDLER", "HANDLER"),
     ("IMPORT", "IMPORT TABLE"),
-    ("LOCK", "LOCK TABLES"),
+    ("LOCK", "LOCK INSTANCE FOR BACKUP"),
     ("XA", "XA transactions"),
     ("CHECKSUM", "CHECKSUM TABLE"),
     ("OPTIMIZE", "OPTIMIZE TABLE"),

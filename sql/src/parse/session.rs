@@ -1,13 +1,25 @@
 //! Transactions, USE, KILL, PREPARE, EXPLAIN.
 
 use super::Parser;
-use crate::ast::{PrepareSource, SessionStatement, Show, ShowFilter, Statement};
+use crate::ast::{LockedTable, PrepareSource, SessionStatement, Show, ShowFilter, Statement};
 use crate::error::{Result, unsupported};
 use crate::lex::{Kind, Op};
 
 use SessionStatement as S;
 
 impl Parser<'_> {
+    /// `table [[AS] alias] READ [LOCAL] | [LOW_PRIORITY] WRITE`
+    fn locked_table(&mut self) -> Result<LockedTable> {
+        let table = self.table_ref()?;
+        if self.eat_kw("READ") {
+            self.eat_kw("LOCAL");
+            return Ok(LockedTable { table, write: false });
+        }
+        self.eat_kw("LOW_PRIORITY");
+        self.expect_kw("WRITE")?;
+        Ok(LockedTable { table, write: true })
+    }
+
     /// The statement that starts with `word`, or `None` (nothing eaten).
     pub(super) fn session_statement(&mut self, word: &[u8]) -> Result<Option<S>> {
         Ok(Some(match word {
@@ -54,6 +66,11 @@ impl Parser<'_> {
                     None
                 };
                 S::ResetPersist { name, if_exists }
+            }
+            b"LOCK" if self.is_kw_at(1, "TABLES") || self.is_kw_at(1, "TABLE") => {
+                self.bump();
+                self.bump();
+                S::LockTables(self.list(Parser::locked_table)?)
             }
             b"UNLOCK" => {
                 self.bump();

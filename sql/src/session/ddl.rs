@@ -55,7 +55,10 @@ impl Session {
                 let altered = self.alter_table(table, actions).await?;
                 (affected, silent) = (altered.affected, altered.silent);
             }
-            Ddl::RenameTables(pairs) => self.rename_tables(pairs).await?,
+            Ddl::RenameTables(pairs) => {
+                self.rename_tables(pairs).await?;
+                self.rename_locked(pairs)?;
+            }
             Ddl::AlterDatabase { name, charset, collation } => {
                 self.alter_database(name.as_deref(), charset.as_deref(), collation.as_deref()).await?;
                 affected = 1;

@@ -48,6 +48,7 @@ impl Session {
             }
             Statement::Ddl(ddl) => {
                 self.may_change(ddl).await?;
+                self.check_locked_ddl(ddl)?;
                 self.commit().await?;
                 self.ddl(ddl, more, sink).await
             }
@@ -177,6 +178,7 @@ impl Session {
             _ => None,
         };
         let plan = self.bind_statement(statement, &catalog, target.as_ref(), params)?;
+        self.check_locked(&catalog, &plan)?;
         if let Plan::ChangeJoin(change) = &plan {
             let wanted = if change.delete { Privileges::DELETE } else { Privileges::UPDATE };
             for target in &change.targets {
@@ -522,7 +524,8 @@ impl Session {
             S::Set(items) => self.set(items, params).await?,
             S::ResetPersist { name, if_exists } => self.reset_persist(name.as_deref(), *if_exists).await?,
             S::Kill { query, id } => self.kill_connection(*query, id).await?,
-            S::UnlockTables => {}
+            S::LockTables(tables) => self.lock_tables(tables).await?,
+            S::UnlockTables => self.unlock_tables().await?,
             S::Prepare { name, source } => {
                 self.prepare_named(name, source).await?;
                 self.tracker.changed();

@@ -18,6 +18,7 @@ mod privilege;
 mod resolve;
 mod set;
 mod show;
+mod tables;
 pub(crate) mod track;
 mod transaction;
 
@@ -117,6 +118,7 @@ impl Server {
             next_statement: 0,
             kill: Arc::new(KillHandle::new()),
             holder: self.engine.metadata_holder(info.id as u32),
+            locked: None,
             rows_sent: false,
             privileges: None,
             roles_chosen: false,
@@ -205,6 +207,8 @@ pub struct Session {
     kill: Arc<KillHandle>,
     /// This session among the metadata locks.
     holder: Arc<MetadataHolder>,
+    /// LOCK TABLES.
+    locked: Option<tables::LockedTables>,
     /// The running query has sent rows.
     rows_sent: bool,
     /// This session's account as of a version of [`Server::accounts_version`].
@@ -444,6 +448,7 @@ impl Session {
     }
 
     fn forget(&mut self, info: &ConnectInfo) {
+        self.locked = None;
         self.context = new_context(&self.server, info);
         self.context.random = self.server.env.random();
         self.prepared.clear();

@@ -177,7 +177,8 @@ impl Session {
     }
 
     async fn cached_plan(&mut self, id: u32, statement: &Statement, params: &[Value]) -> Result<Arc<Plan>> {
-        if let Some(cached) = self.prepared.get(&id).and_then(|p| p.cached.as_ref())
+        if self.locked.is_none()
+            && let Some(cached) = self.prepared.get(&id).and_then(|p| p.cached.as_ref())
             && cached.fits(self, params)
         {
             return Ok(cached.plan.clone());

@@ -68,6 +68,7 @@ impl Session {
     /// START TRANSACTION.
     pub(super) async fn begin(&mut self, read_only: Option<bool>, snapshot: bool) -> Result<()> {
         self.commit().await?;
+        self.locked = None;
         if read_only.is_some() {
             self.next_read_only = read_only;
         }

@@ -56,7 +56,7 @@ fn what_is_not_there_is_refused_by_name() {
         ("WITH a AS (SELECT 1) DELETE FROM t", "WITH before UPDATE or DELETE"),
         ("CALL p()", "CALL"),
         ("LOAD XML INFILE 'x' INTO TABLE t", "LOAD XML"),
-        ("LOCK TABLES t READ", "LOCK TABLES"),
+        ("LOCK INSTANCE FOR BACKUP", "LOCK INSTANCE FOR BACKUP"),
         ("XA START 'x'", "XA transactions"),
         ("HANDLER t OPEN", "HANDLER"),
     ] {

@@ -71,3 +71,67 @@ fn named_locks_are_waited_for_and_end_with_the_session() {
     rig.executor.block_on(b.close());
     assert_eq!(rig.one(&mut a, "SELECT IS_FREE_LOCK('x'), IS_FREE_LOCK('y')"), "1|1");
 }
+
+#[test]
+fn lock_tables_keeps_others_out_and_the_session_to_its_tables() {
+    let mut rig = Rig::new();
+    let (mut a, mut b) = (rig.session(), rig.session());
+    rig.all(
+        &mut a,
+        &[
+            "CREATE TABLE t(id INT PRIMARY KEY)",
+            "CREATE TABLE u(id INT PRIMARY KEY)",
+            "INSERT INTO t VALUES (1)",
+        ],
+    );
+    let code = |rig: &mut Rig, s: &mut crate::Session, text: &str| {
+        rig.lines(s, text).error.map(|e| (e.code, e.message))
+    };
+    rig.all(&mut b, &["SET lock_wait_timeout = 1"]);
+    rig.all(&mut a, &["LOCK TABLES t READ LOCAL, t AS x WRITE"]);
+    assert_eq!(code(&mut rig, &mut b, "SELECT * FROM t").map(|e| e.0), Some(1205));
+    rig.all(&mut a, &["LOCK TABLE t READ"]);
+    assert_eq!(rig.one(&mut b, "SELECT * FROM t"), "1");
+    assert_eq!(code(&mut rig, &mut b, "INSERT INTO t VALUES (2)").map(|e| e.0), Some(1205));
+    let said = code(&mut rig, &mut a, "INSERT INTO t VALUES (2)").unwrap();
+    assert_eq!(said, (1099, "Table 't' was locked with a READ lock and can't be updated".to_owned()));
+    let said = code(&mut rig, &mut a, "SELECT * FROM t WHERE id IN (SELECT id FROM u)").unwrap();
+    assert_eq!(said, (1100, "Table 'u' was not locked with LOCK TABLES".to_owned()));
+    assert_eq!(code(&mut rig, &mut a, "CREATE TABLE v(id INT)").map(|e| e.0), Some(1100));
+    assert_eq!(code(&mut rig, &mut a, "DROP DATABASE d").map(|e| e.0), Some(1192));
+    assert_eq!(code(&mut rig, &mut a, "LOCK TABLES t READ, t WRITE").map(|e| e.0), Some(1066));
+    rig.all(&mut a, &["LOCK TABLES t WRITE, u READ", "INSERT INTO t VALUES (2)", "ALTER TABLE t ADD v INT"]);
+    assert_eq!(rig.one(&mut a, "SELECT COUNT(*) FROM t JOIN u"), "0");
+    assert_eq!(code(&mut rig, &mut b, "SELECT v FROM t").map(|e| e.0), Some(1205));
+    let held = "SELECT OBJECT_NAME, LOCK_TYPE, LOCK_DURATION FROM performance_schema.metadata_locks \
+                WHERE LOCK_DURATION = 'EXPLICIT' ORDER BY OBJECT_NAME";
+    let mut watcher = rig.session();
+    assert_eq!(rig.run(&mut watcher, held), ["t|EXCLUSIVE|EXPLICIT", "u|SHARED_READ_ONLY|EXPLICIT"]);
+    rig.all(&mut a, &["UNLOCK TABLES", "SELECT * FROM u"]);
+    assert_eq!(rig.one(&mut b, "SELECT COUNT(*) FROM t"), "2");
+    rig.all(&mut a, &["LOCK TABLES t WRITE", "BEGIN"]);
+    assert_eq!(rig.one(&mut b, "SELECT COUNT(*) FROM t"), "2", "a transaction begun gives table locks back");
+    rig.all(&mut a, &["LOCK TABLES t WRITE"]);
+    drop(a);
+    assert_eq!(rig.one(&mut b, "SELECT COUNT(*) FROM t"), "2", "so does the end of a session");
+}
+
+#[test]
+fn ddl_waits_for_transactions_and_they_plan_again() {
+    let mut rig = Rig::new();
+    let (mut a, mut b) = (rig.session(), rig.session());
+    rig.all(
+        &mut a,
+        &["CREATE TABLE t(id INT PRIMARY KEY)", "INSERT INTO t VALUES (1)", "BEGIN", "SELECT * FROM t"],
+    );
+    rig.all(&mut b, &["SET lock_wait_timeout = 1"]);
+    assert_eq!(rig.lines(&mut b, "DROP TABLE t").error.map(|e| e.code), Some(1205));
+    rig.all(&mut a, &["COMMIT", "BEGIN"]);
+    let mut c = rig.session();
+    rig.all(&mut c, &["BEGIN", "SELECT * FROM t"]);
+    rig.all(&mut b, &["SET lock_wait_timeout = 100"]);
+    let (altered, _) =
+        both(&rig, (&mut b, "ALTER TABLE t ADD v INT DEFAULT 7"), (&mut c, "SELECT SLEEP(1); COMMIT"));
+    assert_eq!(altered.error, None);
+    assert_eq!(rig.one(&mut a, "SELECT v FROM t"), "7");
+}

@@ -202,6 +202,7 @@ impl Director {
                 }
             }
             Told::Replaced => self.report.replaced += 1,
+            Told::Wrong(why) => self.fail(why),
             Told::LeftEarly { page, lsn, vdl } => {
                 self.fail(format!("I16: page {page} left the pool at {lsn}, VDL is {vdl}"));
             }
@@ -249,7 +250,9 @@ impl Director {
             }
         }
         self.computes[compute].learn(&self.model);
-        self.after(1, Next::Write(compute));
+        if self.books.is_none() {
+            self.after(1, Next::Write(compute));
+        }
         self.after(2, Next::Read(compute));
     }
 
@@ -313,6 +316,9 @@ impl Director {
             && let Err(why) = self.model.forget_below(lowest.min(vdl))
         {
             return self.fail(why);
+        }
+        if self.books.is_some() && self.rng.chance(self.plan.examine) {
+            self.examine();
         }
         if self.healing {
             self.watch_healing();

@@ -3,17 +3,18 @@
 //! A failing seed prints what failed, the classes of faults it needs, and how to replay it; the last line is `seeds=N failed=N ...`.
 //! This is the edge of a pure crate: it prints, and it reads how much CPU time went by.
 
-use crate::{Class, Director, Plan, Report, regressions, run, run_elsewhere, shrink};
+use crate::{Class, Director, Mode, Plan, Report, regressions, run, run_elsewhere, shrink};
 use std::process::ExitCode;
 
 /// What there is to ask for.
-pub const USAGE: &str = "--seeds A..B | --seed N | --regressions [--double N] [--seconds S] [--faults CLASS,CLASS|none] [--stop] [--no-shrink] \
+pub const USAGE: &str = "--seeds A..B | --seed N | --regressions [--mode MODE] [--double N] [--seconds S] [--faults CLASS,CLASS|none] [--stop] [--no-shrink] \
     [--mutant NAME] | --mutants | --crash-every-cpl [--mutant NAME] | --trace-commit [--mutant NAME]";
 
 struct Options {
     seeds: Vec<u64>,
     double: usize,
     faults_us: Option<u64>,
+    mode: Option<Mode>,
     faults: Option<Vec<Class>>,
     mutant: Option<String>,
     mutants: bool,
@@ -25,7 +26,7 @@ struct Options {
 
 impl Options {
     fn plan(&self, seed: u64) -> Plan {
-        let mut plan = Plan::draw(seed);
+        let mut plan = Plan::draw_in(self.mode.unwrap_or(Mode::of(seed)), seed);
         if let Some(classes) = &self.faults {
             plan = plan.with_only(classes);
         }
@@ -98,6 +99,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
         seeds: (0..100).collect(),
         double: 0,
         faults_us: None,
+        mode: None,
         faults: None,
         mutant: None,
         mutants: false,
@@ -119,6 +121,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
             "--double" => options.double = number(&value()?)? as usize,
             "--seconds" => options.faults_us = Some(number(&value()?)?.saturating_mul(1_000_000)),
             "--faults" => options.faults = Some(classes(&value()?)?),
+            "--mode" => options.mode = Some(mode(&value()?)?),
             "--mutant" => options.mutant = Some(value()?),
             "--mutants" => options.mutants = true,
             "--crash-every-cpl" => options.crash_points = true,
@@ -129,6 +132,11 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
         }
     }
     Ok(options)
+}
+
+fn mode(name: &str) -> Result<Mode, String> {
+    let named = Mode::ALL.into_iter().find(|mode| mode.name() == name);
+    named.ok_or_else(|| format!("no mode {name}; there are {:?}", Mode::ALL.map(Mode::name)))
 }
 
 fn number(text: &str) -> Result<u64, String> {
@@ -163,15 +171,18 @@ impl Sum {
         all.torn_six += report.torn_six;
         all.replaced += report.replaced;
         all.statements += report.statements;
+        all.audits += report.audits;
+        all.examined += report.examined;
+        all.lists += report.lists;
     }
 
     fn print(&self, count: usize, seconds: f64) {
         let Sum { failed, all } = self;
-        let Report { commits, openings, reads, crashes, torn_six, replaced, statements, events, .. } = all;
+        let Report { commits, openings, reads, crashes, torn_six, replaced, statements, audits, examined, lists, events, .. } = all;
         let simulated = all.time_us as f64 / 1e6;
         println!(
             "seeds={count} failed={failed} commits={commits} openings={openings} reads={reads} crashes={crashes} torn_six={torn_six} \
-             replaced={replaced} statements={statements} events={events} cpu_s={seconds:.1} events_per_s={:.0} \
+             replaced={replaced} statements={statements} audits={audits} examined={examined} lists={lists} events={events} cpu_s={seconds:.1} events_per_s={:.0} \
              simulated_s={simulated:.0} simulated_s_per_cpu_s={:.1}",
             *events as f64 / seconds.max(0.001),
             simulated / seconds.max(0.001)

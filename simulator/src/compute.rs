@@ -8,6 +8,7 @@ use crate::oracle::PageModel;
 use crate::plan::{Class, Plan};
 use crate::pool::Pool;
 use crate::rng::Rng;
+use crate::sessions::{Books, Sessions};
 use crate::statement::Statements;
 use bytes::Bytes;
 use protocol::contract::{LogError, MtrRecord};
@@ -51,6 +52,8 @@ pub(crate) enum Told {
     ReadStuck(PageId, Lsn, u64, String),
     /// A copy was replaced by a newcomer.
     Replaced,
+    /// The engine, its trees or what clients saw is wrong.
+    Wrong(String),
     /// A page left the pool above VDL.
     LeftEarly {
         /// The page.
@@ -116,6 +119,9 @@ pub(crate) struct Compute {
     /// It works through a buffer pool, or remembers the LSN of every page.
     pooled: bool,
     pub(crate) pool: Option<Pool>,
+    /// It runs a real engine; the book of its clients.
+    books: Option<Books>,
+    pub(crate) sessions: Option<Sessions>,
 }
 
 /// A read goes to the next copy after this long.
@@ -129,6 +135,7 @@ impl Compute {
         plan: &Plan,
         volume: VolumeId,
         nodes: [NodeId; COPIES],
+        books: Option<Books>,
         create: bool,
         now_us: u64,
         rng: &mut Rng,
@@ -153,18 +160,22 @@ impl Compute {
             statements: Statements::default(),
             pooled: plan.pooled,
             pool: None,
+            books,
+            sessions: None,
         }
     }
 
     /// The settings of the write path in simulations: small and impatient.
     #[must_use]
     pub(crate) fn settings(&self) -> Settings {
+        // An engine writes whole pages now and then.
+        let larger = if self.books.is_some() { 4 } else { 0 };
         Settings {
             lal_bytes: self.lal_bytes,
-            window_bytes: 16 << 10,
-            batch_bytes: 4 << 10,
+            window_bytes: 16 << 10 << larger,
+            batch_bytes: 4 << 10 << larger,
             send_bytes: 1 << 10,
-            keep_bytes: 8 << 10,
+            keep_bytes: 8 << 10 << larger,
             retransmit_us: 30_000,
             degraded_us: if self.lies { 3_600_000_000 } else { 100_000 },
             heartbeat_us: if self.lease_ms > 0 { self.lease_ms * 1000 / 6 } else { 100_000 },
@@ -177,6 +188,7 @@ impl Compute {
     pub(crate) fn kill(&mut self) {
         self.stage = Stage::Dead;
         self.pool = None;
+        self.sessions = None;
     }
 
     /// The open log, for as long as it takes; [`take_log_back`](Self::take_log_back) follows.
@@ -272,6 +284,7 @@ impl Compute {
         }
         self.notices(now_us, told);
         self.drive_pool(now_us, told);
+        self.drive_sessions(now_us, told);
         self.drive_reads(now_us, told);
         self.drive_statements(now_us, told);
     }
@@ -305,6 +318,9 @@ impl Compute {
                 let (epoch, vdl, head) = (log.epoch(), log.vdl(), Box::new(log.head().clone()));
                 told.push(Told::Opened { epoch, vdl, head });
                 self.pool = self.pooled.then(|| Pool::new(&log));
+                let leases = self.lease_ms > 0;
+                self.sessions =
+                    self.books.as_ref().map(|books| Sessions::new(&log, leases, books, rng.bits(), now_us));
                 self.stage = Stage::Open(log);
             }
             // It stands again after the pause.
@@ -338,6 +354,7 @@ impl Compute {
             self.commits.clear();
             self.reads.clear();
             self.pool = None;
+            self.sessions = None;
         }
     }
 
@@ -401,7 +418,10 @@ impl Compute {
             Stage::Waiting { until_us, .. } => *until_us,
             Stage::Creating(_) => local_us + 10_000,
             Stage::Opening(recoverer) => recoverer.next_wake_us(local_us),
-            Stage::Open(log) => log.next_wake_us().min(reads),
+            Stage::Open(log) => {
+                let sessions = self.sessions.as_ref().map_or(u64::MAX, Sessions::next_wake_us);
+                log.next_wake_us().min(reads).min(sessions)
+            }
             Stage::Dead => return u64::MAX,
         };
         let slept_us = if mutant!(LeaseInstant) { self.slept_us } else { 0 };
@@ -543,8 +563,10 @@ impl Compute {
         match envelope.message {
             Message::PageRead(answer) => {
                 if let Some(read) = self.reads.remove(&answer.request) {
-                    if let (Some(pool), Some(number)) = (&mut self.pool, read.pool) {
-                        pool.answer(number, &answer.image);
+                    match (&self.pool, &self.sessions, read.pool) {
+                        (Some(pool), _, Some(number)) => pool.answer(number, &answer.image),
+                        (_, Some(sessions), Some(number)) => sessions.answer(number, &answer.image),
+                        _ => {}
                     }
                     told.push(Told::Read(read.page, read.at, answer.image));
                 }

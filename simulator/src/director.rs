@@ -16,6 +16,7 @@ use crate::net::{Net, Place};
 use crate::oracle::{History, PageModel};
 use crate::plan::{Class, Drill, Plan};
 use crate::rng::Rng;
+use crate::sessions::{Books, judge};
 use crate::trace::Tracer;
 use bytes::Bytes;
 use protocol::head::HeadVersion;
@@ -85,6 +86,12 @@ pub struct Report {
     pub replaced: u64,
     /// Statements answered under a lease.
     pub statements: u64,
+    /// Audits of the engine by processes that opened, and at rest.
+    pub audits: u64,
+    /// Crashes at sampled CPLs that a fresh engine opened.
+    pub examined: u64,
+    /// Transactions of lists committed, for the checker of histories.
+    pub lists: u64,
     /// Hash of everything that happened, in order.
     pub hash: u64,
 }
@@ -121,6 +128,8 @@ pub struct Director {
     /// Until when processes sleep.
     pub(crate) asleep: BTreeMap<usize, u64>,
     pub(crate) tracer: Option<Tracer>,
+    /// What the clients of engines know.
+    pub(crate) books: Option<Books>,
     pub(crate) healing: bool,
     pub(crate) writes_stopped: bool,
     pub(crate) act: u32,
@@ -141,7 +150,8 @@ impl Director {
         let nodes = std::array::from_fn(|position| hosts[position].id());
         let net = Net::new(&plan, &mut rng);
         let rot_victim = plan.drill.map_or_else(|| rng.index(plan.sets * 6), Drill::node);
-        let first = Compute::start(&plan, volume, nodes, true, 1_000, &mut rng);
+        let books = plan.sessions.map(Books::new);
+        let first = Compute::start(&plan, volume, nodes, books.clone(), true, 1_000, &mut rng);
         Director {
             rng,
             now_us: 0,
@@ -165,6 +175,7 @@ impl Director {
             elections: Elections::default(),
             asleep: BTreeMap::new(),
             tracer: None,
+            books,
             healing: false,
             writes_stopped: false,
             act: 0,
@@ -195,6 +206,12 @@ impl Director {
             self.now_us = at;
             self.report.events += 1;
             self.turn(next);
+        }
+        if let (Some(books), None) = (self.books.clone(), &self.report.failure) {
+            if let Err(why) = judge(&books) {
+                self.fail(why);
+            }
+            (self.report.audits, self.report.lists) = books.counts();
         }
         self.report.time_us = self.now_us;
         self.report.commits = self.history.acked;
@@ -435,7 +452,8 @@ impl Director {
         let volume = self.hosts.first().map_or(volume, |h| h.volume());
         let create = !self.created;
         let nodes = std::array::from_fn(|position| self.hosts[position].id());
-        let next = Compute::start(&self.plan, volume, nodes, create, self.now_us, &mut self.rng);
+        let books = self.books.clone();
+        let next = Compute::start(&self.plan, volume, nodes, books, create, self.now_us, &mut self.rng);
         self.computes.push(next);
         self.compute_tick_us.push(u64::MAX);
         let compute = self.computes.len() - 1;

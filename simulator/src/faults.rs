@@ -11,6 +11,7 @@ use crate::director::{Director, Next};
 use crate::disk::Crash;
 use crate::net::Place;
 use crate::plan::Class;
+use crate::sessions::Books;
 use protocol::head::HeadVersion;
 use protocol::{Lsn, PgId, SegmentId, SegmentRole};
 use storage_node::{DiskFile, Event as NodeEvent};
@@ -254,6 +255,9 @@ impl Director {
         match self.act {
             0 if self.history.acked >= self.acked_at_heal + 8 => {
                 self.writes_stopped = true;
+                if let Some(books) = &self.books {
+                    books.stop();
+                }
                 self.act = 1;
             }
             1 if self.rest().is_ok() => {
@@ -276,7 +280,8 @@ impl Director {
                 self.act = 3;
             }
             3 if self.computes[self.current()].log().is_some()
-                && self.computes[self.current()].reading() == 0 =>
+                && self.computes[self.current()].reading() == 0
+                && self.books.as_ref().is_none_or(Books::closed) =>
             {
                 self.finish();
             }
@@ -291,6 +296,9 @@ impl Director {
         }
         let current = self.current();
         self.computes[current].kill();
+        if let Some(books) = &self.books {
+            books.close();
+        }
         self.after(2_000, Next::ComputeUp);
     }
 

@@ -51,6 +51,15 @@ pub(crate) struct Host {
     settings: Settings,
 }
 
+/// Small bounds; an engine writes whole pages now and then.
+fn sized(plan: &Plan) -> Settings {
+    let small = Settings::small();
+    if plan.sessions.is_none() {
+        return small;
+    }
+    Settings { log_file_bytes: 2 << 20, log_block_bytes: 64 << 10, slice_bytes: 64 << 10, ..small }
+}
+
 impl Host {
     /// A machine with an empty folder, its process not started.
     #[must_use]
@@ -69,7 +78,7 @@ impl Host {
             full: false,
             id: NodeId(rng.nonce()),
             volume,
-            settings: Settings { promises: plan.lease_ms > 0, ..Settings::small() },
+            settings: Settings { promises: plan.lease_ms > 0, ..sized(plan) },
         }
     }
 

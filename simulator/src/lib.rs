@@ -17,6 +17,7 @@
 //!
 //! The same plan gives the same run, byte for byte: nothing here reads a clock, draws from elsewhere, or walks an unordered map.
 
+mod bank;
 mod check;
 mod check_heads;
 mod check_lease;
@@ -37,8 +38,10 @@ mod pool;
 mod rivals;
 mod rng;
 mod run;
+mod sessions;
 mod statement;
 mod trace;
+mod volume;
 
 pub use director::{Director, Report};
 pub use plan::{Class, Drill, Mode, Plan};
@@ -99,4 +102,8 @@ pub const CAUGHT_HERE: &[Mutant] = &[
     Mutant::EarlyRelease,
     Mutant::HeadFromCache,
     Mutant::MembershipIgnored,
+    Mutant::OkBeforeVdl,
+    Mutant::AbortedVisible,
+    Mutant::SplitKeepsHighKey,
+    Mutant::SecondaryForgotten,
 ];

@@ -8,6 +8,7 @@
 //! Seeds go round the [`Mode`]s: what a rule is needed for must happen often, not once in thousands of seeds.
 
 use crate::rng::Rng;
+use engine::Isolation;
 
 /// Classes of faults a seed may have; shrinking switches them off one by one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -103,16 +104,46 @@ pub enum Mode {
     Growth,
     /// Everything.
     Mixed,
+    /// A real engine and its trees in every process: bank, lists, crashes of writers, machines and everything (I19-I24).
+    Engine,
 }
 
 impl Mode {
     /// Seeds go round these.
-    pub const ALL: [Mode; 5] = [Mode::Locks, Mode::Elections, Mode::Leases, Mode::Growth, Mode::Mixed];
+    pub const ALL: [Mode; 6] =
+        [Mode::Locks, Mode::Elections, Mode::Leases, Mode::Growth, Mode::Mixed, Mode::Engine];
+
+    /// The modes of ten seeds that follow one another: a seed keeps its mode for ever.
+    const ROUND: [Mode; 10] = [
+        Mode::Locks,
+        Mode::Elections,
+        Mode::Leases,
+        Mode::Growth,
+        Mode::Mixed,
+        Mode::Locks,
+        Mode::Engine,
+        Mode::Leases,
+        Mode::Growth,
+        Mode::Mixed,
+    ];
 
     /// The mode of a seed.
     #[must_use]
     pub fn of(seed: u64) -> Mode {
-        Mode::ALL[(seed % Mode::ALL.len() as u64) as usize]
+        Mode::ROUND[(seed % Mode::ROUND.len() as u64) as usize]
+    }
+
+    /// As it is chosen by hand.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Mode::Locks => "locks",
+            Mode::Elections => "leases-off",
+            Mode::Leases => "lease-stress",
+            Mode::Growth => "growth-stress",
+            Mode::Mixed => "mixed",
+            Mode::Engine => "engine",
+        }
     }
 
     /// Drops and adds classes.
@@ -134,6 +165,18 @@ impl Mode {
                 classes.extend([Class::Rivals, Class::ClockSkew]);
             }
             Mode::Growth => classes.extend([Class::WriterCrashes, Class::Rivals]),
+            Mode::Engine => {
+                // Without leases one process at a time reads; with them they may meet.
+                let meeting = [Class::Rivals, Class::Sleeps, Class::HandOvers, Class::Zombies];
+                let leases = rng.chance(5_000);
+                let rare = [Class::AzPlusOne, Class::FullDisks, Class::DeviceErrors];
+                let mild = rng.chance(3_000);
+                classes.retain(|c| (leases || !meeting.contains(c)) && (mild || !rare.contains(c)));
+                if leases {
+                    classes.push(Class::ClockSkew);
+                }
+                classes.push(Class::WriterCrashes);
+            }
             Mode::Mixed => {}
         }
     }
@@ -212,6 +255,10 @@ pub struct Plan {
     pub half_openings: bool,
     /// Processes work through a buffer pool with fewer frames than there are pages.
     pub pooled: bool,
+    /// Processes run a real engine, with sessions at this level.
+    pub sessions: Option<Isolation>,
+    /// Chances in 10,000 that a fresh engine opens what a crash would leave, at every look of the checkers.
+    pub examine: u64,
     /// T of R8 in milliseconds; 0 when locks stand for elections and leases, as in the embedded cluster.
     pub lease_ms: u64,
     /// A node may have acknowledged what it does not hold, without a trace: no group opens with three copies.
@@ -287,6 +334,8 @@ impl Plan {
             half_openings: drill.is_none()
                 && Rng::new(seed ^ 0x4A1F).chance(if growth { 4_000 } else { 1_000 }),
             pooled: false,
+            sessions: None,
+            examine: 0,
             lease_ms,
             lies,
             drill,
@@ -300,11 +349,37 @@ impl Plan {
             }
             _ => plan,
         };
+        if mode == Mode::Engine {
+            return plan.with_sessions(&mut Rng::new(seed ^ 0xE9_617E));
+        }
         match drill {
             Some(_) => {
                 Plan { loss: plan.loss.min(100), mtr_us: plan.mtr_us.min(3_000), rot_us: 1_000_000, ..plan }
             }
             None => plan,
+        }
+    }
+
+    /// The same faults, less often, around processes with real engines.
+    fn with_sessions(self, dice: &mut Rng) -> Plan {
+        let levels = [Isolation::ReadCommitted, Isolation::RepeatableRead, Isolation::Serializable];
+        let meet = self.has(Class::ClockSkew);
+        Plan {
+            sessions: Some(levels[dice.index(levels.len())]),
+            examine: 250,
+            drill: None,
+            healing_us: 10_000_000,
+            pages_per_pg: dice.range(300, 1_500),
+            groups: 64,
+            lal_bytes: dice.range(200_000, 1_500_000),
+            loss: self.loss.min(500),
+            delay_us: dice.range(200, 2_500),
+            sync_us: dice.range(100, 1_500),
+            writer_crash_us: dice.range(250_000, 900_000),
+            cluster_crash_us: dice.range(500_000, 2_000_000),
+            lease_ms: if meet { dice.range(60, 400) } else { 0 },
+            half_openings: dice.chance(1_000),
+            ..self
         }
     }
 
@@ -319,6 +394,7 @@ impl Plan {
             drill: None,
             half_openings: false,
             pooled: false,
+            sessions: None,
             lal_bytes: 100_000,
             lease_ms: 0,
             delay_us: 300,

@@ -13,208 +13,21 @@
 
 use crate::compute::{Compute, Told};
 use crate::rng::Rng;
-use buffer_pool::{BufferPool, MtrKind, PinnedPage, PoolConfig, PoolError};
-use protocol::contract::{
-    Credit, CreditHome, LogError, LogWriter, MtrRecord, PageReader, PageVictim, ReadError, VdlObserver,
-};
+use crate::volume::{Said, Volume};
+use buffer_pool::{BufferPool, MtrKind, PinnedPage, PoolError};
+use protocol::contract::Credit;
 use protocol::env::BoxFuture;
-use protocol::page::{self, PageBuf, PageKind};
-use protocol::record::frame_len;
+use protocol::page::{self, PageKind};
 use protocol::redo::Op;
-use protocol::{Lsn, PageId, PgId, VolumeEpoch};
+use protocol::{Lsn, PageId};
 use quorum::{Actions, WriterLog};
-use std::collections::BTreeMap;
-use std::fmt;
-use std::future::poll_fn;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::task::{Context, Waker};
 
 /// Frames of every pool: the fewest there may be.
 pub(crate) const FRAMES: usize = 96;
 /// Changes under way at once.
 const CHANGES: usize = 4;
-
-/// What of the process the volume may touch while futures are polled, and what it has to say.
-#[derive(Default)]
-struct Lent {
-    log: Option<Box<WriterLog>>,
-    actions: Actions,
-    now_us: u64,
-    /// Reads wanted: number, page, read point.
-    asks: Vec<(u64, PageId, Lsn)>,
-    answers: BTreeMap<u64, PageBuf>,
-    next_ask: u64,
-    commits: Vec<Lsn>,
-    /// The pool has no reader below.
-    released: Lsn,
-    /// Pages that left above the VDL of their moment.
-    too_early: Vec<(PageId, Lsn, Lsn)>,
-}
-
-impl Lent {
-    fn log(&mut self) -> Result<&mut WriterLog, LogError> {
-        self.log.as_deref_mut().ok_or(LogError::Closed)
-    }
-}
-
-/// The volume as the pool sees it.
-pub(crate) struct Volume {
-    epoch: VolumeEpoch,
-    lent: Mutex<Lent>,
-}
-
-impl fmt::Debug for Volume {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Volume({:?})", self.epoch)
-    }
-}
-
-impl Volume {
-    fn lent(&self) -> MutexGuard<'_, Lent> {
-        self.lent.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn home(self: &Arc<Self>) -> Arc<dyn CreditHome> {
-        Arc::clone(self) as Arc<dyn CreditHome>
-    }
-}
-
-impl CreditHome for Volume {
-    fn give_back(&self, bytes: u64) {
-        // Dropped with its process, it has nobody to give anything back to.
-        if let Ok(log) = self.lent().log() {
-            log.give_back(bytes);
-        }
-    }
-}
-
-/// The handle the pool holds: credit needs the shared one.
-struct Handle(Arc<Volume>);
-
-impl LogWriter for Handle {
-    fn try_reserve(&self, bytes: u64) -> Result<Option<Credit>, LogError> {
-        let fits = self.0.lent().log()?.try_reserve(bytes)?;
-        Ok(fits.then(|| Credit::new(bytes, self.0.home())))
-    }
-
-    fn reserve(&self, bytes: u64) -> BoxFuture<'_, Result<Credit, LogError>> {
-        Box::pin(poll_fn(move |_| match self.try_reserve(bytes) {
-            Ok(None) => Poll::Pending,
-            Ok(Some(credit)) => Poll::Ready(Ok(credit)),
-            Err(error) => Poll::Ready(Err(error)),
-        }))
-    }
-
-    fn append(
-        &self,
-        mut credit: Credit,
-        records: &mut [MtrRecord<'_>],
-        commit: bool,
-    ) -> Result<Lsn, LogError> {
-        let spent: u64 = records.iter().map(|r| frame_len(r.ops.bytes(), false) as u64).sum();
-        let mut lent = self.0.lent();
-        let Lent { log, actions, now_us, commits, .. } = &mut *lent;
-        let log = log.as_deref_mut().ok_or(LogError::Closed)?;
-        let cpl = log.append(*now_us, records, commit)?;
-        log.poll_send(*now_us, actions);
-        if commit {
-            commits.push(cpl);
-        }
-        drop(lent);
-        credit.spend(spent);
-        Ok(cpl)
-    }
-
-    fn vdl(&self) -> Lsn {
-        self.0.lent().log().map_or(Lsn::ZERO, |log| log.vdl())
-    }
-
-    fn last_lsn(&self) -> Lsn {
-        self.0.lent().log().map_or(Lsn::ZERO, |log| log.last_lsn())
-    }
-
-    fn wait_durable(&self, lsn: Lsn) -> BoxFuture<'_, Result<(), LogError>> {
-        if let Ok(log) = self.0.lent().log() {
-            log.want_durable(lsn);
-        }
-        Box::pin(poll_fn(move |_| match self.0.lent().log() {
-            Ok(log) if log.vdl() >= lsn => Poll::Ready(Ok(())),
-            Ok(_) => Poll::Pending,
-            Err(error) => Poll::Ready(Err(error)),
-        }))
-    }
-
-    fn observe(&self, _observer: Arc<dyn VdlObserver>) {
-        // Nobody here keeps what an observer is told: every future looks for itself.
-    }
-
-    fn epoch(&self) -> VolumeEpoch {
-        self.0.epoch
-    }
-
-    fn ensure_pages(&self, last: PageId) -> BoxFuture<'_, Result<(), LogError>> {
-        let mut next = PgId(0);
-        Box::pin(poll_fn(move |_| {
-            let mut lent = self.0.lent();
-            let Lent { log, actions, now_us, .. } = &mut *lent;
-            let Some(log) = log.as_deref_mut() else { return Poll::Ready(Err(LogError::Closed)) };
-            let last = log.head().geometry().pg_of(last);
-            while next <= last {
-                match log.ensure_group(next) {
-                    Ok(true) => next.0 += 1,
-                    Ok(false) => {
-                        log.poll_send(*now_us, actions);
-                        return Poll::Pending;
-                    }
-                    Err(error) => return Poll::Ready(Err(error)),
-                }
-            }
-            Poll::Ready(Ok(()))
-        }))
-    }
-
-    fn release_below(&self, lsn: Lsn) {
-        // The process has readers beside the pool: it tells storage what both allow.
-        let mut lent = self.0.lent();
-        lent.released = lent.released.max(lsn);
-    }
-}
-
-impl PageReader for Handle {
-    fn read(&self, page: PageId, at: Lsn) -> BoxFuture<'_, Result<PageBuf, ReadError>> {
-        let mut asked = None;
-        Box::pin(poll_fn(move |_| {
-            let mut lent = self.0.lent();
-            let Ok(log) = lent.log() else { return Poll::Ready(Err(ReadError::Closed)) };
-            let listed = log.head().group(log.head().geometry().pg_of(page)).is_some();
-            match asked {
-                None if !listed => Poll::Ready(Ok(PageBuf::blank(page))),
-                None => {
-                    lent.next_ask += 1;
-                    let number = lent.next_ask;
-                    lent.asks.push((number, page, at));
-                    asked = Some(number);
-                    Poll::Pending
-                }
-                Some(number) => match lent.answers.remove(&number) {
-                    Some(image) => Poll::Ready(Ok(image)),
-                    None => Poll::Pending,
-                },
-            }
-        }))
-    }
-}
-
-impl PageVictim for Handle {
-    fn evicted(&self, page: PageId, image: &PageBuf) {
-        let (vdl, lsn) = (self.vdl(), page::lsn(image.bytes()));
-        if lsn > vdl {
-            self.0.lent().too_early.push((page, lsn, vdl));
-        }
-    }
-
-    fn dirtied(&self, _page: PageId) {}
-}
 
 /// A change to make: pages in order of id, and what to write where.
 struct Change {
@@ -279,9 +92,8 @@ pub(crate) struct Pool {
 impl Pool {
     /// An empty pool over a log that has just opened.
     pub(crate) fn new(log: &WriterLog) -> Pool {
-        let volume = Arc::new(Volume { epoch: log.epoch(), lent: Mutex::default() });
-        let handle = || Arc::new(Handle(Arc::clone(&volume)));
-        let pool = BufferPool::new(PoolConfig { frames: FRAMES }, handle(), handle(), Some(handle()));
+        let volume = Volume::new(log, false);
+        let (pool, _) = volume.pool(FRAMES);
         Pool { volume, pool, changes: Vec::new() }
     }
 
@@ -296,23 +108,22 @@ impl Pool {
 
     /// It needs no page version below.
     pub(crate) fn released(&self) -> Lsn {
-        self.volume.lent().released
+        self.volume.released()
     }
 
     /// A segment answered the read of this number.
-    pub(crate) fn answer(&mut self, number: u64, image: &[u8]) {
-        if let Some(image) = PageBuf::from_slice(image) {
-            self.volume.lent().answers.insert(number, image);
-        }
+    pub(crate) fn answer(&self, number: u64, image: &[u8]) {
+        self.volume.answer(number, image);
     }
 
     /// What happens while the log is lent; gives it back.
-    fn poll(&mut self, log: Box<WriterLog>, actions: &mut Actions, now_us: u64) -> Box<WriterLog> {
-        {
-            let mut lent = self.volume.lent();
-            (lent.log, lent.now_us) = (Some(log), now_us);
-            std::mem::swap(&mut lent.actions, actions);
-        }
+    fn poll(
+        &mut self,
+        log: Box<WriterLog>,
+        actions: &mut Actions,
+        now_us: u64,
+    ) -> (Box<WriterLog>, Said) {
+        self.volume.lend(log, actions, now_us);
         let context = &mut Context::from_waker(Waker::noop());
         // One that ends may let another one go on.
         loop {
@@ -322,9 +133,7 @@ impl Pool {
                 break;
             }
         }
-        let mut lent = self.volume.lent();
-        std::mem::swap(&mut lent.actions, actions);
-        lent.log.take().expect("invariant: what was lent comes back")
+        self.volume.give_back_log(actions)
     }
 }
 
@@ -333,17 +142,17 @@ impl Compute {
     pub(crate) fn drive_pool(&mut self, now_us: u64, told: &mut Vec<Told>) {
         let Some(mut pool) = self.pool.take() else { return };
         let Some(log) = self.lend_log() else { return };
-        let log = pool.poll(log, &mut self.actions, now_us);
+        let (log, said) = pool.poll(log, &mut self.actions, now_us);
         self.take_log_back(log);
-        let (asks, commits, too_early) = {
-            let mut lent = pool.volume.lent();
-            let Lent { asks, commits, too_early, .. } = &mut *lent;
-            (std::mem::take(asks), std::mem::take(commits), std::mem::take(too_early))
-        };
-        self.commits.extend(commits);
-        told.extend(too_early.into_iter().map(|(page, lsn, vdl)| Told::LeftEarly { page, lsn, vdl }));
+        self.commits.extend(&said.commits);
         self.pool = Some(pool);
-        for (number, page, at) in asks {
+        self.said(now_us, said, told);
+    }
+
+    /// What a volume said: early leavers, and the reads it wants.
+    pub(crate) fn said(&mut self, now_us: u64, said: Said, told: &mut Vec<Told>) {
+        told.extend(said.too_early.into_iter().map(|(page, lsn, vdl)| Told::LeftEarly { page, lsn, vdl }));
+        for (number, page, at) in said.asks {
             self.read_for_pool(now_us, page, at, number);
         }
     }

@@ -3,53 +3,38 @@
 //! `accounts (id primary key, owner unique, balance indexed, note)`: notes grow and shrink, so rows move.
 //! `ledger (id primary key, transfer, account, amount, note; indexed by (account, transfer))`: long notes, so pages split.
 //! `recent (transfer primary key, note)`: each transfer adds itself and deletes an old one, so entries are purged and pages merge.
+//! `lists (k primary key, v)`: for histories of appends.
+//!
+//! Used at every CPL of a recorded trace (`crash_points`) and by the sessions of simulated processes (`sessions`).
 
-use buffer_pool::testing::MemoryVolume;
-use engine::testing::{Executor, open, yield_now};
+use crate::sessions::{Expected, yield_now};
 use engine::{
     ColumnDef, ColumnId, ColumnSet, Direction, Engine, EngineError, IndexPart, KeyRange, LockMode, NewIndex,
     NewTable, RowBatch, RowRef, TableDef, Txn, TxnOptions, encode_index_key,
 };
-use protocol::Lsn;
-use protocol::contract::LogWriter;
-use protocol::env::Env;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use values::types::TypeKind;
 use values::{Collation, ColumnType, Value};
 
-const ACCOUNTS: i64 = 40;
-const BALANCE: i64 = 1_000;
-const TELLERS: i64 = 4;
-const TRANSFERS: i64 = 12;
+/// Accounts of the bank.
+pub(crate) const ACCOUNTS: i64 = 40;
+/// What every account begins with.
+pub(crate) const BALANCE: i64 = 1_000;
 /// Rows kept in `recent`.
 const RECENT: i64 = 10;
 
-/// An acknowledged transfer.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Transfer {
-    pub(super) id: i64,
-    pub(super) lsn: Lsn,
-}
-
-/// What was recorded.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Bank {
-    /// From this CPL on the bank is open: all accounts are there.
-    pub(super) opened: Lsn,
-    pub(super) transfers: Vec<Transfer>,
-    pub(super) rollbacks: u64,
-}
-
-/// The three tables.
+/// The tables.
 #[derive(Clone)]
-struct Tables {
-    accounts: Arc<TableDef>,
-    ledger: Arc<TableDef>,
-    recent: Arc<TableDef>,
+pub(crate) struct Tables {
+    pub(crate) accounts: Arc<TableDef>,
+    pub(crate) ledger: Arc<TableDef>,
+    pub(crate) recent: Arc<TableDef>,
+    pub(crate) lists: Arc<TableDef>,
 }
 
-fn say(what: &'static str) -> impl Fn(EngineError) -> String {
+/// An error of the engine, with what was tried.
+pub(crate) fn say(what: &'static str) -> impl Fn(EngineError) -> String {
     move |error| format!("{what}: {error}")
 }
 
@@ -91,11 +76,9 @@ fn table(name: &str, columns: Vec<ColumnDef>, indexes: Vec<NewIndex>) -> NewTabl
     }
 }
 
-async fn make(engine: &Arc<Engine>) -> Result<Tables, EngineError> {
+fn new_tables() -> [NewTable; 4] {
     let number = || ColumnType::integer(TypeKind::BigInt, false);
     let text = |len| ColumnType::varchar(len, Collation::DEFAULT);
-    let dictionary = engine.dictionary();
-    dictionary.create_schema("bank", "").await?;
     let accounts = vec![
         column("id", number()),
         column("owner", text(40)),
@@ -103,7 +86,7 @@ async fn make(engine: &Arc<Engine>) -> Result<Tables, EngineError> {
         column("note", text(300)),
     ];
     let by = vec![index("by_owner", true, &[1]), index("by_balance", false, &[2])];
-    let accounts = dictionary.create_table(&table("accounts", accounts, by)).await?;
+    let accounts = table("accounts", accounts, by);
     let ledger = vec![
         column("id", number()),
         column("transfer", number()),
@@ -112,98 +95,68 @@ async fn make(engine: &Arc<Engine>) -> Result<Tables, EngineError> {
         column("note", text(900)),
     ];
     let by = vec![index("by_account", false, &[2, 1])];
-    let ledger = dictionary.create_table(&table("ledger", ledger, by)).await?;
-    let recent = vec![column("transfer", number()), column("note", text(900))];
-    let recent = dictionary.create_table(&table("recent", recent, Vec::new())).await?;
-    Ok(Tables { accounts, ledger, recent })
+    let ledger = table("ledger", ledger, by);
+    let recent = table("recent", vec![column("transfer", number()), column("note", text(900))], Vec::new());
+    let lists = table("lists", vec![column("k", number()), column("v", text(2_000))], Vec::new());
+    [accounts, ledger, recent, lists]
 }
 
-async fn find(engine: &Arc<Engine>) -> Result<Tables, String> {
+/// Makes what is not there yet: a crash may have come in between.
+///
+/// # Errors
+/// The engine's.
+pub(crate) async fn make(engine: &Arc<Engine>) -> Result<Tables, EngineError> {
     let dictionary = engine.dictionary();
-    let mut found = Vec::new();
-    for name in ["accounts", "ledger", "recent"] {
-        let table = dictionary.table("bank", name).await.map_err(say("dictionary"))?;
-        found.push(table.ok_or_else(|| format!("table {name} is gone"))?);
+    if dictionary.schema("bank").await?.is_none() {
+        dictionary.create_schema("bank", "").await?;
     }
-    let mut found = found.into_iter();
-    match (found.next(), found.next(), found.next()) {
-        (Some(accounts), Some(ledger), Some(recent)) => Ok(Tables { accounts, ledger, recent }),
-        _ => Err("tables are gone".into()),
+    let mut made = Vec::new();
+    for new in &new_tables() {
+        made.push(match dictionary.table("bank", &new.name).await? {
+            Some(table) => table,
+            None => dictionary.create_table(new).await?,
+        });
     }
+    let [accounts, ledger, recent, lists] =
+        <[Arc<TableDef>; 4]>::try_from(made).expect("invariant: as many as there are new ones");
+    Ok(Tables { accounts, ledger, recent, lists })
 }
 
-/// Runs the bank until all tellers are through and purge has caught up.
-pub(super) async fn record(
-    volume: &Arc<MemoryVolume>,
-    executor: &Executor,
-    seed: u64,
-    frames: usize,
-) -> Result<Bank, String> {
-    let engine = open(volume, executor, frames).await.map_err(say("opening"))?;
-    let tables = make(&engine).await.map_err(say("making the tables"))?;
+/// The tables, which must all be there.
+///
+/// # Errors
+/// The first that is missing, or the engine's.
+pub(crate) async fn find(engine: &Arc<Engine>) -> Result<Tables, String> {
+    let dictionary = engine.dictionary();
+    for new in &new_tables() {
+        let table = dictionary.table("bank", &new.name).await.map_err(say("dictionary"))?;
+        table.ok_or_else(|| format!("table {} is gone", new.name))?;
+    }
+    make(engine).await.map_err(say("dictionary"))
+}
+
+/// Opens the accounts, all in one transaction; the LSN to wait for.
+///
+/// # Errors
+/// The engine's.
+pub(crate) async fn open_accounts(engine: &Arc<Engine>, tables: &Tables) -> Result<protocol::Lsn, EngineError> {
     let mut txn = engine.begin(TxnOptions::default());
     for id in 0..ACCOUNTS {
         let row =
             [Value::Int(id), Value::text(&format!("owner {id:03}")), Value::Int(BALANCE), Value::text("")];
-        txn.insert(&tables.accounts, &row).await.map_err(say("an account"))?;
+        txn.insert(&tables.accounts, &row).await?;
     }
-    let opened = txn.commit().await.map_err(say("the first commit"))?;
-    let bank = Arc::new(Mutex::new(Bank { opened, ..Bank::default() }));
-    for teller in 0..TELLERS {
-        let (engine, tables, bank) = (Arc::clone(&engine), tables.clone(), Arc::clone(&bank));
-        let dice = seed.wrapping_mul(31).wrapping_add(teller as u64);
-        executor.spawn("teller", Box::pin(tell(engine, tables, bank, teller, dice)));
-    }
-    let all = (TELLERS * TRANSFERS) as u64;
-    loop {
-        {
-            let bank = bank.lock().unwrap_or_else(PoisonError::into_inner);
-            if bank.transfers.len() as u64 + bank.rollbacks >= all {
-                break;
-            }
-        }
-        yield_now().await;
-        if executor.now_us() > 600_000_000 {
-            return Err("the tellers are not through after ten minutes".into());
-        }
-        executor.sleep(100).await;
-    }
-    // Purge and the cleaner write too; their CPLs belong to the trace.
-    executor.sleep(1_000_000).await;
-    engine.shutdown().await;
-    volume.advance(volume.last_lsn());
-    let bank = bank.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    Ok(bank)
+    txn.commit().await
 }
 
-fn draw(dice: &mut u64, below: i64) -> i64 {
+/// The next of a client's choices.
+pub(crate) fn draw(dice: &mut u64, below: i64) -> i64 {
     *dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
     ((*dice >> 33) % below as u64) as i64
 }
 
-/// One teller's work: transfers one after the other; what fails counts as rolled back.
-async fn tell(engine: Arc<Engine>, tables: Tables, bank: Arc<Mutex<Bank>>, teller: i64, mut dice: u64) {
-    for number in 0..TRANSFERS {
-        let id = number * TELLERS + teller + 1;
-        let mut txn = engine.begin(TxnOptions::default());
-        let done = transfer(&mut txn, &tables, id, &mut dice).await;
-        let commits = done.is_ok() && draw(&mut dice, 6) > 0;
-        let lsn = if commits { txn.commit().await.ok() } else { None };
-        if lsn.is_none() && txn.is_open() {
-            let _ = txn.rollback().await;
-        }
-        if let Some(lsn) = lsn {
-            let _ = engine.wait_durable(lsn).await;
-        }
-        let mut bank = bank.lock().unwrap_or_else(PoisonError::into_inner);
-        match lsn {
-            Some(lsn) => bank.transfers.push(Transfer { id, lsn }),
-            None => bank.rollbacks += 1,
-        }
-    }
-}
-
-async fn locked(
+/// The newest version of a row, locked.
+pub(crate) async fn locked(
     txn: &mut Txn,
     table: &Arc<TableDef>,
     id: i64,
@@ -215,7 +168,8 @@ async fn locked(
     Ok(found.then(|| (batch.row_ref(0), batch.row(0).to_values())))
 }
 
-async fn transfer(txn: &mut Txn, tables: &Tables, id: i64, dice: &mut u64) -> Result<(), EngineError> {
+/// Moves money between two accounts, or finds that it cannot.
+pub(crate) async fn transfer(txn: &mut Txn, tables: &Tables, id: i64, dice: &mut u64) -> Result<(), EngineError> {
     txn.start_statement();
     let from = draw(dice, ACCOUNTS);
     let to = (from + 1 + draw(dice, ACCOUNTS - 1)) % ACCOUNTS;
@@ -244,7 +198,8 @@ async fn transfer(txn: &mut Txn, tables: &Tables, id: i64, dice: &mut u64) -> Re
     Ok(())
 }
 
-async fn rows(txn: &mut Txn, table: &Arc<TableDef>, index_no: usize) -> Result<Vec<Vec<Value>>, String> {
+/// Every row of an index, as the transaction sees it.
+pub(crate) async fn rows(txn: &mut Txn, table: &Arc<TableDef>, index_no: usize) -> Result<Vec<Vec<Value>>, String> {
     let mut batch = RowBatch::new();
     let range = KeyRange::all();
     let mut scan = txn.scan(table, index_no, &range, Direction::Forward, LockMode::None, ColumnSet::All);
@@ -252,13 +207,16 @@ async fn rows(txn: &mut Txn, table: &Arc<TableDef>, index_no: usize) -> Result<V
     Ok(batch.iter().map(|row| row.to_values()).collect())
 }
 
-fn int(value: &Value) -> i64 {
+/// A number of ours.
+pub(crate) fn int(value: &Value) -> i64 {
     if let Value::Int(number) = value { *number } else { i64::MIN }
 }
 
-/// Everything that must hold when exactly the transfers `expected` are committed; the ledger rows found.
-pub(super) async fn audit(engine: &Arc<Engine>, expected: &BTreeSet<i64>) -> Result<u64, String> {
-    let tables = find(engine).await?;
+/// Everything that must hold when these transfers are committed; those found.
+///
+/// # Errors
+/// What does not hold.
+pub(crate) async fn audit(engine: &Arc<Engine>, tables: &Tables, expected: &Expected) -> Result<BTreeSet<i64>, String> {
     let mut txn = engine.begin(TxnOptions::default());
     let ledger = rows(&mut txn, &tables.ledger, 0).await?;
     let mut balances: BTreeMap<i64, i64> = (0..ACCOUNTS).map(|id| (id, BALANCE)).collect();
@@ -268,10 +226,11 @@ pub(super) async fn audit(engine: &Arc<Engine>, expected: &BTreeSet<i64>) -> Res
         *balances.entry(int(&row[2])).or_default() += int(&row[3]);
     }
     let there: BTreeSet<i64> = found.keys().copied().collect();
-    if there != *expected {
-        let lost: Vec<_> = expected.difference(&there).take(5).collect();
-        let more: Vec<_> = there.difference(expected).take(5).collect();
-        return Err(format!("transfers lost {lost:?}, never committed {more:?}"));
+    let lost: Vec<_> = expected.must.difference(&there).take(5).collect();
+    let unknown = |id: &&i64| !expected.must.contains(id) && !expected.may.contains(id);
+    let more: Vec<_> = there.iter().filter(unknown).take(5).collect();
+    if !lost.is_empty() || !more.is_empty() {
+        return Err(format!("I1/I21: transfers lost {lost:?}, never committed {more:?}"));
     }
     if let Some((id, count)) = found.iter().find(|(_, count)| **count != 2) {
         return Err(format!("transfer {id} has {count} ledger rows"));
@@ -280,10 +239,10 @@ pub(super) async fn audit(engine: &Arc<Engine>, expected: &BTreeSet<i64>) -> Res
     let held: BTreeMap<i64, i64> = accounts.iter().map(|row| (int(&row[0]), int(&row[2]))).collect();
     let sum: i64 = held.values().sum();
     if sum != ACCOUNTS * BALANCE {
-        return Err(format!("the balances add up to {sum}, not {}", ACCOUNTS * BALANCE));
+        return Err(format!("I22: the balances add up to {sum}, not {}", ACCOUNTS * BALANCE));
     }
     if held != balances {
-        return Err("a balance is not what the ledger says".into());
+        return Err("I22: a balance is not what the ledger says".into());
     }
     for (table, index_no, count) in [
         (&tables.accounts, 1, accounts.len()),
@@ -292,20 +251,22 @@ pub(super) async fn audit(engine: &Arc<Engine>, expected: &BTreeSet<i64>) -> Res
     ] {
         let by_index = rows(&mut txn, table, index_no).await?.len();
         if by_index != count {
-            return Err(format!("{}: index {index_no} finds {by_index} of {count} rows", table.name));
+            return Err(format!("I20: {}: index {index_no} finds {by_index} of {count} rows", table.name));
         }
     }
     txn.rollback().await.map_err(say("ending the audit"))?;
-    Ok(ledger.len() as u64)
+    Ok(there)
 }
 
 /// Trees whole, primary and secondary indexes agree, version chains can be walked.
-pub(super) async fn check(engine: &Arc<Engine>) -> Result<(), String> {
-    let tables = find(engine).await?;
-    for table in [&tables.accounts, &tables.ledger, &tables.recent] {
+///
+/// # Errors
+/// The first finding.
+pub(crate) async fn check(engine: &Arc<Engine>, tables: &Tables) -> Result<(), String> {
+    for table in [&tables.accounts, &tables.ledger, &tables.recent, &tables.lists] {
         let report = engine.check_table(table).await.map_err(say("check"))?;
         if let Some(first) = report.findings.first() {
-            return Err(format!("{}: {first} ({} findings)", table.name, report.findings.len()));
+            return Err(format!("I19/I20: {}: {first} ({} findings)", table.name, report.findings.len()));
         }
     }
     Ok(())

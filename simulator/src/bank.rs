@@ -126,6 +126,7 @@ pub(crate) async fn make(engine: &Arc<Engine>) -> Result<Tables, EngineError> {
 ///
 /// # Errors
 /// The first that is missing, or the engine's.
+#[cfg(feature = "crash-points")]
 pub(crate) async fn find(engine: &Arc<Engine>) -> Result<Tables, String> {
     let dictionary = engine.dictionary();
     for new in &new_tables() {
@@ -139,7 +140,10 @@ pub(crate) async fn find(engine: &Arc<Engine>) -> Result<Tables, String> {
 ///
 /// # Errors
 /// The engine's.
-pub(crate) async fn open_accounts(engine: &Arc<Engine>, tables: &Tables) -> Result<protocol::Lsn, EngineError> {
+pub(crate) async fn open_accounts(
+    engine: &Arc<Engine>,
+    tables: &Tables,
+) -> Result<protocol::Lsn, EngineError> {
     let mut txn = engine.begin(TxnOptions::default());
     for id in 0..ACCOUNTS {
         let row =
@@ -169,7 +173,12 @@ pub(crate) async fn locked(
 }
 
 /// Moves money between two accounts, or finds that it cannot.
-pub(crate) async fn transfer(txn: &mut Txn, tables: &Tables, id: i64, dice: &mut u64) -> Result<(), EngineError> {
+pub(crate) async fn transfer(
+    txn: &mut Txn,
+    tables: &Tables,
+    id: i64,
+    dice: &mut u64,
+) -> Result<(), EngineError> {
     txn.start_statement();
     let from = draw(dice, ACCOUNTS);
     let to = (from + 1 + draw(dice, ACCOUNTS - 1)) % ACCOUNTS;
@@ -199,7 +208,11 @@ pub(crate) async fn transfer(txn: &mut Txn, tables: &Tables, id: i64, dice: &mut
 }
 
 /// Every row of an index, as the transaction sees it.
-pub(crate) async fn rows(txn: &mut Txn, table: &Arc<TableDef>, index_no: usize) -> Result<Vec<Vec<Value>>, String> {
+pub(crate) async fn rows(
+    txn: &mut Txn,
+    table: &Arc<TableDef>,
+    index_no: usize,
+) -> Result<Vec<Vec<Value>>, String> {
     let mut batch = RowBatch::new();
     let range = KeyRange::all();
     let mut scan = txn.scan(table, index_no, &range, Direction::Forward, LockMode::None, ColumnSet::All);
@@ -216,7 +229,11 @@ pub(crate) fn int(value: &Value) -> i64 {
 ///
 /// # Errors
 /// What does not hold.
-pub(crate) async fn audit(engine: &Arc<Engine>, tables: &Tables, expected: &Expected) -> Result<BTreeSet<i64>, String> {
+pub(crate) async fn audit(
+    engine: &Arc<Engine>,
+    tables: &Tables,
+    expected: &Expected,
+) -> Result<BTreeSet<i64>, String> {
     let mut txn = engine.begin(TxnOptions::default());
     let ledger = rows(&mut txn, &tables.ledger, 0).await?;
     let mut balances: BTreeMap<i64, i64> = (0..ACCOUNTS).map(|id| (id, BALANCE)).collect();

@@ -12,6 +12,8 @@ pub const USAGE: &str = "--seeds A..B | --seed N | --regressions [--mode MODE] [
 
 struct Options {
     seeds: Vec<u64>,
+    /// Of `--regressions`: the mode of each seed.
+    modes: Vec<Mode>,
     double: usize,
     faults_us: Option<u64>,
     mode: Option<Mode>,
@@ -25,8 +27,12 @@ struct Options {
 }
 
 impl Options {
-    fn plan(&self, seed: u64) -> Plan {
-        let mut plan = Plan::draw_in(self.mode.unwrap_or(Mode::of(seed)), seed);
+    fn mode_of(&self, number: usize, seed: u64) -> Mode {
+        self.modes.get(number).copied().or(self.mode).unwrap_or(Mode::of(seed))
+    }
+
+    fn plan(&self, number: usize, seed: u64) -> Plan {
+        let mut plan = Plan::draw_in(self.mode_of(number, seed), seed);
         if let Some(classes) = &self.faults {
             plan = plan.with_only(classes);
         }
@@ -97,6 +103,7 @@ fn crash_points() -> ExitCode {
 fn parse(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
     let mut options = Options {
         seeds: (0..100).collect(),
+        modes: Vec::new(),
         double: 0,
         faults_us: None,
         mode: None,
@@ -117,7 +124,9 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
                 options.seeds = (number(from)?..number(to)?).collect();
             }
             "--seed" => options.seeds = vec![number(&value()?)?],
-            "--regressions" => options.seeds = regressions().map(|(seed, _)| seed).collect(),
+            "--regressions" => {
+                (options.modes, options.seeds) = regressions().map(|(mode, seed, _)| (mode, seed)).unzip();
+            }
             "--double" => options.double = number(&value()?)? as usize,
             "--seconds" => options.faults_us = Some(number(&value()?)?.saturating_mul(1_000_000)),
             "--faults" => options.faults = Some(classes(&value()?)?),
@@ -135,8 +144,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
 }
 
 fn mode(name: &str) -> Result<Mode, String> {
-    let named = Mode::ALL.into_iter().find(|mode| mode.name() == name);
-    named.ok_or_else(|| format!("no mode {name}; there are {:?}", Mode::ALL.map(Mode::name)))
+    Mode::named(name).ok_or_else(|| format!("no mode {name}; there are {:?}", Mode::ALL.map(Mode::name)))
 }
 
 fn number(text: &str) -> Result<u64, String> {
@@ -178,7 +186,20 @@ impl Sum {
 
     fn print(&self, count: usize, seconds: f64) {
         let Sum { failed, all } = self;
-        let Report { commits, openings, reads, crashes, torn_six, replaced, statements, audits, examined, lists, events, .. } = all;
+        let Report {
+            commits,
+            openings,
+            reads,
+            crashes,
+            torn_six,
+            replaced,
+            statements,
+            audits,
+            examined,
+            lists,
+            events,
+            ..
+        } = all;
         let simulated = all.time_us as f64 / 1e6;
         println!(
             "seeds={count} failed={failed} commits={commits} openings={openings} reads={reads} crashes={crashes} torn_six={torn_six} \
@@ -194,7 +215,7 @@ fn seeds(program: &str, options: &Options) -> ExitCode {
     let started = cpu_seconds();
     let mut sum = Sum::default();
     for (number, seed) in options.seeds.iter().copied().enumerate() {
-        let plan = options.plan(seed);
+        let plan = options.plan(number, seed);
         let report = run(&plan);
         if number < options.double && options.mutant.is_none() {
             let again = run_elsewhere(&plan);
@@ -212,7 +233,8 @@ fn seeds(program: &str, options: &Options) -> ExitCode {
             println!("seed {seed}: {why}");
             if options.shrink {
                 let small = shrink(&plan);
-                println!("  needs {:?}; replay: {program} --seed {seed}", small.classes);
+                let mode = options.mode_of(number, seed).name();
+                println!("  needs {:?}; replay: {program} --mode {mode} --seed {seed}", small.classes);
             }
             if options.stop {
                 break;
@@ -235,7 +257,7 @@ fn cpu_seconds() -> f64 {
 
 #[cfg(feature = "mutants")]
 mod mutants {
-    use crate::{Plan, run};
+    use crate::{Mode, Plan, run};
     use protocol::mutant::{self, Mutant};
     use std::process::ExitCode;
 
@@ -254,7 +276,10 @@ mod mutants {
         for planted in crate::CAUGHT_HERE {
             let started = super::cpu_seconds();
             mutant::set(Some(*planted));
-            let caught = (0..SEEDS).find_map(|seed| run(&Plan::draw(seed)).failure.map(|why| (seed, why)));
+            let caught = (0..SEEDS).find_map(|seed| {
+                let mode = crate::caught_in(*planted).unwrap_or(Mode::of(seed));
+                run(&Plan::draw_in(mode, seed)).failure.map(|why| (seed, why))
+            });
             mutant::set(None);
             let seconds = super::cpu_seconds() - started;
             match caught {

@@ -9,6 +9,7 @@
 //! | [`plan`] | what one seed draws: sizes, rates, classes of faults |
 //! | [`Director`] | the heap of events, and who is called next |
 //! | `net`, [`disk`], `clock`, `host`, `compute`, `pool`, `statement` | links, disks, clocks, machines, processes, their buffer pools, what clients ask |
+//! | `sessions`, `bank`, `volume` | a real engine in a process, its clients, and what they were told |
 //! | `faults`, `rivals`, `drill` | when faults strike, healing, the last audit; scripted disasters |
 //! | [`oracle`], `check`, `check_heads`, `check_lease` | the one history, and what must be true of it |
 //! | `crash_points` | engine and trees: a crash at every CPL of a recorded trace |
@@ -49,6 +50,14 @@ pub use rng::Rng;
 pub use run::{regressions, run, run_elsewhere, shrink};
 
 use protocol::mutant::Mutant;
+
+/// The one mode in which a planted bug can show, if there is only one.
+#[must_use]
+pub fn caught_in(planted: Mutant) -> Option<Mode> {
+    let engine =
+        [Mutant::OkBeforeVdl, Mutant::AbortedVisible, Mutant::SplitKeepsHighKey, Mutant::SecondaryForgotten];
+    engine.contains(&planted).then_some(Mode::Engine)
+}
 
 /// Planted bugs the director must catch; the others are caught where their crates are tested.
 pub const CAUGHT_HERE: &[Mutant] = &[

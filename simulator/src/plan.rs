@@ -146,6 +146,12 @@ impl Mode {
         }
     }
 
+    /// The mode of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Mode> {
+        Mode::ALL.into_iter().find(|mode| mode.name() == name)
+    }
+
     /// Drops and adds classes.
     fn shape(self, classes: &mut Vec<Class>, rng: &mut Rng) {
         let rivalry = [Class::Rivals, Class::Sleeps, Class::HandOvers];

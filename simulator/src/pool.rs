@@ -117,12 +117,7 @@ impl Pool {
     }
 
     /// What happens while the log is lent; gives it back.
-    fn poll(
-        &mut self,
-        log: Box<WriterLog>,
-        actions: &mut Actions,
-        now_us: u64,
-    ) -> (Box<WriterLog>, Said) {
+    fn poll(&mut self, log: Box<WriterLog>, actions: &mut Actions, now_us: u64) -> (Box<WriterLog>, Said) {
         self.volume.lend(log, actions, now_us);
         let context = &mut Context::from_waker(Waker::noop());
         // One that ends may let another one go on.

@@ -1,7 +1,7 @@
 //! A seed as a test: a panic of a core is a failure like any other.
 
 use crate::director::{Director, Report};
-use crate::plan::Plan;
+use crate::plan::{Mode, Plan};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Runs one plan. An assertion that fails in a core ends the run as its failure.
@@ -33,12 +33,13 @@ pub fn run_elsewhere(plan: &Plan) -> Report {
     }
 }
 
-/// Seeds that once failed, with what they found; `seeds.txt`.
-pub fn regressions() -> impl Iterator<Item = (u64, &'static str)> {
+/// Modes and seeds that once failed, with what they found; `seeds.txt`.
+pub fn regressions() -> impl Iterator<Item = (Mode, u64, &'static str)> {
     let lines = include_str!("../seeds.txt").lines().filter(|line| !line.starts_with('#'));
     lines.filter_map(|line| {
+        let (mode, line) = line.split_once(' ')?;
         let (seed, found) = line.split_once(' ')?;
-        Some((seed.parse().ok()?, found.trim()))
+        Some((Mode::named(mode)?, seed.parse().ok()?, found.trim()))
     })
 }
 

@@ -155,7 +155,11 @@ impl Volume {
     pub(crate) fn forget(&self) {
         let gone = {
             let mut lent = self.lent();
-            (std::mem::take(&mut lent.observers), std::mem::take(&mut lent.waiters), std::mem::take(&mut lent.readers))
+            (
+                std::mem::take(&mut lent.observers),
+                std::mem::take(&mut lent.waiters),
+                std::mem::take(&mut lent.readers),
+            )
         };
         drop(gone);
     }

@@ -1,6 +1,6 @@
 //! A few seeds as a test of every build; CI runs thousands through the `director` binary.
 
-use simulator::{Class, Director, Plan, regressions, run, run_elsewhere};
+use simulator::{Class, Director, Mode, Plan, regressions, run, run_elsewhere};
 use std::collections::HashSet;
 
 #[test]
@@ -15,9 +15,23 @@ fn seeds_run_clean() {
 #[test]
 fn seeds_that_once_failed_run_clean() {
     assert!(regressions().count() >= 2);
-    for (seed, found) in regressions() {
-        assert_eq!(run(&Plan::draw(seed)).failure, None, "seed {seed}, which found: {found}");
+    for (mode, seed, found) in regressions() {
+        let report = run(&Plan::draw_in(mode, seed));
+        assert_eq!(report.failure, None, "{mode:?} {seed}, which found: {found}");
     }
+}
+
+/// A real engine in every process, over the same cluster and faults.
+#[test]
+fn engines_run_clean() {
+    let mut all = (0, 0, 0);
+    for seed in 0..12 {
+        let report = run(&Plan::draw_in(Mode::Engine, seed));
+        assert_eq!(report.failure, None, "replay: director --mode engine --seed {seed}");
+        assert!(report.audits >= 2, "seed {seed} audited {} times: {report:?}", report.audits);
+        all = (all.0 + report.examined, all.1 + report.lists, all.2 + report.openings);
+    }
+    assert!(all.0 > 12 && all.1 > 1_000 && all.2 > 24, "examined, lists, openings: {all:?}");
 }
 
 #[test]
@@ -34,9 +48,8 @@ fn without_faults_nothing_crashes() {
 
 #[test]
 fn one_plan_runs_one_way_whatever_hashes_by_chance() {
-    for seed in [3, 17, 101] {
-        let plan = Plan::draw(seed);
-        assert_eq!(run(&plan), run_elsewhere(&plan), "seed {seed}");
+    for plan in [3, 17, 101].map(Plan::draw).into_iter().chain([Plan::draw_in(Mode::Engine, 5)]) {
+        assert_eq!(run(&plan), run_elsewhere(&plan), "seed {}", plan.seed);
     }
     // A thread of its own has keys of its own: what a run that walked a HashMap would show.
     let walk = || (0..64).collect::<HashSet<u32>>().into_iter().collect::<Vec<u32>>();

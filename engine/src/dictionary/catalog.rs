@@ -15,7 +15,7 @@ use protocol::lsn::Lsn;
 use protocol::page::PageId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Definitions loaded so far.
 #[derive(Debug, Default)]
@@ -35,7 +35,9 @@ pub(crate) struct Catalog {
     /// Commit LSN of the last DDL.
     floor: AtomicU64,
     /// One change of the dictionary at a time.
-    pub(crate) ddl: Gate,
+    pub(super) ddl: Gate,
+    /// What DDL left unfinished before this opening is gone.
+    pub(super) finished: AtomicBool,
     /// What versions of a table share, by table id.
     shared: Mutex<BTreeMap<TableId, Arc<TableShared>>>,
     /// Auto-increment ceilings: table id -> u64.
@@ -62,6 +64,7 @@ impl Catalog {
             version: AtomicU64::new(1),
             floor: AtomicU64::new(0),
             ddl: Gate::default(),
+            finished: AtomicBool::new(false),
             shared: Mutex::default(),
             counters,
             drops: DropQueue::default(),

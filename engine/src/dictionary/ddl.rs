@@ -94,7 +94,7 @@ impl Dictionary {
         table: &str,
     ) -> Result<(Arc<TableDef>, Alone, Pass<'_>)> {
         let (def, alone) = self.must_hold(schema, table, MetadataMode::Exclusive).await?;
-        Ok((def, alone, self.engine.catalog.ddl.enter().await))
+        Ok((def, alone, self.engine.catalog.enter_ddl(&self.engine).await?))
     }
 
     /// A table that must exist, kept from other DDL; `mode` says from whom else.
@@ -127,7 +127,7 @@ impl Dictionary {
     /// Alone with a table that was held so far, then with all DDL.
     pub(super) async fn upgrade(&self, alone: &Alone) -> Result<Pass<'_>> {
         alone.upgrade(self.timeout_us(), &self.kill()).await?;
-        Ok(self.engine.catalog.ddl.enter().await)
+        self.engine.catalog.enter_ddl(&self.engine).await
     }
 
     /// CREATE DATABASE.
@@ -135,7 +135,7 @@ impl Dictionary {
     /// # Errors
     /// [`EngineError::SchemaExists`], and those of the volume.
     pub async fn create_schema(&self, schema: &str, options: &str) -> Result<()> {
-        let _pass = self.engine.catalog.ddl.enter().await;
+        let _pass = self.engine.catalog.enter_ddl(&self.engine).await?;
         let mut txn = self.begin().await?;
         if txn.load_schema(schema).await?.is_some() {
             return Err(EngineError::SchemaExists(schema.to_owned()));
@@ -153,7 +153,7 @@ impl Dictionary {
     /// # Errors
     /// [`EngineError::NoSuchSchema`], and those of the volume.
     pub async fn alter_schema_options(&self, schema: &str, options: &str) -> Result<()> {
-        let _pass = self.engine.catalog.ddl.enter().await;
+        let _pass = self.engine.catalog.enter_ddl(&self.engine).await?;
         let mut txn = self.begin().await?;
         let def = self.home(&mut txn, schema).await?;
         let done = txn.sys_put(Sys::Schemas, 1, &[name(schema), number(def.id.0), name(options)]).await;

@@ -46,7 +46,7 @@ impl Dictionary {
         for table in order {
             alone.push(self.take(table, &holder, MetadataMode::Exclusive).await?);
         }
-        Ok((alone, self.engine.catalog.ddl.enter().await))
+        Ok((alone, self.engine.catalog.enter_ddl(&self.engine).await?))
     }
 
     /// DROP TABLE.

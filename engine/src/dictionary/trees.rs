@@ -7,12 +7,14 @@ use crate::engine::Engine;
 use crate::error::Result;
 use crate::lock::LockMode;
 use crate::rows::{RowBatch, encode_index_key};
+use crate::sync::Pass;
 use crate::txn::Txn;
 use btree::{Tree, TreePlan};
 use parking_lot::Mutex;
 use protocol::page::PageId;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use values::Value;
 
 /// A tree by id and root.
@@ -84,6 +86,8 @@ impl Txn {
 
 /// Makes trees: planned, entered in the DDL log durably enough (the log orders it before them), then written.
 pub(crate) async fn make(engine: &Arc<Engine>, count: usize) -> Result<Vec<Arc<Tree>>> {
+    // Not everybody who makes trees is alone with all DDL; what is logged from here on must not look like a leftover.
+    engine.catalog.finish_ddl(engine).await?;
     let mut plans: Vec<TreePlan> = Vec::new();
     for _ in 0..count {
         plans.push(engine.space.plan_tree().await?);
@@ -135,9 +139,27 @@ impl Catalog {
         }
     }
 
-    /// After an opening, with DDL held off: drops what an unfinished DDL left behind.
+    /// The right to change the schema. Whoever has it first after an opening drops what an unfinished DDL left behind: until then the ids of
+    /// trees that were logged and never made would be planned again, and trees of this opening stand in the same log.
+    pub(crate) async fn enter_ddl(&self, engine: &Arc<Engine>) -> Result<Pass<'_>> {
+        let pass = self.ddl.enter().await;
+        if !self.finished.load(Ordering::Acquire) {
+            self.drop_unfinished(engine).await?;
+            self.finished.store(true, Ordering::Release);
+        }
+        Ok(pass)
+    }
+
+    /// After an opening, if no DDL came before: what an unfinished one left behind goes.
     pub(crate) async fn finish_ddl(&self, engine: &Arc<Engine>) -> Result<()> {
-        let _pass = self.ddl.enter().await;
+        // Whoever is inside has seen to it.
+        if self.finished.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        self.enter_ddl(engine).await.map(drop)
+    }
+
+    async fn drop_unfinished(&self, engine: &Arc<Engine>) -> Result<()> {
         let rows = sys_txn(engine).sys_scan(Sys::DdlLog, &[]).await?;
         for row in rows.iter() {
             if let (Value::UInt(id), Value::UInt(root)) = (row.value(0), row.value(1))

@@ -145,3 +145,42 @@ fn a_crash_anywhere_in_ddl_leaves_the_old_or_the_new_schema() {
         });
     }
 }
+
+/// What a crash left of a DDL is gone before the next one plans its trees, however soon that comes after the opening.
+#[test]
+fn ddl_goes_on_at_once_after_a_crash_in_ddl() {
+    let volume = MemoryVolume::new(Durability::Instant);
+    let executor = Executor::new(36);
+    let mut begin = Lsn::ZERO;
+    executor.block_on(async {
+        let engine = open(&volume, &executor, 512).await.unwrap();
+        begin = volume.last_lsn();
+        for name in ["create schema", "create table", "create index"] {
+            step(&engine, name).await;
+        }
+    });
+    let cpls: Vec<Lsn> = volume.cpls().into_iter().filter(|cpl| *cpl > begin).collect();
+    assert!(cpls.len() > 20, "{} CPLs", cpls.len());
+    for cpl in cpls {
+        let reopened = volume.crash_at(cpl);
+        let executor = Executor::new(cpl.0);
+        executor.block_on(async {
+            let engine = open(&reopened, &executor, 512).await.unwrap();
+            let dictionary = engine.dictionary();
+            if dictionary.schema("test").await.unwrap().is_none() {
+                dictionary.create_schema("test", "").await.unwrap();
+            }
+            let indexes = vec![index("k", false, &[1]), index("n", false, &[2])];
+            let made = dictionary.create_table(&table("soon", indexes)).await;
+            let made = made.unwrap_or_else(|error| panic!("crash at {cpl}, CREATE TABLE at once: {error}"));
+            let mut txn = engine.begin(TxnOptions::default());
+            for id in 0..20 {
+                txn.insert(&made, &row(id, id, "x")).await.unwrap();
+            }
+            commit(&engine, txn).await.unwrap();
+            engine.env.sleep(1_000_000).await;
+            assert_eq!(whole(&engine, &made).await.rows, 20, "crash at {cpl}");
+            no_orphans(&engine).await;
+        });
+    }
+}

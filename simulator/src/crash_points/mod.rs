@@ -13,11 +13,11 @@ mod record;
 
 use crate::bank;
 use crate::sessions::Expected;
-use record::{Bank, Transfer};
 use buffer_pool::testing::{Durability, MemoryVolume};
 use engine::testing::{Executor, open};
 use protocol::Lsn;
 use protocol::env::Env;
+use record::{Bank, Transfer};
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

@@ -216,9 +216,8 @@ impl Books {
         let mut book = self.open();
         let index = book.events;
         book.events += 1;
-        let line = format!(
-            "{{\"index\":{index},\"type\":\"{kind}\",\"process\":{process},\"value\":[{value}]}}"
-        );
+        let line =
+            format!("{{\"index\":{index},\"type\":\"{kind}\",\"process\":{process},\"value\":[{value}]}}");
         let _ = writeln!(book.history, "{line}");
     }
 

@@ -7,14 +7,15 @@ use super::books::Books;
 use super::executor::Tasks;
 use crate::bank;
 use buffer_pool::{BufferPool, PoolConfig};
+use bytes::Bytes;
 use engine::{Engine, EngineError, Settings};
 use protocol::contract::{
     Credit, CreditHome, LogError, LogWriter, MtrRecord, PageReader, ReadError, VdlObserver,
 };
 use protocol::env::{BoxFuture, Env};
 use protocol::page::{self, PageBuf};
-use protocol::record::frame_len;
-use protocol::{Lsn, PageId, VolumeEpoch, redo};
+use protocol::record::{RecordHeader, encode, frame_len};
+use protocol::{Lsn, PageId, PgId, Record, RecordFlags, VolumeEpoch, redo};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -51,6 +52,22 @@ impl Frozen {
     }
 }
 
+/// The record as storage would have it.
+fn framed(epoch: VolumeEpoch, record: &MtrRecord<'_>) -> Record {
+    let header = RecordHeader {
+        epoch,
+        prev_pg: Lsn::ZERO,
+        prev_page: record.prev_page,
+        prev_volume: Lsn::ZERO,
+        page: record.page,
+        pg: PgId(0),
+        flags: RecordFlags::default(),
+    };
+    let mut frame = Vec::new();
+    encode(&mut frame, record.lsn, &header, record.ops.bytes());
+    Record::decode(&Bytes::from(frame)).expect("invariant: just encoded")
+}
+
 impl LogWriter for Frozen {
     fn try_reserve(&self, bytes: u64) -> Result<Option<Credit>, LogError> {
         Ok(Some(Credit::new(bytes, Arc::new(Boundless))))
@@ -74,10 +91,7 @@ impl LogWriter for Frozen {
                 state.last = state.last.advance(len);
                 record.lsn = state.last;
                 let image = state.pages.entry(record.page).or_insert_with(|| PageBuf::blank(record.page));
-                let before = page::lsn(image.bytes());
-                assert_eq!(before, record.prev_page, "page {} changes from another version", record.page);
-                let (bytes, ops) = (image.bytes_mut(), record.ops.bytes());
-                let applied = redo::run(bytes, ops).and_then(|()| redo::stamp(bytes, ops, record.lsn));
+                let applied = redo::apply(image.bytes_mut(), &framed(self.epoch, record));
                 applied.unwrap_or_else(|e| panic!("redo of page {}: {e}", record.page));
             }
             (state.last, state.observers.clone())

@@ -41,7 +41,9 @@ fn by(history: &str, model: &str) -> Result<(), String> {
 /// The history without the reads of transactions that write. Lines are ours: an operation of a read begins with `["r",`.
 fn without_reads_of_writers(history: &str) -> String {
     let line = |line: &str| -> String {
-        let Some((head, ops)) = line.split_once("\"value\":[").filter(|(_, ops)| ops.contains("[\"append\",")) else {
+        let Some((head, ops)) =
+            line.split_once("\"value\":[").filter(|(_, ops)| ops.contains("[\"append\","))
+        else {
             return line.to_owned();
         };
         let ops = ops.trim_end_matches("]}");

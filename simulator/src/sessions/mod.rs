@@ -51,7 +51,8 @@ impl Sessions {
         let volume = Volume::new(log, leases);
         let (pool, log) = volume.pool(FRAMES);
         let (tasks, books) = (Tasks::new(seed, now_us), books.clone());
-        let process = Process { volume: Arc::clone(&volume), pool, log, tasks: tasks.clone(), books: books.clone() };
+        let process =
+            Process { volume: Arc::clone(&volume), pool, log, tasks: tasks.clone(), books: books.clone() };
         tasks.spawn("process", Box::pin(live(process)));
         Sessions { volume, tasks, books }
     }

@@ -28,6 +28,7 @@ mod error;
 mod format;
 mod history;
 mod lock;
+mod room;
 mod rows;
 mod sync;
 #[cfg(any(test, feature = "testing"))]

@@ -50,6 +50,7 @@ impl Session {
                 self.may_change(ddl).await?;
                 self.check_locked_ddl(ddl)?;
                 self.commit().await?;
+                self.room_to_write().await?;
                 self.ddl(ddl, more, sink).await
             }
             Statement::Session(statement) => self.session_statement(statement, params, more, sink).await,
@@ -264,6 +265,12 @@ impl Session {
         Err(SqlError::new(1412, TABLE_CHANGED))
     }
 
+    /// Waits while the log stalls: 1205 after innodb_lock_wait_timeout, because nothing was written yet.
+    pub(super) async fn room_to_write(&self) -> Result<()> {
+        let timeout_us = self.context.settings.lock_wait_timeout_us;
+        Ok(self.server.engine.room_to_write(timeout_us, self.kill.switch()).await?)
+    }
+
     /// A table changed since the plan was made, and nothing has come of it yet. Within a transaction that is so only before it has used the
     /// table: from there on nobody changes it.
     pub(super) fn may_plan_again(&self, error: &SqlError) -> bool {
@@ -278,6 +285,10 @@ impl Session {
         more: bool,
         sink: &mut dyn ResultSink,
     ) -> Result<()> {
+        if !matches!(plan, Plan::Query(..)) {
+            // Nothing has begun: there is nothing to undo when it ends here.
+            self.room_to_write().await?;
+        }
         self.tracker.runs(plan);
         self.rows_sent = false;
         let outcome = match plan {

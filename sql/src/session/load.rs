@@ -76,6 +76,7 @@ impl Session {
         let insert = self.as_insert(load);
         self.may_write(&Statement::Insert(Box::new(insert.clone())))?;
         let bound = self.bind_load(load, insert).await?;
+        self.room_to_write().await?;
         let mut from = if load.local {
             sink.local_file(&load.file).await.map_err(|SinkClosed| client_gone())?;
             From::Client

@@ -4,6 +4,7 @@
 //! This is the edge of a pure crate: it prints, and it reads how much CPU time went by.
 
 use crate::{Class, Director, Mode, Plan, Report, regressions, run, run_elsewhere, shrink};
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 /// What there is to ask for.
@@ -165,6 +166,8 @@ fn classes(list: &str) -> Result<Vec<Class>, String> {
 struct Sum {
     failed: u64,
     all: Report,
+    /// Seeds, failures, events and CPU seconds of each mode.
+    modes: BTreeMap<&'static str, (u64, u64, u64, f64)>,
 }
 
 impl Sum {
@@ -185,7 +188,13 @@ impl Sum {
     }
 
     fn print(&self, count: usize, seconds: f64) {
-        let Sum { failed, all } = self;
+        let Sum { failed, all, modes } = self;
+        for (mode, (seeds, failed, events, cpu_s)) in modes.iter().filter(|_| modes.len() > 1) {
+            let rate = *events as f64 / cpu_s.max(0.001);
+            println!(
+                "mode {mode:13} seeds={seeds:<6} failed={failed} events={events} cpu_s={cpu_s:.1} events_per_s={rate:.0}"
+            );
+        }
         let Report {
             commits,
             openings,
@@ -216,6 +225,7 @@ fn seeds(program: &str, options: &Options) -> ExitCode {
     let mut sum = Sum::default();
     for (number, seed) in options.seeds.iter().copied().enumerate() {
         let plan = options.plan(number, seed);
+        let (before, failed) = (cpu_seconds(), sum.failed);
         let report = run(&plan);
         if number < options.double && options.mutant.is_none() {
             let again = run_elsewhere(&plan);
@@ -240,6 +250,9 @@ fn seeds(program: &str, options: &Options) -> ExitCode {
                 break;
             }
         }
+        let mode = sum.modes.entry(options.mode_of(number, seed).name()).or_default();
+        let (cpu_s, failed) = (cpu_seconds() - before, sum.failed - failed);
+        *mode = (mode.0 + 1, mode.1 + failed, mode.2 + report.events, mode.3 + cpu_s);
     }
     sum.print(options.seeds.len(), cpu_seconds() - started);
     if sum.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -6,6 +6,7 @@
 mod counters;
 mod crash_points;
 mod differential;
+mod engine;
 mod figures;
 mod fleet;
 mod folders;
@@ -26,7 +27,8 @@ use std::time::Duration;
 struct Cli {
     /// spine-1 sysbench, spine-2 kills, spine-3 deleted folders, spine-4 seeds and mutants, spine-5 order and syncs, spine-6 golden
     /// scripts, spine-7 crash points, spine-8 figures and counters; fleet-1 killed and wiped daemons, fleet-2 a zone and AZ+1, fleet-3 gray nodes,
-    /// fleet-4 an old writer woken, fleet-5 rot; engine-1 anomalies and locks, engine-2 histories; mysql-4 the differential runner.
+    /// fleet-4 an old writer woken, fleet-5 rot; engine-1 anomalies and locks, engine-2 histories, engine-3
+    /// rollback of any size, engine-5 a hot row, engine-7 ten thousand tables; mysql-4 the differential runner.
     name: String,
     /// spine-8: servers to measure, `ours` (started here) or NAME=HOST:PORT[/PID,...]; `ours` if none is given.
     endpoints: Vec<String>,
@@ -36,12 +38,15 @@ struct Cli {
     /// Seconds of load per part, where a show runs load.
     #[arg(long)]
     seconds: Option<u64>,
-    /// Repetitions (kills, seeds), where a show repeats.
-    #[arg(long)]
+    /// Repetitions (kills, seeds), where a show repeats; engine-3: rows of the largest transaction; engine-7: tables.
+    #[arg(long, alias = "seeds")]
     rounds: Option<u64>,
     /// fleet-1, fleet-5: MiB of rows beside the ledger's.
     #[arg(long)]
     mib: Option<u64>,
+    /// engine-5: a MySQL server to run beside, HOST:PORT.
+    #[arg(long)]
+    mysql: Option<String>,
     /// engine-2: only this isolation level, as in SQL ("SERIALIZABLE").
     #[arg(long)]
     level: Option<String>,
@@ -54,6 +59,7 @@ pub(crate) struct Order {
     pub(crate) seconds: Option<u64>,
     pub(crate) rounds: Option<u64>,
     pub(crate) mib: Option<u64>,
+    pub(crate) mysql: Option<String>,
     pub(crate) level: Option<String>,
     pub(crate) endpoints: Vec<String>,
 }
@@ -75,6 +81,7 @@ fn main() -> ExitCode {
         seconds: cli.seconds,
         rounds: cli.rounds,
         mib: cli.mib,
+        mysql: cli.mysql,
         level: cli.level,
         endpoints: cli.endpoints,
     };
@@ -92,8 +99,12 @@ fn main() -> ExitCode {
         "fleet-3" => fleet::slow::show(&order),
         "fleet-4" => fleet::zombie::show(&order),
         "fleet-5" => fleet::rot::show(&order),
+        "fleet-7" => seeds::fleet(&order),
         "engine-1" => isolation::show(&order),
         "engine-2" => histories::show(&order),
+        "engine-3" => engine::rollback::show(&order),
+        "engine-5" => engine::hot_row::show(&order),
+        "engine-7" => engine::tables::show(&order),
         "mysql-4" => differential::show(&order),
         other => {
             eprintln!("show: no show {other:?}; see --help");

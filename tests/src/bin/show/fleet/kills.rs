@@ -59,18 +59,15 @@ pub(crate) fn show(order: &Order) -> Outcome {
 
 /// kill -9 of two under load, and both again.
 fn killed(fleet: &mut Fleet, server: &Server, ledger: &Ledger, pair: &[usize; 2]) -> Outcome {
-    let names = pair.map(|node| {
-        fleet.folder(node).iter().rev().take(2).map(|p| p.to_string_lossy().into_owned()).collect::<Vec<_>>()
-    });
     pair.iter().for_each(|node| fleet.kill9(*node));
     ledger.more(PROGRESS)?;
     pair.iter().try_for_each(|node| fleet.start_node(*node))?;
     let again = caught_up(server)?;
     ledger.more(PROGRESS)?;
-    let shown: Vec<String> = names.iter().map(|n| format!("{}/{}", n[1], n[0])).collect();
     println!(
-        "killed {}: writes went on; {} ms after their start they have everything",
-        shown.join(" and "),
+        "killed nodes {} and {}: writes went on; {} ms after their start they have everything",
+        pair[0] + 1,
+        pair[1] + 1,
         again.as_millis()
     );
     Ok(())

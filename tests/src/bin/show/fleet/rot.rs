@@ -9,7 +9,7 @@ use super::load::Ledger;
 use super::rows::{check, fill, payload};
 use super::{Ground, LARGE, Wanted, caught_up, equal, segments, text, wait, whole};
 use crate::{Order, Outcome};
-use protocol::page::{PAGE_BYTES, seal};
+use protocol::page::{PAGE_BYTES, id, seal};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::FileExt;
@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use tests::server::Server;
 
 const POOL: &str = "8M";
-/// Of how many places in a file one is damaged.
+/// Of how many pages, or pieces of log, one is damaged.
 const ONE_IN: u64 = 3;
 const MOST: u64 = 500;
 
@@ -41,20 +41,27 @@ pub(crate) fn show(order: &Order) -> Outcome {
     let saved = ground.path("saved");
     ground.fleet.terminate(old)?;
     copy(&ground.fleet.folder(old), &saved)?;
+    let saved_at = ledger.noted();
     ground.fleet.start_node(old)?;
     ledger.more(200)?;
     caught_up(&server)?;
     let mut counted = Counts::default();
-    for node in &full[..2] {
-        flipped(&mut ground, &server, &ledger, *node, mib, &mut counted)?;
+    // Whatever is damaged in one copy is whole in the others: that is what is promised. So the two lose different pages, and the file is cut
+    // when the old copy has taken all pages from the two, which heal what they find damaged on the way.
+    for (turn, node) in full[..2].iter().enumerate() {
+        flipped(&mut ground, &server, &ledger, (*node, turn as u64), mib, &mut counted)?;
     }
-    truncated(&mut ground, &server, full[0], mib)?;
-    println!("node {}: its folder of {} acknowledgements ago is put back", old + 1, ledger.noted());
+    println!(
+        "node {}: its folder of {} acknowledgements ago is put back",
+        old + 1,
+        ledger.noted() - saved_at
+    );
     ground.fleet.kill9(old);
     ground.fleet.wipe(old)?;
     copy(&saved, &ground.fleet.folder(old))?;
     again(&mut ground, &server, old)?;
     check(&server.address, mib)?;
+    truncated(&mut ground, &server, full[0], mib)?;
     clients.end()?;
     equal(&server)?;
     ledger.audit(&server.address)?;
@@ -119,19 +126,20 @@ fn copy(from: &Path, to: &Path) -> Outcome {
     }
 }
 
-/// Changes a byte in one of some units of each file, spread evenly, where something is written; how many.
-fn flip(files: &[PathBuf], unit: u64) -> Result<u64, String> {
+/// Changes a byte of each file in one of some units that hold something, those `wanted`; how many.
+fn flip(files: &[PathBuf], unit: usize, wanted: impl Fn(u64, &[u8]) -> bool) -> Result<u64, String> {
     let mut flips = 0;
+    let mut bytes = vec![0; unit];
     for path in files {
         let problem = |e: std::io::Error| format!("{}: {e}", path.display());
         let file = std::fs::OpenOptions::new().read(true).write(true).open(path).map_err(problem)?;
-        let units = file.metadata().map_err(problem)?.len() / unit;
-        for n in (0..units).step_by(ONE_IN as usize).take(MOST as usize) {
-            let at = n * unit + 100 + n * 37 % (unit - 200);
-            let mut byte = [0];
-            file.read_exact_at(&mut byte, at).map_err(problem)?;
-            if byte[0] != 0 {
-                file.write_all_at(&[byte[0] ^ 0x40], at).map_err(problem)?;
+        let units = file.metadata().map_err(problem)?.len() / unit as u64;
+        for n in 0..units {
+            let start = n * unit as u64;
+            file.read_exact_at(&mut bytes, start).map_err(problem)?;
+            let at = 100 + n as usize * 37 % (unit - 200);
+            if flips < MOST && bytes[at] != 0 && wanted(n, &bytes) {
+                file.write_all_at(&[bytes[at] ^ 0x40], start + at as u64).map_err(problem)?;
                 flips += 1;
             }
         }
@@ -165,13 +173,15 @@ fn flipped(
     ground: &mut Ground,
     server: &Server,
     ledger: &Ledger,
-    node: usize,
+    (node, turn): (usize, u64),
     mib: u64,
     sum: &mut Counts,
 ) -> Outcome {
     let folder = ground.fleet.folder(node);
-    let pages = flip(&page_files(&folder), PAGE_BYTES as u64)?;
-    let log = flip(&files(&folder.join("log")), 64 << 10)?;
+    let pages = flip(&page_files(&folder), PAGE_BYTES, |_, bytes| {
+        bytes.try_into().is_ok_and(|page: &[u8; PAGE_BYTES]| id(page).0 % ONE_IN == turn)
+    })?;
+    let log = flip(&files(&folder.join("log")), 64 << 10, |n, _| n % ONE_IN == turn)?;
     println!(
         "node {}: bytes flipped in {pages} places of its page files and {log} of its log, live",
         node + 1

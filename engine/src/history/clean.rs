@@ -25,7 +25,7 @@ pub(super) async fn clean(engine: &Arc<Engine>, gone: &Abandoned) -> Result<()> 
         let mut end = revert::unit_end(engine, *unit, gone.txid).await?;
         while let Some(ptr) = revert::record_before(engine, *unit, gone.txid, end).await? {
             let pass = engine.reverting.enter().await;
-            revert::revert_record(engine, gone.txid, ptr).await?;
+            revert::revert_record(engine, gone.txid, ptr, None).await?;
             drop(pass);
             end = ptr.offset();
             // Between any two records somebody else's turn: the dead are in no hurry.

@@ -2,6 +2,7 @@
 //!
 //! A changed row is locked by its TxId alone; nothing is entered here for it. Only when a second transaction wants the row is the first
 //! made an explicit holder (`convert`) and the second one queued: so waiters are served in order, and an uncontended write touches no lock.
+//! What the read of an UPDATE locked goes again with the change (`implied`), and comes back when the change alone is taken back (`convert`).
 //!
 //! ```text
 //!   (tree, key) ──> holders: T7 X            shard = hash(tree, key)

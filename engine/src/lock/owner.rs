@@ -4,6 +4,7 @@ use super::name::LockRef;
 use crate::lock::LockMode;
 use crate::sync::Parker;
 use parking_lot::Mutex;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -47,7 +48,7 @@ pub(crate) struct Owner {
 #[derive(Debug, Default)]
 struct Held {
     ended: bool,
-    locks: Vec<LockRef>,
+    locks: VecDeque<LockRef>,
     /// Trees with gaps held.
     gaps: Vec<u64>,
 }
@@ -98,7 +99,7 @@ impl Owner {
     pub(super) fn remember(&self, lock: LockRef) -> bool {
         let mut held = self.held.lock();
         if !held.ended {
-            held.locks.push(lock);
+            held.locks.push_back(lock);
         }
         !held.ended
     }
@@ -112,16 +113,19 @@ impl Owner {
         !held.ended
     }
 
-    /// The last lock remembered is given back before the end (READ COMMITTED: the row does not match).
+    /// A lock is given back before the end: the last one remembered (READ COMMITTED: the row does not match), or the first (a statement
+    /// changes its rows in the order in which it locked them).
     pub(super) fn forget(&self, lock: &LockRef) {
-        let mut held = self.held.lock();
-        if let Some(at) = held.locks.iter().rposition(|l| l == lock) {
-            held.locks.swap_remove(at);
+        let locks = &mut self.held.lock().locks;
+        if locks.front() == Some(lock) {
+            locks.pop_front();
+        } else if let Some(at) = locks.iter().rposition(|l| l == lock) {
+            locks.swap_remove_back(at);
         }
     }
 
     /// The end: no lock is remembered from here on. Returns those held, and the trees with gaps.
-    pub(super) fn end(&self) -> (Vec<LockRef>, Vec<u64>) {
+    pub(super) fn end(&self) -> (VecDeque<LockRef>, Vec<u64>) {
         let mut held = self.held.lock();
         held.ended = true;
         (std::mem::take(&mut held.locks), std::mem::take(&mut held.gaps))

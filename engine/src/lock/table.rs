@@ -195,6 +195,23 @@ impl LockTable {
         }
     }
 
+    /// The owner has changed the row, which locks it from here on: its entry goes, unless others hold or wait there. So the end of a
+    /// transaction does not depend on how many rows it changed. Called under the row's latch.
+    pub(crate) fn implied(&self, owner: &Owner, tree: u64, key: &[u8]) {
+        let name = LockRef::new(tree, key);
+        let shard = self.shard(&name);
+        if shard.entries.load(Ordering::Acquire) == 0 {
+            return;
+        }
+        let mut map = shard.map.lock();
+        let alone = |e: &Entry| e.queue.is_empty() && e.holders.iter().all(|(o, _)| o.id == owner.id);
+        if map.get(&name).is_some_and(alone) {
+            map.remove(&name);
+            shard.entries.fetch_sub(1, Ordering::Release);
+            owner.forget(&name);
+        }
+    }
+
     /// The mode in which an owner holds a record's lock.
     pub(crate) fn held(&self, owner: OwnerId, tree: u64, key: &[u8]) -> Option<LockMode> {
         let name = LockRef::new(tree, key);

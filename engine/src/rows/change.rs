@@ -204,6 +204,7 @@ impl Txn {
                             write_row(edit, &draft.row);
                             log.write(&engine, edit.mtr(), &pins, &draft.record);
                             log.written(&draft.record);
+                            engine.locks.implied(owner_ref, table.indexes[0].id.0, key);
                             Decision::Done(Step::Written)
                         }
                         Ok(other) => Decision::Abort(other),
@@ -242,7 +243,7 @@ impl Txn {
             Busy::Aborted(txid, ptr) => {
                 let engine = Arc::clone(&self.engine);
                 let _pass = engine.reverting.enter().await;
-                revert::revert_record(&engine, txid, ptr).await
+                revert::revert_record(&engine, txid, ptr, None).await
             }
             Busy::Owner(holder) => {
                 if self.engine.locks.convert(&holder, tree, key) {

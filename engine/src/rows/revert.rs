@@ -13,6 +13,7 @@ use crate::format::row::RowHeader;
 use crate::format::undo::{Before, REVERTED, UndoRecord, record_before as before_in_unit};
 use crate::format::unit::{UndoHeader, Unit};
 use crate::format::{TxId, UndoPtr, row};
+use crate::lock::Owner;
 use crate::rows::{chains, change, entries};
 use crate::undo::read::{self, Below};
 use btree::{Decision, Room};
@@ -63,7 +64,12 @@ pub(crate) async fn record_before(
 }
 
 /// Takes the change of one record out.
-pub(crate) async fn revert_record(engine: &Arc<Engine>, txid: TxId, ptr: UndoPtr) -> Result<()> {
+pub(crate) async fn revert_record(
+    engine: &Arc<Engine>,
+    txid: TxId,
+    ptr: UndoPtr,
+    goes_on: Option<&Arc<Owner>>,
+) -> Result<()> {
     let Some(record) = read::record(engine, ptr, txid).await? else { return Ok(()) };
     if record.flags & REVERTED != 0 {
         return Ok(());
@@ -88,6 +94,10 @@ pub(crate) async fn revert_record(engine: &Arc<Engine>, txid: TxId, ptr: UndoPtr
     };
     let mut below = current.clone();
     let below = (read::step_down(engine, &mut below).await? == Below::Version).then_some(below);
+    if let (Some(owner), Some(_)) = (goes_on, &below) {
+        // The change was its lock; a transaction that goes on keeps it. False only if it has ended, and then it needs none.
+        let _ = engine.locks.convert(owner, table.indexes[0].id.0, &record.key);
+    }
     restore_entries(engine, &table, &record, &current, below.as_ref()).await?;
     recount(&table, &current, below.as_ref())?;
     restore_row(engine, &table, &record, below, txid, ptr).await?;

@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::format::slots::{self, SlotState};
 use crate::format::unit::AT_COMMIT;
 use crate::history::Committed;
+use crate::lock::Owner;
 use crate::rows::revert;
 use crate::sync::yield_now;
 use crate::txn::Txn;
@@ -77,7 +78,7 @@ impl Txn {
         if self.has_changes() {
             let engine = Arc::clone(&self.engine);
             if self.undo.as_ref().is_some_and(|u| u.bytes <= engine.settings.small_rollback_bytes) {
-                self.take_back(Mark::default()).await?;
+                self.undo_to(Mark::default(), None).await?;
                 let log = self.undo.as_ref().expect("invariant: changes have an undo chain");
                 set_slot(&engine, log, 0).await?;
                 let log = self.undo.take().expect("invariant: looked at above");
@@ -98,8 +99,16 @@ impl Txn {
         Ok(())
     }
 
-    /// Undoes, newest first, what was written after `mark`. Nothing is forgotten: the records stay, flagged.
+    /// Undoes, newest first, what was written after `mark`, and goes on. Nothing is forgotten: the records stay, flagged, and rows stay locked.
     pub(crate) async fn take_back(&mut self, mark: Mark) -> Result<()> {
+        if self.undo.is_none() {
+            return Ok(());
+        }
+        let owner = self.owner();
+        self.undo_to(mark, Some(&owner)).await
+    }
+
+    async fn undo_to(&mut self, mark: Mark, goes_on: Option<&Arc<Owner>>) -> Result<()> {
         let (true, Some(log)) = (self.open, self.undo.as_ref()) else { return Ok(()) };
         if !log.begun || log.mark() == mark {
             return Ok(());
@@ -113,7 +122,7 @@ impl Txn {
                 if *unit == mark.unit && ptr.offset() < mark.used {
                     return Ok(());
                 }
-                revert::revert_record(&engine, txid, ptr).await?;
+                revert::revert_record(&engine, txid, ptr, goes_on).await?;
                 end = ptr.offset();
                 done += 1;
                 if done.is_multiple_of(16) {

@@ -1,8 +1,10 @@
 //! engine-3 to engine-7: what a transaction of any size costs to undo, hot rows, long runs, many tables.
 
+pub(crate) mod ddl;
 pub(crate) mod hot_row;
 mod plot;
 pub(crate) mod rollback;
+pub(crate) mod soak;
 pub(crate) mod tables;
 
 use std::path::Path;

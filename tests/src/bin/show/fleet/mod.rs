@@ -5,6 +5,7 @@
 
 pub(crate) mod kills;
 pub(crate) mod load;
+pub(crate) mod moves;
 pub(crate) mod rot;
 mod rows;
 pub(crate) mod slow;

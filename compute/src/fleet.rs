@@ -6,7 +6,7 @@ pub(crate) use moment::answered;
 
 use crate::backing::{Backing, Moment};
 use crate::config::Settings;
-use crate::lease::{Lease, superseded};
+use crate::lease::{Confirmed, Lease, superseded};
 use cache_nvme::file::FolderLock;
 use driver::LogView;
 use driver::net::{Config, Fleet, FleetError, NodeAddress};
@@ -73,6 +73,8 @@ pub const QUEUES_BYTES: u64 = COPIES as u64 * (16 << 20);
 /// A volume on daemons, as the compute node sees it.
 pub struct Remote {
     fleet: Fleet,
+    /// `sextant_read_confirm = quorum`.
+    confirm: bool,
     /// This compute node's own folder: nobody else uses it.
     _lock: FolderLock,
 }
@@ -112,7 +114,8 @@ impl Remote {
         std::fs::create_dir_all(&path)
             .map_err(|source| RemoteError::Folder { path: path.clone(), source })?;
         let lock = FolderLock::acquire(&path)?;
-        Ok(Remote { fleet: Fleet::open(config, env)?, _lock: lock })
+        let confirm = settings.sextant_read_confirm == "quorum";
+        Ok(Remote { confirm, fleet: Fleet::open(config, env)?, _lock: lock })
     }
 }
 
@@ -126,7 +129,8 @@ impl Backing for Remote {
     }
 
     fn lease(&self) -> Option<Arc<dyn Lease>> {
-        Some(Arc::new(self.fleet.volume().lease()))
+        let lease = self.fleet.volume().lease();
+        Some(if self.confirm { Arc::new(Confirmed(lease)) } else { Arc::new(lease) })
     }
 
     fn backend(&self) -> &'static str {

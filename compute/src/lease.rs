@@ -24,6 +24,30 @@ pub trait Lease: Send + Sync {
     /// # Errors
     /// It never will again.
     fn held(&self) -> BoxFuture<'_, Result<(), LogError>>;
+    /// After [`held`](Self::held) has completed: may the statement that waited be answered? A lease looks at the clock again, because whoever was woken
+    /// may have slept on.
+    fn holds_yet(&self) -> bool {
+        self.holds()
+    }
+}
+
+/// `sextant_read_confirm = quorum`: every statement waits until three of protection group 0 have confirmed, after it arrived, that nobody else was
+/// elected. No clock is asked, so not even one that stood still can make a read stale; it costs a round trip, shared by all that wait.
+pub struct Confirmed(pub driver::Lease);
+
+impl Lease for Confirmed {
+    fn holds(&self) -> bool {
+        false
+    }
+
+    fn held(&self) -> BoxFuture<'_, Result<(), LogError>> {
+        self.0.confirmed()
+    }
+
+    fn holds_yet(&self) -> bool {
+        // A confirmation does not age: the read is ordered at it.
+        true
+    }
 }
 
 impl Lease for driver::Lease {

@@ -4,6 +4,7 @@
 //! returns a boxed future. Nothing here may be called with a page latch held, except the calls marked *latched*.
 
 use crate::env::BoxFuture;
+use crate::head::Head;
 use crate::lsn::{Lsn, VolumeEpoch};
 use crate::message::Envelope;
 use crate::page::{PageBuf, PageId};
@@ -175,6 +176,9 @@ pub trait SegmentLink: Send + Sync {
     /// What was sent since the last call belongs together and may leave now: one wake-up, one frame. A link that sends at
     /// once does nothing.
     fn flush(&self) {}
+
+    /// Where copies live changed: called before the messages that follow from it. A link with one place for each position does nothing.
+    fn steer(&self, _head: &Head) {}
 }
 
 /// Where a [`SegmentLink`] delivers what segments answer; never waits.

@@ -26,6 +26,7 @@ pub mod head;
 pub mod lsn;
 pub mod message;
 pub mod mutant;
+pub mod order;
 pub mod page;
 pub mod record;
 pub mod redo;

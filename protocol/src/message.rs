@@ -18,6 +18,7 @@
 use crate::geometry::{Incarnation, NodeId, PgId, SegmentId, SegmentRole, VolumeId, WriterId};
 use crate::head::{Head, HeadVersion};
 use crate::lsn::{Lsn, VolumeEpoch};
+use crate::order::{Ask, Told};
 use crate::page::PageId;
 use crate::wire::{self, WireError};
 use crate::{wire_enum, wire_struct};
@@ -468,6 +469,10 @@ wire_enum! {
         19 => Retire(Retire),
         /// A node that was left -> compute.
         20 => Retired(Retired),
+        /// A storage node -> compute: an operator's order.
+        21 => Ask(Ask),
+        /// Compute -> the node that asked.
+        22 => Told(Told),
     }
 }
 

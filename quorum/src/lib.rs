@@ -73,6 +73,8 @@ pub enum Notice {
     Replaced(SegmentId),
     /// What a member left behind holds its tombstone: as far as this copy goes, its old node may go.
     Retired(SegmentId, NodeId),
+    /// Three of group 0 have confirmed this writer's grant after every read up to this ticket arrived.
+    Confirmed(u64),
     /// Nothing will be written any more.
     Ended(LogError),
 }

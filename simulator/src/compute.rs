@@ -327,7 +327,11 @@ impl Compute {
                     }
                 }
                 Notice::Replaced(_) => told.push(Told::Replaced),
-                Notice::GroupOpened(_) | Notice::Replacing(_) | Notice::Retired(..) | Notice::Ended(_) => {}
+                Notice::GroupOpened(_)
+                | Notice::Replacing(_)
+                | Notice::Retired(..)
+                | Notice::Confirmed(_)
+                | Notice::Ended(_) => {}
             }
         }
         if log.ended().is_some() {

@@ -142,6 +142,8 @@ pub enum Event {
     /// The volume is being closed in order: make pages of all log, let log go, write the superblock, so that the next opening has
     /// little to read. [`Node::settled`](crate::Node::settled) tells when that is done; nothing is refused meanwhile.
     Settle,
+    /// An operator wants everything looked at now; [`Node::is_scrubbing`](crate::Node::is_scrubbing) tells when that has ended, counters what it found.
+    Scrub,
     /// Time passed; due at the latest at [`Node::next_wake_us`](crate::Node::next_wake_us).
     Tick,
     /// Free and total bytes of the device, told whenever the host knows better; without it space is taken as unlimited.

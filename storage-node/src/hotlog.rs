@@ -198,6 +198,22 @@ impl HotLog {
         Some((number, first, next))
     }
 
+    /// The complete and, as far as known, undamaged files that count.
+    #[must_use]
+    pub fn complete_files(&self) -> Vec<u64> {
+        let (current, _) = self.at(self.tail);
+        let files = self.files.range(self.first_file.min(current)..current);
+        files.filter(|(_, f)| f.first_sequence.is_some() && !f.rewritten).map(|(n, _)| *n).collect()
+    }
+
+    /// Sequence numbers of the blocks of such a file: first, and one past the last; `None` when it is none any more.
+    #[must_use]
+    pub fn complete(&self, number: u64) -> Option<(u64, u64)> {
+        let before = number.checked_sub(1);
+        let (found, first, next) = self.next_complete(before)?;
+        (found == number).then_some((first, next))
+    }
+
     /// True when only the file being written counts.
     #[must_use]
     pub fn is_short(&self) -> bool {

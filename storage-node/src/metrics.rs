@@ -25,6 +25,12 @@ pub struct Metrics {
     pub dropped: u64,
     /// Copies of this node that were moved elsewhere and hold a tombstone.
     pub retired: u64,
+    /// Looks at everything stored that an operator asked for and that have ended.
+    pub scrub_passes: u64,
+    /// Stored page versions looked at by the scrubber.
+    pub scrubbed_pages: u64,
+    /// Log files looked at by the scrubber.
+    pub scrubbed_logs: u64,
     /// Requests refused for their epoch.
     pub stale: u64,
     /// Records taken from a peer's log slice.

@@ -16,6 +16,7 @@ use crate::hotlog::HotLog;
 use crate::lane::Lane;
 use crate::metrics::Metrics;
 use crate::read::Reads;
+use crate::scrub::WholeScrub;
 use crate::segment::Segment;
 use crate::settings::Settings;
 use crate::start::Opening;
@@ -122,6 +123,8 @@ pub struct Node {
     pub(crate) next_scrub_us: u64,
     pub(crate) next_log_scrub_us: u64,
     pub(crate) log_scrubbed: Option<u64>,
+    /// The look at everything that an operator asked for.
+    pub(crate) whole_scrub: Option<WholeScrub>,
     pub(crate) next_request: u64,
 }
 
@@ -160,6 +163,7 @@ impl Node {
             next_scrub_us: 0,
             next_log_scrub_us: 0,
             log_scrubbed: None,
+            whole_scrub: None,
             next_request: 1,
         }
     }
@@ -180,6 +184,7 @@ impl Node {
             Event::Shared(envelope, batch) => self.message(envelope, Some(batch), out),
             Event::Done { token, result } => self.done(token, result, out),
             Event::Tick => self.tick(out),
+            Event::Scrub => self.begin_scrub(),
             Event::Settle => (self.settling, self.next_gossip_us) = (true, 0),
             Event::Space { free, total } => self.space = Some((free, total)),
         }
@@ -218,6 +223,8 @@ impl Node {
             Message::Release(m) => self.on_release(id, &m),
             Message::Retire(m) => self.on_retire(id, from, &m, out),
             Message::Retired(_)
+            | Message::Ask(_)
+            | Message::Told(_)
             | Message::Acked(_)
             | Message::Refused(_)
             | Message::State(_)
@@ -267,6 +274,7 @@ impl Node {
         }
         self.reopen_damaged();
         self.start_jobs(out);
+        self.scrub_all(out);
         if self.now_us >= self.next_scrub_us {
             self.next_scrub_us = self.now_us + self.config.settings.scrub_interval_us;
             self.scrub(out);
@@ -286,7 +294,8 @@ impl Node {
         }
         let s = &self.config.settings;
         let idle = self.lane.idle_due_us(s.idle_us).unwrap_or(u64::MAX);
-        self.next_gossip_us.min(self.next_scrub_us).min(idle).max(self.now_us)
+        let whole = self.whole_scrub.as_ref().map_or(u64::MAX, |scrub| scrub.due_us);
+        self.next_gossip_us.min(self.next_scrub_us).min(idle).min(whole).max(self.now_us)
     }
 
     /// Issues a disk operation.

@@ -107,3 +107,56 @@ fn certificates_are_made_once_and_keys_are_private() {
     certs(&["rotate", "--dir", &authority, "--out", &storage]).expect("renewed");
     assert_ne!(std::fs::read(Path::new(&storage).join("storage.pem")).expect("read"), before);
 }
+
+#[test]
+fn a_fleet_takes_another_authority_without_a_restart_of_any_daemon() {
+    let scratch = Scratch::new("certs-authority").expect("a scratch folder");
+    let (old, storage) = new_fleet_certs(scratch.path());
+    let (new, new_storage) = new_fleet_certs(&scratch.path().join("next"));
+    let fleet = Fleet::start(scratch.path(), &["--certs", &storage]).expect("six daemons");
+    let (ok, out, err) = fleet.volume(&["create", "--certs", &old, "--pages-per-pg", "128"]).expect("runs");
+    assert!(ok, "{out}{err}");
+    let launch = fleet.compute(&scratch.path().join("c")).args(&["--sextant-certs", &old]);
+    let server = launch.start().expect("a compute node");
+    let mut sql = server.connect().expect("it answers");
+    sql.query("CREATE DATABASE d").expect("created");
+    let copy = |from: &str, to: &str, names: &[&str]| {
+        for name in names {
+            std::fs::copy(Path::new(from).join(name), Path::new(to).join(name)).expect("copied");
+        }
+    };
+    let read = |folder: &str| std::fs::read_to_string(Path::new(folder).join("authority.pem")).expect("read");
+    let whole = |certs: &str| fleet.volume(&["status", "--certs", certs]).expect("runs").0;
+    let until = |what: &str, done: &dyn Fn() -> bool| {
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        while !done() {
+            assert!(std::time::Instant::now() < deadline, "not within a minute: {what}");
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+    };
+    assert!(whole(&old) && !whole(&new));
+    // One: everybody trusts both. Two: everybody shows certificates of the new one. Three: nobody trusts the old one any more.
+    let second = read(&new);
+    let both = read(&old) + &second;
+    for folder in [&storage, &old, &new] {
+        std::fs::write(Path::new(folder).join("authority.pem"), &both).expect("written");
+    }
+    until("the daemons know the new authority", &|| whole(&new));
+    assert!(whole(&old));
+    copy(&new_storage, &storage, &["storage.pem", "storage-key.pem"]);
+    let stranger = scratch.path().join("stranger");
+    std::fs::create_dir(&stranger).expect("made");
+    copy(&old, path(&stranger), &["operator.pem", "operator-key.pem"]);
+    std::fs::write(Path::new(&storage).join("authority.pem"), &second).expect("written");
+    std::fs::write(stranger.join("authority.pem"), &both).expect("written");
+    until("the old authority's certificates open nothing", &|| !whole(path(&stranger)));
+    assert!(whole(&new));
+    // Streams that stand go on; the compute node takes its new certificate when it calls again.
+    sql.query("CREATE TABLE d.t (a INT PRIMARY KEY)").expect("created");
+    copy(&new, &old, &["compute.pem", "compute-key.pem", "operator.pem", "operator-key.pem"]);
+    drop(sql);
+    server.kill9();
+    let server = launch.start().expect("with the new authority's certificate");
+    let mut sql = server.connect().expect("it answers");
+    sql.query("INSERT INTO d.t VALUES (1)").expect("inserted");
+}

@@ -199,5 +199,6 @@ settings! {
     sextant_worker_threads: u64, number(0, 1024), "0", "threads that run connections; 0 takes one per core";
     sextant_storage: String, Kind::Text, "", "storage daemons to run on instead of folders: az1=HOST:PORT,HOST:PORT;az2=...;az3=...";
     sextant_certs: String, Kind::Text, "", "folder with authority.pem, compute.pem and compute-key.pem, for storage daemons off loopback";
+    sextant_read_confirm: String, Kind::Choice(&["lease", "quorum"]), "lease", "how a statement on storage daemons learns that no other compute node has taken over: by its lease, or by asking three nodes each time (no clock is trusted)";
     sextant_log: String, Kind::Text, "info", "what is logged to stderr: error, warn, info, debug, or per module";
 }

@@ -28,11 +28,12 @@ impl<B: Backend> Connection<B> {
         self.pipe.entry.begin("Query", None);
         // Answers to what was pipelined before it are checked and whole: they do not wait with it.
         self.pipe.flush().await?;
+        let mut held = lease.held();
         loop {
-            match tokio::time::timeout(LOOK, lease.held()).await {
+            match tokio::time::timeout(LOOK, &mut held).await {
                 // Looked at again by the clock: the one who was woken may have slept on.
-                Ok(Ok(())) if lease.holds() => return Ok(true),
-                Ok(Ok(())) => {}
+                Ok(Ok(())) if lease.holds_yet() => return Ok(true),
+                Ok(Ok(())) => held = lease.held(),
                 Ok(Err(_)) => return Err(Lost::Gone),
                 Err(_) if Instant::now() < until => {}
                 Err(_) => {

@@ -13,14 +13,22 @@
 //! ```
 //! Without TLS (loopback only) a caller may do everything: whoever is on this machine as this user could read the folders anyway.
 //!
-//! Invariant: both ends verify against the fleet's authority only; no public authority is trusted.
+//! The three files are looked at again, at most once a second, whenever a connection is made: what was renewed is used by the next handshake,
+//! without a restart. `authority.pem` may hold several authorities: while a fleet changes its own, holders trust the old one and the new one.
+//!
+//! Invariants
+//! 1. Both ends verify against the fleet's authorities only; no public authority is trusted.
+//! 2. Files that do not fit (half of them written) change nothing: what was loaded before is used until they do.
 
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
 
+use parking_lot::Mutex;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::server::WebPkiClientVerifier;
@@ -142,11 +150,40 @@ pub enum TlsError {
     NoRole,
 }
 
-/// Both directions of one holder's TLS.
+/// Both directions of one holder's TLS. Clones share what is loaded.
 #[derive(Clone)]
 pub struct Tls {
+    files: Arc<Files>,
+    held: Arc<Mutex<Held>>,
+}
+
+/// What is loaded, and from which files.
+struct Held {
+    ends: Ends,
+    print: Print,
+    looked: Instant,
+    renewals: u64,
+}
+
+/// Both directions, as of one loading.
+#[derive(Clone)]
+struct Ends {
     acceptor: TlsAcceptor,
     connector: TlsConnector,
+}
+
+/// What shows that a file was replaced: time, length, inode, of each.
+type Print = Vec<(Option<SystemTime>, u64, u64)>;
+
+/// The files are looked at so often at most.
+const LOOK: Duration = Duration::from_secs(1);
+
+fn print(files: &Files) -> Print {
+    let of = |path: &PathBuf| {
+        let found = std::fs::metadata(path).ok();
+        found.map_or((None, 0, 0), |m| (m.modified().ok(), m.len(), m.ino()))
+    };
+    [&files.authority, &files.certificate, &files.key].map(of).to_vec()
 }
 
 impl fmt::Debug for Tls {
@@ -169,14 +206,69 @@ impl Tls {
     /// # Errors
     /// [`TlsError`], naming the file.
     pub fn load(files: &Files) -> Result<Tls, TlsError> {
-        let authority =
-            CertificateDer::from_pem_file(&files.authority).map_err(file_error(&files.authority))?;
+        // Looked at before it is read: what changes in between is read again.
+        let print = print(files);
+        let held = Held { ends: Ends::load(files)?, print, looked: Instant::now(), renewals: 0 };
+        Ok(Tls { files: Arc::new(files.clone()), held: Arc::new(Mutex::new(held)) })
+    }
+
+    /// What to use now: read again when the files changed and fit.
+    fn ends(&self) -> Ends {
+        let mut held = self.held.lock();
+        if held.looked.elapsed() >= LOOK {
+            held.looked = Instant::now();
+            let found = print(&self.files);
+            if found != held.print
+                && let Ok(ends) = Ends::load(&self.files)
+            {
+                (held.ends, held.print) = (ends, found);
+                held.renewals += 1;
+            }
+        }
+        held.ends.clone()
+    }
+
+    /// How often changed files were taken over.
+    #[must_use]
+    pub fn renewals(&self) -> u64 {
+        self.held.lock().renewals
+    }
+
+    /// The daemon's end of a handshake: the stream, and what the caller is.
+    ///
+    /// # Errors
+    /// [`TlsError`].
+    pub async fn accept(&self, socket: TcpStream) -> Result<(Io, Role), TlsError> {
+        let stream = self.ends().acceptor.accept(socket).await.map_err(TlsError::Handshake)?;
+        let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first().cloned());
+        let role = certificate.as_ref().and_then(role_of).ok_or(TlsError::NoRole)?;
+        Ok((Io::Tls(Box::new(stream.into())), role))
+    }
+
+    /// The caller's end: the other one must be a storage node.
+    ///
+    /// # Errors
+    /// [`TlsError`].
+    pub async fn connect(&self, socket: TcpStream) -> Result<Io, TlsError> {
+        let name = ServerName::try_from(Role::Storage.dns_name()).map_err(config_error)?;
+        let stream = self.ends().connector.connect(name, socket).await.map_err(TlsError::Handshake)?;
+        Ok(Io::Tls(Box::new(stream.into())))
+    }
+}
+
+impl Ends {
+    fn load(files: &Files) -> Result<Ends, TlsError> {
+        let authorities: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(&files.authority)
+            .and_then(Iterator::collect)
+            .map_err(file_error(&files.authority))?;
         let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(&files.certificate)
             .and_then(Iterator::collect)
             .map_err(file_error(&files.certificate))?;
         let key = PrivateKeyDer::from_pem_file(&files.key).map_err(file_error(&files.key))?;
         let mut roots = RootCertStore::empty();
-        roots.add(authority).map_err(config_error)?;
+        for authority in authorities {
+            roots.add(authority).map_err(config_error)?;
+        }
         let roots = Arc::new(roots);
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let verifier = WebPkiClientVerifier::builder_with_provider(Arc::clone(&roots), Arc::clone(&provider))
@@ -194,31 +286,10 @@ impl Tls {
             .with_root_certificates(roots)
             .with_client_auth_cert(chain, key)
             .map_err(config_error)?;
-        Ok(Tls {
+        Ok(Ends {
             acceptor: TlsAcceptor::from(Arc::new(server)),
             connector: TlsConnector::from(Arc::new(client)),
         })
-    }
-
-    /// The daemon's end of a handshake: the stream, and what the caller is.
-    ///
-    /// # Errors
-    /// [`TlsError`].
-    pub async fn accept(&self, socket: TcpStream) -> Result<(Io, Role), TlsError> {
-        let stream = self.acceptor.accept(socket).await.map_err(TlsError::Handshake)?;
-        let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first().cloned());
-        let role = certificate.as_ref().and_then(role_of).ok_or(TlsError::NoRole)?;
-        Ok((Io::Tls(Box::new(stream.into())), role))
-    }
-
-    /// The caller's end: the other one must be a storage node.
-    ///
-    /// # Errors
-    /// [`TlsError`].
-    pub async fn connect(&self, socket: TcpStream) -> Result<Io, TlsError> {
-        let name = ServerName::try_from(Role::Storage.dns_name()).map_err(config_error)?;
-        let stream = self.connector.connect(name, socket).await.map_err(TlsError::Handshake)?;
-        Ok(Io::Tls(Box::new(stream.into())))
     }
 }
 

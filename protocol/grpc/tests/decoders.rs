@@ -176,7 +176,7 @@ proptest! {
             version: text.clone(), volume: bytes128(ids[0]), node: bytes128(ids[1]), az: words[2], position: words[3],
             phase: text.clone(), problem: String::new(), folder: text.clone(), segments: vec![segment],
             metrics: vec![Metric { name: text, value: numbers[0] }], head_epoch: numbers[1], head_seq: numbers[2],
-            writer: String::new(), pid: words[0], head_known: true,
+            writer: String::new(), pid: words[0], head_known: true, head: bytes128(ids[1]),
         };
         prop_assert_eq!(StatusReply::decode(&reply.encode_to_vec()[..]), Ok(reply));
         prop_assert_eq!(id128(&bytes128(ids[0])), Some(ids[0]));

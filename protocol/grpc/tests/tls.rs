@@ -117,3 +117,58 @@ fn a_missing_file_is_named() {
     let missing = Tls::load(&Files::in_folder(&folder.0, "storage")).expect_err("nothing there").to_string();
     assert!(missing.contains("authority.pem"), "{missing}");
 }
+
+#[test]
+fn renewed_files_are_used_by_the_next_handshake_and_half_written_ones_by_none() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(renewal());
+}
+
+/// Meets until it goes as wanted: files are looked at once a second.
+async fn until(
+    daemon: &Tls,
+    caller: &Tls,
+    wanted: impl Fn(&Result<Role, String>, &Result<(), String>) -> bool,
+) {
+    for _ in 0..2_000 {
+        let (seen, met) = meet(daemon, caller).await;
+        if wanted(&seen, &met) {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("not within 20 s");
+}
+
+async fn renewal() {
+    let (old, new, both) = (Folder::new(), Folder::new(), Folder::new());
+    let holders = [("storage", "storage.sextant"), ("compute", "compute.sextant")];
+    fill(&old.0, &holders);
+    fill(&new.0, &holders);
+    let copy = |from: &Folder, name: &str| {
+        fs::copy(from.0.join(name), both.0.join(name)).expect("copied");
+    };
+    ["authority.pem", "storage.pem", "storage-key.pem"].iter().for_each(|name| copy(&old, name));
+    let (daemon, caller) = (load(&both.0, "storage"), load(&old.0, "compute"));
+    let newcomer = load(&new.0, "compute");
+    assert_eq!(meet(&daemon, &caller).await.0, Ok(Role::Compute));
+    assert!(meet(&daemon, &newcomer).await.0.is_err(), "an authority nobody trusts yet");
+    // Both ends trust both authorities for a while; the daemon's own certificate is of the old one.
+    let read = |folder: &Folder| fs::read_to_string(folder.0.join("authority.pem")).expect("read");
+    let (first, second) = (read(&old), read(&new));
+    fs::write(both.0.join("authority.pem"), format!("{first}{second}")).expect("written");
+    fs::write(new.0.join("authority.pem"), format!("{second}{first}")).expect("written");
+    let well =
+        |seen: &Result<Role, String>, met: &Result<(), String>| *seen == Ok(Role::Compute) && met.is_ok();
+    until(&daemon, &newcomer, well).await;
+    assert!(well(&meet(&daemon, &caller).await.0, &Ok(())), "who holds the old one is known still");
+    // Half of a new pair fits nothing, however often it is looked at: the old pair serves on.
+    let renewals = daemon.renewals();
+    copy(&new, "storage.pem");
+    tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
+    assert_eq!(meet(&daemon, &caller).await, (Ok(Role::Compute), Ok(())));
+    assert_eq!(daemon.renewals(), renewals);
+    copy(&new, "storage-key.pem");
+    until(&daemon, &caller, |_, met| met.is_err()).await;
+    assert_eq!(meet(&daemon, &newcomer).await, (Ok(Role::Compute), Ok(())), "the new pair");
+}

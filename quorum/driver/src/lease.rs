@@ -19,6 +19,7 @@ use std::task::Poll;
 use protocol::contract::LogError;
 use protocol::env::BoxFuture;
 use protocol::mutant;
+use quorum::Actions;
 
 use crate::log::{OpenVolume, Shared};
 
@@ -64,6 +65,37 @@ impl Lease {
             if !core.lease_wakers.iter().any(|waker| waker.will_wake(cx.waker())) {
                 core.lease_wakers.push(cx.waker().clone());
             }
+            Poll::Pending
+        }))
+    }
+
+    /// Completes once three of group 0 have confirmed, after this call, that nobody else was granted: the read that calls needs no clock
+    /// (`sextant_read_confirm = quorum`). All calls made while one round of questions flies share the next.
+    ///
+    /// # Errors
+    /// The log has ended.
+    pub fn confirmed(&self) -> BoxFuture<'_, Result<(), LogError>> {
+        let mut ticket = None;
+        Box::pin(poll_fn(move |cx| {
+            let mut core = self.shared.core.lock();
+            core.ended()?;
+            let wanted = match ticket {
+                Some(wanted) => wanted,
+                None => {
+                    let drawn = core.log.draw_ticket();
+                    ticket = Some(drawn);
+                    drawn
+                }
+            };
+            if core.log.confirmed() >= wanted {
+                return Poll::Ready(Ok(()));
+            }
+            if !core.confirm_wakers.iter().any(|waker| waker.will_wake(cx.waker())) {
+                core.confirm_wakers.push(cx.waker().clone());
+            }
+            let mut actions = Actions::default();
+            core.log.poll_send(self.shared.env.now_us(), &mut actions);
+            self.shared.carry_out(core, actions);
             Poll::Pending
         }))
     }

@@ -30,6 +30,7 @@ pub mod lease;
 pub mod log;
 pub mod net;
 pub mod open;
+mod pace;
 pub mod read;
 pub mod status;
 #[cfg(test)]

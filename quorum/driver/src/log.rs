@@ -22,6 +22,7 @@ use protocol::contract::{
 };
 use protocol::env::{BoxFuture, Env};
 use protocol::message::{Envelope, Message};
+use protocol::order::{CopyLine, Report};
 use protocol::record::frame_len;
 use protocol::{Geometry, Lsn, PageId, PgId, VolumeEpoch};
 use quorum::{Actions, Event, Notice, SegmentView, WriterLog};
@@ -38,6 +39,8 @@ pub(crate) struct Core {
     group_wakers: Vec<Waker>,
     /// Those who wait for the lease.
     pub(crate) lease_wakers: Vec<Waker>,
+    /// Those who wait for a confirmation.
+    pub(crate) confirm_wakers: Vec<Waker>,
     ended: Option<LogError>,
 }
 
@@ -83,6 +86,7 @@ impl OpenVolume {
             room: RoomQueue::default(),
             group_wakers: Vec::new(),
             lease_wakers: Vec::new(),
+            confirm_wakers: Vec::new(),
             ended: None,
             log,
         };
@@ -101,7 +105,36 @@ impl OpenVolume {
             durable,
             observers: RwLock::default(),
         };
+        shared.link.steer(shared.core.lock().log.head());
         Self { shared: Arc::new(shared) }
+    }
+
+    /// What an operator wants of the writer; see [`quorum::Order`].
+    pub fn order(&self, order: quorum::Order) {
+        self.shared.run(Event::Order(order));
+    }
+
+    /// What the writer tells an operator.
+    #[must_use]
+    pub fn report(&self) -> Report {
+        let core = self.shared.core.lock();
+        let (moving, unburied) = core.log.left_to_move();
+        let line = |view: SegmentView| CopyLine {
+            segment: view.id,
+            incarnation: view.incarnation,
+            member: view.member,
+            lost: view.lost,
+            scl: view.scl,
+            latency_us: view.latency_us,
+        };
+        Report {
+            problem: core.ended.as_ref().map(ToString::to_string).unwrap_or_default(),
+            epoch: core.log.epoch(),
+            vdl: core.log.vdl(),
+            head: Some(core.log.head().clone()),
+            copies: core.log.segments().into_iter().map(line).collect(),
+            left: (moving + unburied) as u32,
+        }
     }
 
     /// Counters of this volume.
@@ -160,10 +193,14 @@ impl Shared {
         let now = self.env.now_us();
         let mut actions = Actions::default();
         let mut core = self.core.lock();
-        let before = core.log.vdl();
+        let (before, map) = (core.log.vdl(), core.log.head().version);
         core.log.step(now, event, &mut actions);
         if core.log.vdl() > before {
             self.moved_us.store(now, Ordering::Relaxed);
+        }
+        if core.log.head().version != map {
+            // Under the lock: the link hears of maps in their order, and before what follows from them.
+            self.link.steer(core.log.head());
         }
         // Promises that still come in after the end are worth nothing.
         let leased_us = if core.ended.is_some() { 0 } else { core.log.leased_until_us() };
@@ -174,7 +211,7 @@ impl Shared {
     }
 
     /// Releases the core, then sends and tells (invariant 1 of the crate).
-    fn carry_out(&self, mut core: MutexGuard<'_, Core>, actions: Actions) {
+    pub(crate) fn carry_out(&self, mut core: MutexGuard<'_, Core>, actions: Actions) {
         let Actions { sends, notices } = actions;
         let mut vdl = None;
         let mut wake = Vec::new();
@@ -191,6 +228,7 @@ impl Shared {
                 Notice::Retired(segment, node) => {
                     tracing::info!(%segment, %node, "the copy left behind holds its tombstone");
                 }
+                Notice::Confirmed(_) => wake.append(&mut core.confirm_wakers),
                 Notice::Ended(error) => ended = Some(error),
             }
         }
@@ -239,6 +277,7 @@ impl Shared {
         let mut wake = core.room.drain();
         wake.append(&mut core.group_wakers);
         wake.append(&mut core.lease_wakers);
+        wake.append(&mut core.confirm_wakers);
         drop(core);
         wake.into_iter().for_each(Waker::wake);
         self.durable.end(&error);

@@ -20,6 +20,7 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::Mutex;
 use protocol::contract::{LinkReceiver, SegmentLink};
 use protocol::env::Env;
+use protocol::head::HeadVersion;
 use protocol::message::Envelope;
 use protocol::{Head, VolumeEpoch, VolumeId, WriterId};
 use quorum::{Actions, Creator, Event, Missing, NewVolume, Outcome, RecoverSettings, Recoverer, Settings};
@@ -88,6 +89,8 @@ struct Opening {
     attempts: u32,
     /// When the next step of time is due.
     due_us: u64,
+    /// The head the link was last steered by.
+    map: Option<HeadVersion>,
 }
 
 /// Runs one plan over one link, then is the open volume's receiver.
@@ -144,7 +147,7 @@ impl Driver {
             link,
             settings,
             opened: OnceLock::new(),
-            opening: Mutex::new(Opening { stage, volume, attempts: 0, due_us: 0 }),
+            opening: Mutex::new(Opening { stage, volume, attempts: 0, due_us: 0, map: None }),
             steps: AtomicU64::new(0),
             on_created: Box::new(on_created),
             on_outcome: Box::new(on_outcome),
@@ -195,11 +198,18 @@ impl Driver {
         let mut created = None;
         let mut outcome = None;
         self.steps.fetch_add(1, Ordering::Relaxed);
-        let mut opening = self.opening.lock();
+        let mut guard = self.opening.lock();
+        let opening = &mut *guard;
         opening.due_us = now + STEP_US;
         match &mut opening.stage {
             Stage::Creating(creator) => created = creator.step(now, event, &mut actions),
-            Stage::Recovering(recoverer) => outcome = recoverer.step(now, event, &mut actions),
+            Stage::Recovering(recoverer) => {
+                outcome = recoverer.step(now, event, &mut actions);
+                if let Some(head) = recoverer.head().filter(|head| opening.map != Some(head.version)) {
+                    opening.map = Some(head.version);
+                    self.link.steer(head);
+                }
+            }
             Stage::Resting { until_us } if *until_us <= now => {
                 let fresh = recoverer(&*self.env, &self.settings, opening.volume);
                 opening.stage = Stage::Recovering(fresh);
@@ -209,8 +219,8 @@ impl Driver {
         if created.is_some() {
             opening.stage = Stage::Recovering(recoverer(&*self.env, &self.settings, opening.volume));
         }
-        let ended = outcome.and_then(|outcome| self.settle(&mut opening, outcome));
-        drop(opening);
+        let ended = outcome.and_then(|outcome| self.settle(opening, outcome));
+        drop(guard);
         let sent = !actions.sends.is_empty();
         for envelope in actions.sends {
             // What the window does not take is asked again by the next tick.

@@ -1,4 +1,5 @@
-//! Page images from one segment, and from a second one when the first is late.
+//! Page images from one segment, and from a second one when the first is late (`pace`: by what its group was measured to take). A segment that was late
+//! is asked last for a while, longer each time, until it answers in time: a gray node costs one hedge, not one for every read.
 //!
 //! ```text
 //!   read ─► pending[request] ─ReadPage─► route[0]
@@ -29,10 +30,11 @@ use protocol::page::{self, PageBuf};
 use protocol::{Lsn, PageId, SegmentId};
 
 use crate::log::{OpenVolume, Shared};
+use crate::pace::{Pace, UNMEASURED_US};
 use crate::status::bump;
 
-/// A read is late after so long, at first.
-pub const HEDGE_US: u64 = 10_000;
+/// A read is late after so long while nothing was measured.
+pub const HEDGE_US: u64 = UNMEASURED_US;
 /// Patience doubles with each further request, up to this.
 pub const HEDGE_MAX_US: u64 = 1_000_000;
 /// Rest after a whole round of refusals.
@@ -48,6 +50,7 @@ pub(crate) struct Reads {
     pending: Mutex<HashMap<u64, Pending>>,
     /// Earliest deadline of any pending read, a hint; `u64::MAX` while there is none.
     wake_us: Mutex<Option<u64>>,
+    pace: Mutex<Pace>,
 }
 
 struct Pending {
@@ -63,7 +66,8 @@ struct Pending {
     forgotten: Vec<SegmentId>,
     /// Since when somebody has.
     forgotten_us: Option<u64>,
-    asked_us: u64,
+    /// Who was asked, and when.
+    asked: Vec<(SegmentId, u64)>,
     deadline_us: u64,
     patience_us: u64,
     answer: Option<Result<PageBuf, ReadError>>,
@@ -150,9 +154,9 @@ impl Shared {
     fn ask(&self, request: u64, pending: &mut Pending) -> Option<Envelope> {
         let target = pending.next_target()?;
         let now = self.env.now_us();
-        pending.asked_us = now;
+        pending.asked.push((target, now));
         pending.deadline_us = now + pending.patience_us;
-        pending.patience_us = (pending.patience_us * 2).min(HEDGE_MAX_US);
+        pending.patience_us = (pending.patience_us * 2).clamp(HEDGE_US, HEDGE_MAX_US);
         self.reads.want_wake(pending.deadline_us);
         bump(&self.counters.reads_sent);
         let writer = self.core.lock().log.writer_id();
@@ -186,6 +190,18 @@ impl Shared {
                 wake.extend(read.waker.take());
                 continue;
             }
+            let first = read.asked.first().map_or(now, |(_, at)| *at);
+            if read.asked.len() == 1
+                && let Err(wait_us) = self.reads.pace.lock().spend(now.saturating_sub(first))
+            {
+                bump(&self.counters.hedges_withheld);
+                read.deadline_us = now + wait_us;
+                self.reads.want_wake(read.deadline_us);
+                continue;
+            }
+            if let Some((late, _)) = read.asked.last() {
+                self.core.lock().log.note_read_late(*late, now);
+            }
             bump(&self.counters.hedges);
             sends.extend(self.ask(request, read));
         }
@@ -207,10 +223,15 @@ impl Shared {
                     Some(image) => {
                         entry.answer = Some(Ok(image));
                         let waker = entry.waker.take();
-                        let latency = self.env.now_us().saturating_sub(entry.asked_us);
+                        let asked =
+                            entry.asked.iter().rev().find(|(id, _)| *id == segment).map(|(_, at)| *at);
                         drop(pending);
                         waker.into_iter().for_each(Waker::wake);
-                        self.core.lock().log.note_read_latency(segment, latency);
+                        if let Some(asked) = asked {
+                            let latency = self.env.now_us().saturating_sub(asked);
+                            self.reads.pace.lock().note(segment.pg, latency);
+                            self.core.lock().log.note_read_latency(segment, latency);
+                        }
                     }
                     None => {
                         bump(&self.counters.bad_images);
@@ -282,9 +303,9 @@ impl PageReader for OpenVolume {
                 refused: 0,
                 forgotten: Vec::new(),
                 forgotten_us: None,
-                asked_us: 0,
+                asked: Vec::with_capacity(2),
                 deadline_us: shared.env.now_us() + REST_US,
-                patience_us: HEDGE_US,
+                patience_us: shared.reads.pace.lock().patience_us(shared.geometry.pg_of(page)),
                 answer: None,
                 waker: None,
             };

@@ -25,6 +25,8 @@ pub struct Counters {
     pub reads_sent: AtomicU64,
     /// Second requests because the first was late.
     pub hedges: AtomicU64,
+    /// Late reads that waited longer, because second requests had been as many as they may be.
+    pub hedges_withheld: AtomicU64,
     /// Requests a segment could not serve.
     pub read_refusals: AtomicU64,
     /// Images that failed verification on arrival.
@@ -47,6 +49,7 @@ impl Counters {
             ("page_reads", get(&self.reads)),
             ("page_reads_sent", get(&self.reads_sent)),
             ("page_read_hedges", get(&self.hedges)),
+            ("page_read_hedges_withheld", get(&self.hedges_withheld)),
             ("page_read_refusals", get(&self.read_refusals)),
             ("page_bad_images", get(&self.bad_images)),
         ]

@@ -37,6 +37,7 @@ impl WriterLog {
         self.changes.exists(id);
         if id.pg == PgId(0) {
             self.note_promise(now_us, usize::from(id.position), acked);
+            self.note_confirmation(now_us, usize::from(id.position), acked, actions);
             self.settle();
         }
         let group = &mut self.groups[id.pg.0 as usize];

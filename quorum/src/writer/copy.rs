@@ -33,6 +33,10 @@ pub(crate) struct Copy {
     pub(crate) sequence: u64,
     /// R8: until when, of the writer's clock, it is known to grant nobody else.
     pub(crate) promised_until_us: u64,
+    /// It was late with a read: until then it is asked last ...
+    pub(crate) late_until_us: u64,
+    /// ... and for twice as long when it is late again.
+    pub(crate) late_us: u64,
     /// Smoothed answer time; what "nearest" means.
     pub(crate) latency_us: u64,
 }
@@ -60,6 +64,8 @@ impl Copy {
             lost: false,
             sequence: 0,
             promised_until_us: 0,
+            late_until_us: 0,
+            late_us: 0,
             latency_us: 0,
         }
     }

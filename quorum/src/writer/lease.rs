@@ -17,7 +17,7 @@ use protocol::message::{Acked, Envelope, Peer, Release};
 use protocol::mutant;
 
 /// A rival needs four grants, so three promises exclude it.
-const PROMISES: usize = COPIES - WRITE_QUORUM + 1;
+pub(super) const PROMISES: usize = COPIES - WRITE_QUORUM + 1;
 /// rho: no clock is off by more than one in a hundred, at either end.
 const RHO_PER_CENT: u64 = 1;
 

@@ -14,6 +14,7 @@
 
 mod acks;
 mod change;
+mod confirm;
 mod copy;
 mod facts;
 mod group;
@@ -28,6 +29,7 @@ use crate::nonce::Nonces;
 use crate::settings::Settings;
 use crate::{Actions, Event, Notice};
 use change::Changes;
+use confirm::Confirming;
 pub use facts::{GroupView, VolumeView};
 use group::Group;
 pub use lease::life_us;
@@ -113,11 +115,18 @@ pub struct WriterLog {
     released: Lsn,
     ended: Option<LogError>,
     changes: Changes,
+    confirming: Confirming,
     pruning: Pruning,
     /// While an opening replaces lost copies: the VDL that segments were told before it.
     unproven: Option<Lsn>,
     nonces: Nonces,
+    /// The caller's clock at the last step.
+    now_us: u64,
 }
+
+/// A copy that was late with a read is asked last for so long at first, and at most.
+const LATE_US: u64 = 100_000;
+const LATE_MAX_US: u64 = 5_000_000;
 
 impl WriterLog {
     /// Takes over from an opening.
@@ -150,9 +159,11 @@ impl WriterLog {
             released: vdl,
             ended: None,
             changes: Changes::default(),
+            confirming: Confirming::default(),
             pruning: Pruning::default(),
             unproven: None,
             nonces: Nonces::new(nonce),
+            now_us,
             head,
         };
         log.resume_joint(now_us);
@@ -184,6 +195,7 @@ impl WriterLog {
 
     /// Tells what happened; what is to be sent is added to `actions`.
     pub fn step(&mut self, now_us: u64, event: Event, actions: &mut Actions) {
+        self.now_us = self.now_us.max(now_us);
         match event {
             Event::Message(Envelope { from: Peer::Segment(id), to, message })
                 if to == Peer::Compute(self.writer) =>
@@ -377,7 +389,8 @@ impl WriterLog {
         let Some(group) = self.groups.get(pg.0 as usize) else { return Vec::new() };
         let mut full: Vec<_> =
             group.copies.iter().filter(|c| c.role == SegmentRole::Full && c.counts && !c.lost).collect();
-        full.sort_by_key(|c| (c.scl < point, !c.takes_log(), c.latency_us, c.id));
+        let late = |c: &copy::Copy| c.late_until_us > self.now_us;
+        full.sort_by_key(|c| (c.scl < point, !c.takes_log(), late(c), c.latency_us, c.id));
         full.into_iter().map(|c| c.id).collect()
     }
 
@@ -386,6 +399,21 @@ impl WriterLog {
         let copy = self.groups.get_mut(segment.pg.0 as usize);
         if let Some(copy) = copy.and_then(|g| g.copies.get_mut(usize::from(segment.position))) {
             copy.note_latency(us);
+            if us < LATE_US {
+                copy.late_us = 0;
+            }
+        }
+    }
+
+    /// A read was late at this copy: it is asked last for a while, longer each time it is late again.
+    pub fn note_read_late(&mut self, segment: SegmentId, now_us: u64) {
+        self.now_us = self.now_us.max(now_us);
+        let copy = self.groups.get_mut(segment.pg.0 as usize);
+        if let Some(copy) = copy.and_then(|g| g.copies.get_mut(usize::from(segment.position)))
+            && copy.late_until_us <= now_us
+        {
+            copy.late_us = (copy.late_us * 2).clamp(LATE_US, LATE_MAX_US);
+            copy.late_until_us = now_us + copy.late_us;
         }
     }
 

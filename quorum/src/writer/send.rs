@@ -16,6 +16,7 @@ impl WriterLog {
         if self.ended.is_some() {
             return;
         }
+        self.drive_confirming(now_us, actions);
         for group in 0..self.groups.len() {
             let due = self.groups[group].due(now_us, self.urgent, &self.settings);
             if due {
@@ -132,6 +133,7 @@ impl WriterLog {
                 }
             }
         }
+        wake = self.confirming_wake_us().map_or(wake, |at| wake.min(at));
         self.changes.wake_us().map_or(wake, |at| wake.min(at))
     }
 }

@@ -239,6 +239,7 @@ pub(crate) static VARIABLES: &[Variable] = variables! {
     "sextant_metrics_address" Global ReadOnly, "";
     "sextant_pages_per_pg" Global ReadOnlyInt, "655360";
     "sextant_query_memory_bytes" Global ReadOnlyInt, "67108864";
+    "sextant_read_confirm" Global ReadOnly, "lease";
     "sextant_total_query_memory_bytes" Global ReadOnlyInt, "268435456";
     "sextant_uncoalesced_log_bytes" Global ReadOnlyInt, "0";
     "sextant_worker_threads" Global ReadOnlyInt, "0";

@@ -2,7 +2,7 @@
 
 use protocol::SegmentRole;
 use protocol::geometry::SegmentId;
-use protocol::head::HeadVersion;
+use protocol::head::Head;
 use protocol::message::SegmentState;
 use protocol_grpc::control::{Metric, SegmentStatus, bytes128};
 
@@ -17,8 +17,8 @@ pub(crate) struct Facts {
     pub(crate) segments: Vec<(SegmentId, SegmentState)>,
     /// (segment, messages, bytes) sent for repair since the start.
     pub(crate) repairs: Vec<(SegmentId, u64, u64)>,
-    /// Version of the newest head held.
-    pub(crate) head: Option<HeadVersion>,
+    /// The newest head held.
+    pub(crate) head: Option<Head>,
     /// Names and values.
     pub(crate) metrics: Vec<(&'static str, u64)>,
 }

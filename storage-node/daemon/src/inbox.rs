@@ -24,6 +24,8 @@ pub(crate) const INBOX_MESSAGES: usize = 16_384;
 pub(crate) enum Command {
     /// Facts for status and metrics.
     Facts(oneshot::Sender<Facts>),
+    /// Look at everything stored.
+    Scrub,
     /// Finish what is in flight and end.
     Stop,
 }

@@ -25,6 +25,7 @@ use cache_nvme::clock::BootClock;
 use cache_nvme::device::{self, Completion, Device, IoChoice, Wait};
 use cache_nvme::file::free_space;
 use protocol::SegmentId;
+use protocol::head::Head;
 use protocol::message::{Envelope, Message, Peer};
 use storage_node::disk::{Disk, list_files};
 use storage_node::identity::Identity;
@@ -140,6 +141,7 @@ impl Runtime {
         for command in commands.drain(..) {
             match command {
                 Command::Stop => self.stop = true,
+                Command::Scrub => self.accept(now, Event::Scrub),
                 // The asker may have given up waiting.
                 Command::Facts(reply) => drop(reply.send(self.facts())),
             }
@@ -200,7 +202,9 @@ impl Runtime {
                     sent.0 += 1;
                     sent.1 += bytes as u64;
                 }
-                self.parts.peers.send(to.position, envelope);
+                let told = matches!(envelope.message, Message::Gossip(_));
+                let places = self.node.head().map_or_else(Places::default, |head| places(head, *to, told));
+                self.parts.peers.send(to.position, places, envelope);
             }
             (Peer::Compute(_), Peer::Segment(_)) => {}
         }
@@ -275,7 +279,7 @@ impl Runtime {
             problem,
             segments: segments.filter_map(|id| Some((id, self.node.inspect(id)?))).collect(),
             repairs: self.repairs.iter().map(|(id, (messages, bytes))| (*id, *messages, *bytes)).collect(),
-            head: self.node.head().map(|h| h.version),
+            head: self.node.head().cloned(),
             metrics: vec![
                 ("messages", m.messages),
                 ("records", m.records),
@@ -296,6 +300,11 @@ impl Runtime {
                 ("page_reads", m.page_reads),
                 ("page_refusals", m.page_refusals),
                 ("read_applies", m.read_applies),
+                ("retired_segments", m.retired),
+                ("scrub_passes", m.scrub_passes),
+                ("scrub_running", u64::from(self.node.is_scrubbing())),
+                ("scrubbed_pages", m.scrubbed_pages),
+                ("scrubbed_log_files", m.scrubbed_logs),
                 ("rot", m.rot),
                 ("healed", m.healed),
                 ("log_held_bytes", m.log_held_bytes),
@@ -325,4 +334,16 @@ impl Drop for AbortOnPanic {
             std::process::abort();
         }
     }
+}
+
+/// Where a message to a copy goes: at most two addresses.
+type Places<'a> = [Option<&'a str>; 2];
+
+/// While a copy is on its way to another node, the newcomer must learn how far the others are, and so must the one that is leaving, which may
+/// stay after all; answers and questions are the newcomer's affair.
+fn places(head: &Head, to: SegmentId, told: bool) -> Places<'_> {
+    let home = head.home(to).map(|m| m.address.as_str());
+    let member =
+        head.group(to.pg).and_then(|g| g.members.get(usize::from(to.position))).map(|m| m.address.as_str());
+    [home, member.filter(|at| told && Some(*at) != home)].map(|at| at.filter(|at| !at.is_empty()))
 }

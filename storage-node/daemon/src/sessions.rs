@@ -20,10 +20,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use protocol::WriterId;
 use protocol::message::{Envelope, Message, Peer};
+use protocol::order::{Ask, Order, Report, Told};
+use protocol::{PgId, SegmentId, WriterId};
 use protocol_grpc::hello::Kind;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 use crate::inbox::weight;
 
@@ -31,6 +32,8 @@ use crate::inbox::weight;
 const QUEUE_BYTES: usize = 32 << 20;
 /// Messages waiting for one caller, at most.
 const QUEUE_MESSAGES: usize = 16_384;
+/// Orders that may wait for the writer.
+const ORDERS: usize = 64;
 /// Attempts one stream may speak for.
 const NONCES: usize = 64;
 /// A writer that was heard within this time is alive. It beats every 100 ms.
@@ -88,12 +91,20 @@ struct Table {
     routes: BTreeMap<(WriterId, bool), Arc<Session>>,
 }
 
+/// Operators' orders that wait for the writer's answer.
+#[derive(Debug, Default)]
+struct Orders {
+    next: u64,
+    waiting: BTreeMap<u64, oneshot::Sender<Report>>,
+}
+
 /// All accepted streams of compute nodes.
 #[derive(Debug, Default)]
 pub(crate) struct Sessions {
     table: Mutex<Table>,
     touched: Mutex<Vec<Arc<Session>>>,
     dropped: AtomicU64,
+    orders: Mutex<Orders>,
 }
 
 impl Sessions {
@@ -176,6 +187,43 @@ impl Sessions {
         drop(out);
         if first {
             self.touched.lock().push(session);
+        }
+    }
+
+    /// Hands an order to the writer whose log stream is live here.
+    ///
+    /// # Errors
+    /// There is none, or too many orders wait.
+    pub(crate) fn ask(&self, position: u8, order: Order) -> Result<oneshot::Receiver<Report>, String> {
+        let writer = {
+            let table = self.table.lock();
+            let live = |s: &&Arc<Session>| s.kind == Kind::Log && s.is_live();
+            table.live.values().find(live).and_then(|s| s.nonces.lock().last().copied())
+        };
+        let writer =
+            writer.ok_or("no compute node has the volume open here: orders are for the running writer")?;
+        let mut orders = self.orders.lock();
+        orders.waiting.retain(|_, waiting| !waiting.is_closed());
+        if orders.waiting.len() >= ORDERS {
+            return Err("too many orders wait for the writer".to_string());
+        }
+        orders.next += 1;
+        let request = orders.next;
+        let (tell, answer) = oneshot::channel();
+        orders.waiting.insert(request, tell);
+        drop(orders);
+        let from = Peer::Segment(SegmentId { pg: PgId(0), position });
+        self.deliver(Envelope { from, to: Peer::Compute(writer), message: Ask { request, order }.into() });
+        self.ring();
+        Ok(answer)
+    }
+
+    /// The writer answers an order.
+    pub(crate) fn told(&self, told: Told) {
+        let waiting = self.orders.lock().waiting.remove(&told.request);
+        if let Some(waiting) = waiting {
+            // Who asked may have given up.
+            drop(waiting.send(told.report));
         }
     }
 

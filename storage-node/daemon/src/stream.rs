@@ -39,7 +39,11 @@ pub(crate) fn check(kind: Kind, peer: Option<u8>, own: u8, envelope: &Envelope) 
     let fits = match (&envelope.from, kind) {
         (Peer::Compute(_), Kind::Log) => !matches!(
             envelope.message,
-            Message::ReadPage(_) | Message::Gossip(_) | Message::CopyPages(_) | Message::PageBatch(_)
+            Message::ReadPage(_)
+                | Message::Gossip(_)
+                | Message::CopyPages(_)
+                | Message::PageBatch(_)
+                | Message::Ask(_)
         ),
         (Peer::Compute(_), Kind::Reads) => {
             matches!(envelope.message, Message::ReadPage(_) | Message::Query(_))
@@ -77,7 +81,12 @@ pub(crate) async fn serve_compute(
         let Peer::Compute(nonce) = envelope.from else { return Ok(()) };
         session.heard();
         match sessions.learn(session, nonce) {
-            true => Ok(()),
+            true => {
+                if let Message::Told(told) = &envelope.message {
+                    sessions.told(told.clone());
+                }
+                Ok(())
+            }
             false => Err(Broken::Forbidden { kind, what: "it speaks for too many attempts" }),
         }
     };
@@ -110,7 +119,9 @@ async fn read(
     loop {
         while let Some(envelope) = stream::take_envelope(&mut input)? {
             check(&envelope)?;
-            batch.push(envelope);
+            if !matches!(envelope.message, Message::Told(_)) {
+                batch.push(envelope);
+            }
         }
         if !batch.is_empty() {
             inbox.admit(&mut batch).await;

@@ -14,7 +14,10 @@ use tonic::body::Body;
 use tonic::client::{Grpc, GrpcService};
 use tonic_prost::ProstCodec;
 
-use super::{ADOPT, AdoptReply, AdoptRequest, MAX_REPLY_BYTES, STATUS, StatusReply, StatusRequest};
+use super::{
+    ADOPT, AdoptReply, AdoptRequest, MAX_REPLY_BYTES, OPERATE, OperateReply, OperateRequest, SCRUB, STATUS,
+    ScrubReply, ScrubRequest, StatusReply, StatusRequest,
+};
 use crate::tls::{self, Tls};
 
 /// An HTTP/2 connection as tonic wants it.
@@ -86,5 +89,21 @@ impl ControlClient {
     /// The call's; `FailedPrecondition` when it belongs elsewhere.
     pub async fn adopt(&mut self, request: AdoptRequest) -> Result<AdoptReply, Status> {
         self.unary(ADOPT, request).await
+    }
+
+    /// Hands an order to the writer whose log stream is live at this node.
+    ///
+    /// # Errors
+    /// The call's; `Unavailable` when no writer is connected here.
+    pub async fn operate(&mut self, request: OperateRequest) -> Result<OperateReply, Status> {
+        self.unary(OPERATE, request).await
+    }
+
+    /// Starts a look at everything the node stores.
+    ///
+    /// # Errors
+    /// The call's.
+    pub async fn scrub(&mut self) -> Result<ScrubReply, Status> {
+        self.unary(SCRUB, ScrubRequest {}).await
     }
 }

@@ -12,6 +12,7 @@ pub use server::{Answer, Control, serve};
 pub use tonic::{Code, Status};
 
 use prost::Message;
+use protocol::head::{HEAD_VERSION, Head};
 
 /// Longest request a daemon reads.
 pub const MAX_REQUEST_BYTES: usize = 64 << 10;
@@ -20,6 +21,8 @@ pub const MAX_REPLY_BYTES: usize = 16 << 20;
 
 pub(crate) const STATUS: &str = "/sextant.storage.v1.Control/Status";
 pub(crate) const ADOPT: &str = "/sextant.storage.v1.Control/Adopt";
+pub(crate) const OPERATE: &str = "/sextant.storage.v1.Control/Operate";
+pub(crate) const SCRUB: &str = "/sextant.storage.v1.Control/Scrub";
 
 /// Asks what a node is.
 #[derive(Clone, PartialEq, Eq, Message)]
@@ -73,6 +76,18 @@ pub struct StatusReply {
     /// True once it holds a head: before, its volume was never created in full.
     #[prost(bool, tag = "15")]
     pub head_known: bool,
+    /// The newest head it holds, sealed as in `docs/formats/head.md`: the volume map, whose addresses lead to every node; empty without one.
+    #[prost(bytes = "vec", tag = "16")]
+    pub head: Vec<u8>,
+}
+
+impl StatusReply {
+    /// The head it told, if it is one.
+    #[must_use]
+    pub fn map(&self) -> Option<Head> {
+        let sealed = bytes::Bytes::copy_from_slice(&self.head);
+        protocol::wire::unseal(HEAD_VERSION, &sealed).ok().filter(|head: &Head| head.check().is_ok())
+    }
 }
 
 /// One segment of a node.
@@ -144,6 +159,34 @@ pub struct AdoptReply {
     /// Its node id, 16 bytes big-endian.
     #[prost(bytes = "vec", tag = "1")]
     pub node: Vec<u8>,
+}
+
+/// An order for the writer whose log stream is live at the node that is asked (`protocol::order`).
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct OperateRequest {
+    /// A sealed `Order`.
+    #[prost(bytes = "vec", tag = "1")]
+    pub order: Vec<u8>,
+}
+
+/// The writer's answer.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct OperateReply {
+    /// A sealed `Report`.
+    #[prost(bytes = "vec", tag = "1")]
+    pub report: Vec<u8>,
+}
+
+/// Starts a look at everything the node stores; `StatusReply.metrics` tells how far it is and what it found.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct ScrubRequest {}
+
+/// It was started, or was under way.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct ScrubReply {
+    /// Looks finished so far: this one has ended when the counter `scrub_passes` is higher.
+    #[prost(uint64, tag = "1")]
+    pub passes: u64,
 }
 
 /// 16 bytes as a number; empty is zero, another length is none.

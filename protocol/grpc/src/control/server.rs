@@ -16,7 +16,10 @@ use tonic::body::Body;
 use tonic::server::{Grpc, UnaryService};
 use tonic_prost::ProstCodec;
 
-use super::{ADOPT, AdoptReply, AdoptRequest, MAX_REQUEST_BYTES, STATUS, StatusReply, StatusRequest};
+use super::{
+    ADOPT, AdoptReply, AdoptRequest, MAX_REQUEST_BYTES, OPERATE, OperateReply, OperateRequest, SCRUB, STATUS,
+    ScrubReply, ScrubRequest, StatusReply, StatusRequest,
+};
 use crate::tls::Role;
 
 /// Calls in flight on one connection.
@@ -31,6 +34,10 @@ pub trait Control: Send + Sync + 'static {
     fn status(&self) -> Answer<StatusReply>;
     /// Becomes a member; `role` is the caller's.
     fn adopt(&self, role: Role, request: AdoptRequest) -> Answer<AdoptReply>;
+    /// Hands an order to the writer; `role` is the caller's.
+    fn operate(&self, role: Role, request: OperateRequest) -> Answer<OperateReply>;
+    /// Looks at everything it stores; `role` is the caller's.
+    fn scrub(&self, role: Role) -> Answer<ScrubReply>;
 }
 
 type Called<T> = Pin<Box<dyn Future<Output = Result<tonic::Response<T>, Status>> + Send>>;
@@ -55,6 +62,30 @@ impl UnaryService<AdoptRequest> for AdoptMethod {
 
     fn call(&mut self, request: tonic::Request<AdoptRequest>) -> Self::Future {
         let answer = self.0.adopt(self.1, request.into_inner());
+        Box::pin(async move { answer.await.map(tonic::Response::new) })
+    }
+}
+
+struct OperateMethod(Arc<dyn Control>, Role);
+
+impl UnaryService<OperateRequest> for OperateMethod {
+    type Response = OperateReply;
+    type Future = Called<OperateReply>;
+
+    fn call(&mut self, request: tonic::Request<OperateRequest>) -> Self::Future {
+        let answer = self.0.operate(self.1, request.into_inner());
+        Box::pin(async move { answer.await.map(tonic::Response::new) })
+    }
+}
+
+struct ScrubMethod(Arc<dyn Control>, Role);
+
+impl UnaryService<ScrubRequest> for ScrubMethod {
+    type Response = ScrubReply;
+    type Future = Called<ScrubReply>;
+
+    fn call(&mut self, _: tonic::Request<ScrubRequest>) -> Self::Future {
+        let answer = self.0.scrub(self.1);
         Box::pin(async move { answer.await.map(tonic::Response::new) })
     }
 }
@@ -87,6 +118,16 @@ async fn route(control: Arc<dyn Control>, role: Role, request: Request<Incoming>
             let codec: ProstCodec<AdoptReply, AdoptRequest> = ProstCodec::default();
             let mut grpc = Grpc::new(codec).max_decoding_message_size(MAX_REQUEST_BYTES);
             grpc.unary(AdoptMethod(control, role), request).await
+        }
+        OPERATE => {
+            let codec: ProstCodec<OperateReply, OperateRequest> = ProstCodec::default();
+            let mut grpc = Grpc::new(codec).max_decoding_message_size(MAX_REQUEST_BYTES);
+            grpc.unary(OperateMethod(control, role), request).await
+        }
+        SCRUB => {
+            let codec: ProstCodec<ScrubReply, ScrubRequest> = ProstCodec::default();
+            let mut grpc = Grpc::new(codec).max_decoding_message_size(MAX_REQUEST_BYTES);
+            grpc.unary(ScrubMethod(control, role), request).await
         }
         path => Status::unimplemented(format!("there is no method {path}")).into_http(),
     }

@@ -1,4 +1,4 @@
-//! The network [`SegmentLink`]: for each of the six nodes a log queue and a read queue, and one bell for all.
+//! The network [`SegmentLink`]: for each node a log queue and a read queue, one bell for all, and the map that says which node a copy is at.
 //!
 //! ```text
 //!   send(Append to 1.3)  ─► pipes[3].log   [bounded]      send(ReadPage to 0.2) ─► pipes[2].reads, or bounced if node 2 is down
@@ -8,15 +8,19 @@
 //! Invariants
 //! 1. A pipe holds at most its bytes and messages; what is above is refused and the other five are not held up (I27).
 //! 2. A pipe that is down holds nothing: what it would take was sent in vain, and the core sends it again by itself.
-//! 3. A page asked of a node that is down is refused on its behalf at once, so that the next segment is asked without waiting for a hedge.
+//! 3. A copy's messages go where the head says it lives (`steer`, by the node met there, else by address); before a head is known, to the node that
+//!    serves its position. While members move two nodes may serve a position.
+//! 4. A page asked of a node that is down is refused on its behalf at once, so that the next segment is asked without waiting for a hedge.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use parking_lot::Mutex;
-use protocol::Lsn;
+use parking_lot::{Mutex, RwLock};
 use protocol::contract::SegmentLink;
 use protocol::geometry::COPIES;
-use protocol::message::{Envelope, Message, PageRefusal, PageRefused, Peer};
+use protocol::head::Member;
+use protocol::message::{Envelope, Message, PageRefusal, PageRefused, Peer, node_of};
+use protocol::{Head, Lsn, NodeId, SegmentId};
 use tokio::sync::Notify;
 
 /// Bytes of log waiting for one node, at most.
@@ -85,32 +89,112 @@ pub(super) struct Pipes {
     pub(super) reads: Pipe,
 }
 
+/// Where the copies live, as far as is known.
+#[derive(Debug, Default)]
+struct Map {
+    head: Option<Head>,
+    /// By index: the folder that was met there, or the position it serves.
+    met: Vec<Met>,
+    /// By group and position, of the head.
+    copies: Vec<[Option<usize>; COPIES]>,
+    /// By position: what is not in the head goes where group 0 lives.
+    positions: [Option<usize>; COPIES],
+}
+
+/// One address.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Met {
+    pub(super) address: String,
+    pub(super) node: Option<NodeId>,
+    pub(super) position: Option<u8>,
+}
+
+impl Map {
+    fn index_of(&self, member: &Member) -> Option<usize> {
+        let node = self.met.iter().position(|met| met.node == Some(member.node));
+        node.or_else(|| {
+            let at = |met: &Met| !member.address.is_empty() && met.address == member.address;
+            self.met.iter().position(at)
+        })
+    }
+
+    /// Works the tables out again.
+    fn draw(&mut self) {
+        let serves = |position: usize| self.met.iter().position(|met| met.position == Some(position as u8));
+        let founding: [Option<usize>; COPIES] = std::array::from_fn(serves);
+        let mut copies = Vec::new();
+        if let Some(head) = &self.head {
+            for group in &head.groups {
+                copies.push(std::array::from_fn(|position| {
+                    let id = SegmentId { pg: group.pg, position: position as u8 };
+                    head.home(id).and_then(|member| self.index_of(member)).or(founding[position])
+                }));
+            }
+        }
+        self.positions = copies.first().copied().unwrap_or(founding);
+        self.copies = copies;
+    }
+
+    fn route(&self, segment: SegmentId) -> Option<usize> {
+        let position = usize::from(segment.position);
+        let copies = self.copies.get(segment.pg.0 as usize).unwrap_or(&self.positions);
+        copies.get(position).copied().flatten()
+    }
+}
+
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Link {
-    pipes: [Pipes; COPIES],
+    /// By index of the address.
+    pipes: RwLock<Vec<Arc<Pipes>>>,
+    map: RwLock<Map>,
     bounced: Mutex<Vec<Envelope>>,
     /// Rung by [`SegmentLink::flush`]; the pump listens.
     pub(super) bell: Notify,
+    /// Rung when the map changed.
+    pub(super) steered: Notify,
     sent: AtomicU64,
     bounces: AtomicU64,
 }
 
 impl Link {
-    pub(super) fn pipes(&self, position: u8) -> &Pipes {
-        &self.pipes[usize::from(position)]
+    pub(super) fn pipes(&self, index: usize) -> Arc<Pipes> {
+        let mut pipes = self.pipes.write();
+        while pipes.len() <= index {
+            pipes.push(Arc::default());
+        }
+        Arc::clone(&pipes[index])
     }
 
-    /// The node at `position` can be reached, or not any more.
-    pub(super) fn set_up(&self, position: u8, up: bool) {
-        let pipes = self.pipes(position);
+    /// The node at `index` can be reached, or not any more.
+    pub(super) fn set_up(&self, index: usize, up: bool) {
+        let pipes = self.pipes(index);
         pipes.log.set_up(up);
         pipes.reads.set_up(up);
     }
 
+    /// Who is where.
+    pub(super) fn meet(&self, met: Vec<Met>) {
+        let mut map = self.map.write();
+        if map.met != met {
+            map.met = met;
+            map.draw();
+        }
+    }
+
+    /// The head that steers.
+    pub(super) fn head(&self) -> Option<Head> {
+        self.map.read().head.clone()
+    }
+
+    /// The index of the address that this copy's messages go to.
+    pub(super) fn route(&self, segment: SegmentId) -> Option<usize> {
+        self.map.read().route(segment)
+    }
+
     /// Rings the pipes that hold something.
     pub(super) fn ring(&self) {
-        for pipes in &self.pipes {
+        for pipes in self.pipes.read().iter() {
             for pipe in [&pipes.log, &pipes.reads] {
                 if pipe.holds_something() {
                     pipe.bell.notify_one();
@@ -121,7 +205,7 @@ impl Link {
 
     /// True when nothing waits to be written to any node's log stream.
     pub(super) fn is_quiet(&self) -> bool {
-        (0..COPIES as u8).all(|position| !self.pipes(position).log.holds_something())
+        self.pipes.read().iter().all(|pipes| !pipes.log.holds_something())
     }
 
     /// Refusals on behalf of nodes that are down, to be delivered.
@@ -132,6 +216,13 @@ impl Link {
     pub(super) fn counters(&self) -> Vec<(&'static str, u64)> {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         vec![("network_messages", get(&self.sent)), ("network_reads_bounced", get(&self.bounces))]
+    }
+
+    /// An answer to whoever asked, whatever the map says of the copy it is addressed to.
+    pub(super) fn answer(&self, index: usize, envelope: Envelope) {
+        // A lost answer is asked for again.
+        let _ = self.pipes(index).log.put(envelope);
+        self.bell.notify_one();
     }
 
     fn bounce(&self, envelope: &Envelope) {
@@ -146,12 +237,36 @@ impl Link {
         let answer = Envelope { from: envelope.to, to: envelope.from, message: refused.into() };
         self.bounced.lock().push(answer);
     }
+
+    fn target(&self, envelope: &Envelope) -> Option<usize> {
+        let Peer::Segment(segment) = envelope.to else { return None };
+        let map = self.map.read();
+        match node_of(&envelope.message) {
+            // A folder by its name: where it was met, or where the map has it.
+            Some(node) => {
+                let met = map.met.iter().position(|met| met.node == Some(node));
+                met.or_else(|| {
+                    let head = map.head.as_ref()?;
+                    let former = head.former.iter().find(|f| f.node == node);
+                    let address = former.map(|f| f.address.as_str());
+                    let home = head.home(segment).filter(|m| m.node == node).map(|m| m.address.as_str());
+                    let at = address.or(home).filter(|at| !at.is_empty())?;
+                    map.met.iter().position(|met| met.address == at)
+                })
+                .or_else(|| map.route(segment))
+            }
+            None => map.route(segment),
+        }
+    }
 }
 
 impl SegmentLink for Link {
     fn send(&self, envelope: Envelope) -> bool {
-        let Peer::Segment(segment) = envelope.to else { return false };
-        let Some(pipes) = self.pipes.get(usize::from(segment.position)) else { return false };
+        let pipes = self.target(&envelope).and_then(|index| self.pipes.read().get(index).cloned());
+        let Some(pipes) = pipes else {
+            self.bounce(&envelope);
+            return false;
+        };
         let reads = matches!(envelope.message, Message::ReadPage(_));
         match if reads { &pipes.reads } else { &pipes.log }.put(envelope) {
             None => {
@@ -167,6 +282,14 @@ impl SegmentLink for Link {
 
     fn flush(&self) {
         self.bell.notify_one();
+    }
+
+    fn steer(&self, head: &Head) {
+        let mut map = self.map.write();
+        map.head = Some(head.clone());
+        map.draw();
+        drop(map);
+        self.steered.notify_one();
     }
 }
 
@@ -201,7 +324,9 @@ mod tests {
 
     fn up() -> Link {
         let link = Link::default();
-        (0..COPIES as u8).for_each(|position| link.set_up(position, true));
+        let met = |p: usize| Met { address: format!("h{p}:1"), node: None, position: Some(p as u8) };
+        link.meet((0..COPIES).map(met).collect());
+        (0..COPIES).for_each(|index| link.set_up(index, true));
         link
     }
 
@@ -238,5 +363,63 @@ mod tests {
         let mut messages = Vec::new();
         link.pipes(1).log.take(&mut messages);
         assert!(messages.is_empty(), "what waited before is not sent late");
+    }
+
+    #[test]
+    fn a_copy_is_spoken_to_where_the_map_says_and_a_folder_by_its_name() {
+        let link = up();
+        let mut met: Vec<Met> = (0..7)
+            .map(|p| Met {
+                address: format!("h{p}:1"),
+                node: Some(NodeId(p + 1)),
+                position: Some(p as u8 % 6),
+            })
+            .collect();
+        met[6].position = Some(2);
+        link.meet(met);
+        link.set_up(6, true);
+        let member = |p: u128| Member {
+            incarnation: protocol::Incarnation(p),
+            node: NodeId(p + 1),
+            az: protocol::AzId(p as u8 / 2 + 1),
+            address: String::new(),
+            role: protocol::SegmentRole::Full,
+        };
+        let version = protocol::head::HeadVersion::default();
+        let group = |pg: u32| protocol::head::PgMembers {
+            pg: PgId(pg),
+            version,
+            members: (0..6).map(member).collect(),
+            joint: None,
+        };
+        let mut head = Head {
+            volume: protocol::VolumeId(1),
+            version,
+            pages_per_pg: 1,
+            lease_ms: 600,
+            truncations: protocol::head::TruncationList { entries: Vec::new() },
+            groups: vec![group(0), group(1)],
+            former: Vec::new(),
+        };
+        head.groups[1].members[2] = member(6);
+        link.steer(&head);
+        let at = |pg: u32, position: u8| link.route(SegmentId { pg: PgId(pg), position });
+        assert_eq!((at(0, 2), at(1, 2), at(1, 3)), (Some(2), Some(6), Some(3)));
+        assert_eq!(at(9, 2), Some(2), "a group that is being made begins where group 0 lives");
+        let retire = protocol::message::Retire {
+            epoch: VolumeEpoch(1),
+            writer: WriterId(1),
+            node: NodeId(3),
+            incarnation: protocol::Incarnation(2),
+            head: head.clone(),
+        };
+        assert!(link.send(to(2, retire.into())));
+        let mut messages = Vec::new();
+        link.pipes(2).log.take(&mut messages);
+        assert_eq!(messages.len(), 1, "the folder that was left is told, not the one that the copy lives in");
+        // Unknown nodes are found by their address.
+        head.groups[1].members[4] = Member { address: "h5:1".to_string(), ..member(77) };
+        link.steer(&head);
+        assert_eq!(at(1, 4), Some(5));
     }
 }

@@ -12,16 +12,18 @@
 //! | [`Fleet`] (here) | an open volume on daemons: opened, asked, closed |
 //! | `link` | the `SegmentLink`: bounded queues, and reads bounced from nodes that cannot be reached |
 //! | `node` | one daemon: connect, greet, carry, come again after a rest |
+//! | `operate` | what operators ask of the running volume: nodes elsewhere, more groups |
 //! | [`survey()`] | what stands at the addresses, before anything is opened or created |
 //!
 //! Invariants
 //! 1. A node that cannot be reached costs its messages, never the others' (I27): its queue takes nothing while it is down.
 //! 2. Back-pressure is the core's: a stalled quorum stalls VDL, VDL stalls credit; nothing here returns an error for it.
-//! 3. A position is served by one address at a time; an answer counts only for the position its node greeted with.
+//! 3. A copy is spoken to at the node the volume map names; an answer counts only for the position its node greeted with, and only if the copy lives there.
 //! 4. A blank daemon is adopted only into a volume that this process has open, and only at a position known to be vacant.
 
 mod link;
 mod node;
+mod operate;
 pub mod survey;
 
 use std::sync::Arc;
@@ -33,6 +35,7 @@ use parking_lot::Mutex;
 use protocol::contract::{LogWriter, PageReader, SegmentLink};
 use protocol::env::Env;
 use protocol::geometry::COPIES;
+use protocol::order::{Order, Report};
 use protocol::{NodeId, VolumeId, WriterId};
 use protocol_grpc::control::{ControlClient, StatusReply};
 use protocol_grpc::tls::Tls;
@@ -45,6 +48,7 @@ use crate::open::{Driver, Plan};
 use link::Link;
 pub use node::Reach;
 use node::Shared;
+pub use operate::{operate, scrub};
 use survey::{adopt, survey};
 
 /// How long an opening may take before it gives up and says what it waited for.
@@ -55,6 +59,8 @@ const REFUSED_LIMIT: Duration = Duration::from_secs(5);
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 /// How long it waits for its last messages to leave.
 const LAST_WORDS_LIMIT: Duration = Duration::from_millis(100);
+/// How long an order may take to be taken.
+const ORDER_LIMIT: Duration = Duration::from_secs(20);
 /// How long a node may take to say what it is.
 const STATUS_LIMIT: Duration = Duration::from_secs(2);
 
@@ -156,7 +162,10 @@ impl Fleet {
         let runtime = runtime()?;
         let found = runtime.block_on(survey(&config, OPEN_LIMIT)).map_err(FleetError::Survey)?;
         let volume = found.volume().map_err(FleetError::Survey)?;
-        let positions = found.positions();
+        let positions = found.met();
+        // Nodes that the volume map names and the configuration does not (R9).
+        let nodes = found.nodes.iter().map(|(place, _)| place.clone()).collect();
+        let config = Config { nodes, ..config };
         Self::start(config, runtime, env, Plan::Open(volume), &positions, volume)
     }
 
@@ -176,6 +185,7 @@ impl Fleet {
             let node = adopted.map_err(|e| FleetError::Survey(format!("{place} cannot be adopted: {e}")))?;
             nodes[usize::from(*position)] = node;
         }
+        let plan_nodes = nodes;
         let plan = Plan::Create(NewVolume {
             volume,
             pages_per_pg: new.pages_per_pg,
@@ -184,7 +194,8 @@ impl Fleet {
             writer: WriterId(random()),
             ask_us: config.log.ask_us,
         });
-        let positions: Vec<Option<u8>> = places.into_iter().map(Some).collect();
+        let positions: Vec<_> =
+            places.into_iter().map(|p| (Some(p), Some(plan_nodes[usize::from(p)]))).collect();
         Self::start(config, runtime, env, plan, &positions, volume)
     }
 
@@ -193,7 +204,7 @@ impl Fleet {
         runtime: Runtime,
         env: Arc<dyn Env>,
         plan: Plan,
-        positions: &[Option<u8>],
+        positions: &[(Option<u8>, Option<NodeId>)],
         volume: VolumeId,
     ) -> Result<Fleet, FleetError> {
         let caller = WriterId(u128::from(env.random()) << 64 | u128::from(env.random()));
@@ -267,20 +278,32 @@ impl Fleet {
         self.open.segments()
     }
 
-    /// Every daemon as it is now, in the order of the configuration. Asks them all at once and waits up to `limit`; never call it on
+    /// Carries out an operator's order and tells how the volume is. Blocks while blank nodes are adopted; never call it on the link's own thread.
+    #[must_use]
+    pub fn operate(&self, order: Order) -> Report {
+        let (tell, told) = mpsc::channel();
+        let shared = Arc::clone(&self.shared);
+        self.handle.spawn(async move { tell.send(shared.operate(order).await) });
+        told.recv_timeout(ORDER_LIMIT).unwrap_or_else(|_| Report::refused("no answer in time"))
+    }
+
+    /// Every daemon as it is now: those configured, then those that the volume map added. Asks them all at once and waits up to `limit`; never call it on
     /// the link's own thread.
     #[must_use]
     pub fn nodes(&self, limit: Duration) -> Vec<NodeReport> {
         let (tell, told) = mpsc::channel();
-        let config = self.shared.config.clone();
+        let config = self.shared.known();
+        let places = config.nodes.clone();
         self.handle.spawn(async move { tell.send(ask_all(&config, limit).await) });
         let mut statuses = told.recv_timeout(limit + Duration::from_millis(200)).unwrap_or_default();
-        statuses.resize(self.shared.config.nodes.len(), None);
+        statuses.resize(places.len(), None);
         let reaches = self.shared.reaches();
-        let places = self.shared.config.nodes.iter().cloned();
         places
+            .into_iter()
             .zip(reaches)
             .zip(statuses)
+            // What was left long ago is nobody's node any more.
+            .filter(|((_, reach), _)| *reach != Reach::Left)
             .map(|((at, reach), status)| NodeReport { at, reach, status })
             .collect()
     }

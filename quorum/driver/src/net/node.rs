@@ -14,22 +14,24 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use protocol::contract::LinkReceiver;
 use protocol::env::Env;
 use protocol::geometry::{COPIES, az_of};
-use protocol::message::Peer;
-use protocol::{VolumeId, WriterId};
+use protocol::message::{Envelope, Message, Peer};
+use protocol::{NodeId, PgId, SegmentId, VolumeId, WriterId};
 use protocol_grpc::hello::{self, Hello, HelloError, Kind, PeerAddress, Welcome};
 use protocol_grpc::io::Io;
 use protocol_grpc::{stream, tls};
 use quorum::Missing;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
-use super::link::{Link, Pipe};
+use super::link::{Link, Met, Pipe};
+use super::operate::{self, Target};
 use super::survey::adopt;
 use super::{Config, NodeAddress};
+use crate::log::OpenVolume;
 use crate::open::Driver;
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(3);
@@ -51,6 +53,8 @@ pub enum Reach {
     Refused(String),
     /// It is blank.
     Blank,
+    /// The volume map does not name it any more.
+    Left,
 }
 
 #[derive(Clone, Debug)]
@@ -58,29 +62,59 @@ pub(super) struct State {
     pub(super) reach: Reach,
     /// The position it has, or had when it last said.
     position: Option<u8>,
+    /// The folder met there last.
+    node: Option<NodeId>,
 }
 
-/// Shared by the tasks of one fleet.
+/// Shared by the tasks of one fleet. Where both locks are held, `places` was taken first.
 pub(super) struct Shared {
     pub(super) config: Config,
-    volume: VolumeId,
+    pub(super) volume: VolumeId,
     caller: WriterId,
     pub(super) link: Arc<Link>,
-    driver: Arc<Driver>,
+    pub(super) driver: Arc<Driver>,
     env: Arc<dyn Env>,
+    /// Where nodes are: those configured, then what the volume map and operators added.
+    places: RwLock<Vec<NodeAddress>>,
     states: Mutex<Vec<State>>,
+    /// Where operators want positions.
+    pub(super) targets: Mutex<[Option<Target>; COPIES]>,
+    /// Rung when a place was added.
+    included: Notify,
     reconnects: AtomicU64,
 }
 
 /// Drives the volume until it is told to stop.
 pub(super) async fn run(shared: Arc<Shared>, stopped: oneshot::Receiver<()>) {
-    for index in 0..shared.config.nodes.len() {
-        tokio::spawn(serve(Arc::clone(&shared), index));
-    }
     tokio::select! {
         // Whoever asked to stop, or is gone.
         _ = stopped => {}
         () = pump(&shared) => {}
+        () = follow(&shared) => {}
+    }
+}
+
+/// Serves every place there is, and those that the volume map or an operator adds; tells the core where nodes are.
+async fn follow(shared: &Arc<Shared>) {
+    let mut served = 0;
+    loop {
+        if let Some(head) = shared.link.head() {
+            for (az, address) in head.addresses() {
+                shared.include(NodeAddress { az: az.0, address: address.to_string() }, None);
+            }
+        }
+        while served < shared.places.read().len() {
+            tokio::spawn(serve(Arc::clone(shared), served));
+            served += 1;
+        }
+        if let Some(open) = shared.driver.volume() {
+            shared.locate(open);
+            shared.pursue(open);
+        }
+        tokio::select! {
+            () = shared.link.steered.notified() => {}
+            () = shared.included.notified() => {}
+        }
     }
 }
 
@@ -111,6 +145,11 @@ async fn pump(shared: &Shared) {
 async fn serve(shared: Arc<Shared>, index: usize) {
     let mut rest_ms = REST_MIN_MS;
     loop {
+        if shared.was_left(index) {
+            shared.note(index, Reach::Left);
+            tokio::time::sleep(Duration::from_millis(REST_MAX_MS)).await;
+            continue;
+        }
         let outcome = tokio::time::timeout(CONNECT_LIMIT, shared.connect(index)).await;
         let reach = match outcome {
             Ok(Ok(Connected::Member(streams))) => {
@@ -138,6 +177,7 @@ async fn serve(shared: Arc<Shared>, index: usize) {
 
 struct Streams {
     position: u8,
+    node: NodeId,
     log: (Io, BytesMut),
     reads: (Io, BytesMut),
 }
@@ -155,11 +195,108 @@ impl Shared {
         link: Arc<Link>,
         driver: Arc<Driver>,
         env: Arc<dyn Env>,
-        positions: &[Option<u8>],
+        positions: &[(Option<u8>, Option<NodeId>)],
     ) -> Shared {
-        let state = |n: usize| State { reach: Reach::Unknown, position: positions.get(n).copied().flatten() };
+        let state = |n: usize| {
+            let (position, node) = positions.get(n).copied().unwrap_or_default();
+            State { reach: Reach::Unknown, position, node }
+        };
         let states = Mutex::new((0..config.nodes.len()).map(state).collect());
-        Shared { config, volume, caller, link, driver, env, states, reconnects: AtomicU64::new(0) }
+        let places = RwLock::new(config.nodes.clone());
+        let (targets, included, reconnects) = (Mutex::default(), Notify::new(), AtomicU64::new(0));
+        let shared = Shared {
+            config,
+            volume,
+            caller,
+            link,
+            driver,
+            env,
+            places,
+            states,
+            targets,
+            included,
+            reconnects,
+        };
+        shared.meet();
+        shared
+    }
+
+    /// The configuration with every place known now.
+    pub(super) fn known(&self) -> Config {
+        Config { nodes: self.places.read().clone(), ..self.config.clone() }
+    }
+
+    /// One more place, unless it is known; what is known of the node there.
+    pub(super) fn include(&self, place: NodeAddress, met: Option<(NodeId, u8)>) {
+        let mut places = self.places.write();
+        let mut states = self.states.lock();
+        let known = places.iter().position(|p| p.address == place.address);
+        let index = known.unwrap_or(places.len());
+        if known.is_none() {
+            places.push(place);
+            states.push(State { reach: Reach::Unknown, position: None, node: None });
+        }
+        if let Some((node, position)) = met {
+            (states[index].node, states[index].position) = (Some(node), Some(position));
+        }
+        drop((places, states));
+        if known.is_none() || met.is_some() {
+            self.meet();
+            self.included.notify_one();
+        }
+    }
+
+    /// The link learns who is where.
+    fn meet(&self) {
+        let places = self.places.read();
+        let states = self.states.lock();
+        let met = |(place, state): (&NodeAddress, &State)| Met {
+            address: place.address.clone(),
+            node: state.node,
+            position: state.position,
+        };
+        self.link.meet(places.iter().zip(states.iter()).map(met).collect());
+    }
+
+    /// The core learns by which address nodes are reached (R9), and whose folder is there no more.
+    fn locate(&self, open: &OpenVolume) {
+        let Some(head) = self.link.head() else { return };
+        let met: Vec<(String, Option<NodeId>, bool)> = {
+            let places = self.places.read();
+            let states = self.states.lock();
+            let one = |(p, s): (&NodeAddress, &State)| {
+                (p.address.clone(), s.node, matches!(s.reach, Reach::Up | Reach::Blank))
+            };
+            places.iter().zip(states.iter()).map(one).collect()
+        };
+        for (address, node, there) in met.into_iter().filter(|(.., there)| *there) {
+            if let (Some(node), true) = (node, there) {
+                open.order(quorum::Order::Locate { node, address: address.clone() });
+            }
+            // Another folder answers where one was that waits for its tombstone: that one was wiped.
+            let wiped = head.former.iter().filter(|f| f.address == address && Some(f.node) != node);
+            wiped.for_each(|f| open.order(quorum::Order::Gone { node: f.node }));
+        }
+    }
+
+    /// True when the volume map names an address for every member, and neither this one nor the folder met here.
+    fn was_left(&self, index: usize) -> bool {
+        let Some(head) = self.link.head() else { return false };
+        let members =
+            || head.groups.iter().flat_map(|g| g.members.iter().chain(g.joint.iter().map(|j| &j.newcomer)));
+        let place = self.place(index);
+        let node = self.states.lock()[index].node;
+        let targeted = self.targets.lock().iter().flatten().any(|target| target.is_at(&place.address));
+        !targeted
+            && members().all(|m| !m.address.is_empty())
+            && !head.addresses().iter().any(|(_, address)| *address == place.address)
+            && !members().any(|m| Some(m.node) == node)
+    }
+
+    /// False while the node of this position cannot be reached.
+    pub(super) fn serves(&self, position: u8) -> bool {
+        let index = self.link.route(SegmentId { pg: PgId(0), position });
+        index.is_some_and(|index| matches!(self.states.lock()[index].reach, Reach::Up))
     }
 
     pub(super) fn reaches(&self) -> Vec<Reach> {
@@ -170,21 +307,22 @@ impl Shared {
         self.reconnects.load(Ordering::Relaxed)
     }
 
-    fn place(&self, index: usize) -> &NodeAddress {
-        &self.config.nodes[index]
+    fn place(&self, index: usize) -> NodeAddress {
+        self.places.read()[index].clone()
     }
 
     /// Remembers how a node is reached; a change is one log line.
     fn note(&self, index: usize, reach: Reach) {
+        let node = self.place(index);
         let mut states = self.states.lock();
         let state = &mut states[index];
         if std::mem::discriminant(&state.reach) != std::mem::discriminant(&reach) {
-            let node = self.place(index);
             match &reach {
                 Reach::Up => tracing::info!(%node, "storage node connected"),
                 Reach::Down(why) => tracing::warn!(%node, why, "storage node cannot be reached"),
                 Reach::Refused(why) => tracing::warn!(%node, why, "storage node refuses"),
                 Reach::Blank => tracing::warn!(%node, "storage node is blank"),
+                Reach::Left => tracing::info!(%node, "the volume has left this storage node"),
                 Reach::Unknown => {}
             }
         }
@@ -205,17 +343,18 @@ impl Shared {
 
     /// The nodes that are not up, those with the same reason together.
     pub(super) fn lacking(&self) -> Vec<String> {
+        let places = self.places.read();
         let states = self.states.lock();
         let mut reasons: Vec<(String, Vec<String>)> = Vec::new();
         for (n, state) in states.iter().enumerate() {
             let why = match &state.reach {
-                Reach::Up => continue,
+                Reach::Up | Reach::Left => continue,
                 Reach::Unknown => "no answer".to_string(),
                 Reach::Down(why) => why.clone(),
                 Reach::Refused(why) => format!("refused: {why}"),
                 Reach::Blank => "blank".to_string(),
             };
-            let node = self.place(n).to_string();
+            let node = places[n].to_string();
             match reasons.iter_mut().find(|(known, _)| *known == why) {
                 Some((_, nodes)) => nodes.push(node),
                 None => reasons.push((why, vec![node])),
@@ -230,10 +369,11 @@ impl Shared {
     /// Members that do not count, by address.
     pub(super) fn name(&self, missing: &[Missing]) -> Vec<String> {
         use quorum::recovery::Why;
+        let places = self.places.read();
         let states = self.states.lock();
         let one = |m: &Missing| {
             let at = states.iter().position(|s| s.position == Some(m.segment.position));
-            let node = at.map_or(format!("position {}", m.segment.position), |n| self.place(n).to_string());
+            let node = at.map_or(format!("position {}", m.segment.position), |n| places[n].to_string());
             let why = match m.why {
                 Why::Silent => "does not answer",
                 Why::OtherLife => "its folder is new or holds another life of the segment",
@@ -265,7 +405,8 @@ impl Shared {
             let _ = log.shutdown().await;
             return Err(HelloError::Closed);
         }
-        let streams = Streams { position, log: (log, log_input), reads: (reads, reads_input) };
+        let streams =
+            Streams { position, node: welcome.node, log: (log, log_input), reads: (reads, reads_input) };
         Ok(Connected::Member(Box::new(streams)))
     }
 
@@ -280,9 +421,17 @@ impl Shared {
 
     /// Where the nodes are; a node that never said its position is guessed at, in the order of its zone: only a hint.
     fn peers(&self) -> Vec<PeerAddress> {
+        let places = self.places.read().clone();
         let mut positions: Vec<Option<u8>> = self.states.lock().iter().map(|s| s.position).collect();
         let mut peers = Vec::with_capacity(COPIES);
-        for (n, node) in self.config.nodes.iter().enumerate() {
+        for (n, node) in places.iter().enumerate() {
+            let elsewhere = positions.get(n).copied().flatten().is_some_and(|position| {
+                self.link.route(SegmentId { pg: PgId(0), position }).is_some_and(|home| home != n)
+            });
+            if elsewhere || positions.len() <= n {
+                // Where group 0 has left is no hint.
+                continue;
+            }
             let free =
                 || (0..COPIES as u8).find(|p| az_of(*p).0 == node.az && !positions.contains(&Some(*p)));
             let position = positions[n].or_else(free);
@@ -293,30 +442,32 @@ impl Shared {
     }
 
     /// Carries both streams until one ends; why it did.
-    async fn carry(&self, index: usize, streams: Streams) -> String {
-        let position = streams.position;
+    async fn carry(self: &Arc<Self>, index: usize, streams: Streams) -> String {
+        let (position, node) = (streams.position, streams.node);
         {
             let mut states = self.states.lock();
-            let twin = (0..states.len()).find(|n| {
-                *n != index && states[*n].position == Some(position) && states[*n].reach == Reach::Up
-            });
+            let twin = (0..states.len())
+                .find(|n| *n != index && states[*n].node == Some(node) && states[*n].reach == Reach::Up);
             if let Some(twin) = twin {
-                return format!("{} already serves position {position}", self.place(twin));
+                drop(states);
+                return format!("{} is the same node", self.place(twin));
             }
-            states[index].position = Some(position);
+            (states[index].position, states[index].node) = (Some(position), Some(node));
         }
         self.note(index, Reach::Up);
-        self.link.set_up(position, true);
-        let pipes = self.link.pipes(position);
+        self.link.set_up(index, true);
+        self.meet();
+        self.included.notify_one();
+        let pipes = self.link.pipes(index);
         let (log_reader, log_writer) = tokio::io::split(streams.log.0);
         let (reads_reader, reads_writer) = tokio::io::split(streams.reads.0);
         let ended = tokio::select! {
-            ended = self.read(position, log_reader, streams.log.1) => ended,
-            ended = self.read(position, reads_reader, streams.reads.1) => ended,
+            ended = self.read(index, position, log_reader, streams.log.1) => ended,
+            ended = self.read(index, position, reads_reader, streams.reads.1) => ended,
             ended = write(log_writer, &pipes.log) => ended,
             ended = write(reads_writer, &pipes.reads) => ended,
         };
-        self.link.set_up(position, false);
+        self.link.set_up(index, false);
         // Reads in flight there are asked elsewhere by the next tick at their deadline.
         match ended {
             Ok(()) => "it closed the connection".to_string(),
@@ -324,12 +475,34 @@ impl Shared {
         }
     }
 
-    async fn read(&self, position: u8, mut reader: ReadHalf<Io>, mut input: BytesMut) -> std::io::Result<()> {
+    /// Delivers what a node says, but for what it says of copies that live elsewhere now: that is old news.
+    fn deliver(self: &Arc<Self>, index: usize, envelope: Envelope) {
+        if let Some(ask) = operate::order_in(&envelope) {
+            return self.asked(index, &envelope, ask);
+        }
+        let of_a_copy = matches!(
+            envelope.message,
+            Message::Acked(_) | Message::Refused(_) | Message::State(_) | Message::LogSlice(_)
+        );
+        let elsewhere = matches!(envelope.from, Peer::Segment(from)
+            if self.link.route(from).is_some_and(|home| home != index));
+        if !(of_a_copy && elsewhere) {
+            self.driver.deliver(envelope);
+        }
+    }
+
+    async fn read(
+        self: &Arc<Self>,
+        index: usize,
+        position: u8,
+        mut reader: ReadHalf<Io>,
+        mut input: BytesMut,
+    ) -> std::io::Result<()> {
         loop {
             while let Some(envelope) = stream::take_envelope(&mut input).map_err(std::io::Error::other)? {
                 // Invariant 3 of the crate's network side.
                 if matches!(envelope.from, Peer::Segment(from) if from.position == position) {
-                    self.driver.deliver(envelope);
+                    self.deliver(index, envelope);
                 } else {
                     return Err(std::io::Error::other("it speaks in another node's name"));
                 }
@@ -346,8 +519,13 @@ impl Shared {
         let Some(position) = self.vacant(index).filter(|_| self.driver.volume().is_some()) else { return };
         let node = self.place(index);
         match adopt(&node.address, self.config.tls.as_ref(), self.volume, position).await {
-            Ok(_) => {
-                self.states.lock()[index].position = Some(position);
+            Ok(id) => {
+                {
+                    let state = &mut self.states.lock()[index];
+                    (state.position, state.node) = (Some(position), Some(id));
+                }
+                self.meet();
+                self.included.notify_one();
                 tracing::warn!(%node, position, "a blank storage node takes the place of a lost one");
             }
             Err(why) => tracing::warn!(%node, position, why, "a blank storage node cannot be adopted"),
@@ -356,20 +534,26 @@ impl Shared {
 
     /// The position of its zone that no other address has.
     fn vacant(&self, index: usize) -> Option<u8> {
+        let places = self.places.read();
         let states = self.states.lock();
-        vacant(&self.config.nodes, &states.iter().map(|s| s.position).collect::<Vec<_>>(), index)
+        let here = |n: usize| n == index || !matches!(states[n].reach, Reach::Left);
+        let kept: Vec<usize> = (0..states.len()).filter(|n| here(*n)).collect();
+        let nodes: Vec<NodeAddress> = kept.iter().map(|n| places[*n].clone()).collect();
+        let positions: Vec<Option<u8>> = kept.iter().map(|n| states[*n].position).collect();
+        vacant(&nodes, &positions, kept.iter().position(|n| *n == index)?)
     }
 }
 
-/// The place a node had, or the one its neighbour does not have; `None` while that cannot be told.
+/// The place a node had, or the one that the others of its zone leave; `None` while that cannot be told.
 fn vacant(nodes: &[NodeAddress], positions: &[Option<u8>], index: usize) -> Option<u8> {
     if positions[index].is_some() {
         return positions[index];
     }
     let az = nodes[index].az;
-    let mut neighbours = (0..nodes.len()).filter(|n| *n != index && nodes[*n].az == az);
-    let neighbour = positions[neighbours.next()?]?;
-    (0..COPIES as u8).find(|p| az_of(*p).0 == az && *p != neighbour)
+    let others: Option<Vec<u8>> =
+        (0..nodes.len()).filter(|n| *n != index && nodes[*n].az == az).map(|n| positions[n]).collect();
+    let others = others.filter(|others| !others.is_empty())?;
+    (0..COPIES as u8).find(|p| az_of(*p).0 == az && !others.contains(p))
 }
 
 async fn write(writer: WriteHalf<Io>, pipe: &Pipe) -> std::io::Result<()> {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use protocol::geometry::{COPIES, WRITE_QUORUM, az_of};
-use protocol::{NodeId, VolumeId};
+use protocol::{Head, NodeId, VolumeId};
 use protocol_grpc::control::{AdoptRequest, ControlClient, StatusReply, bytes128, id128};
 use protocol_grpc::tls::Tls;
 
@@ -11,6 +11,8 @@ use super::{Config, NodeAddress, ask_all};
 
 /// How long one round of questions may take.
 const ROUND: Duration = Duration::from_secs(1);
+/// Addresses asked at most.
+const PLACES: usize = 32;
 /// Rest between two rounds.
 const REST: Duration = Duration::from_millis(100);
 /// Once a quorum has answered, the last ones get this long.
@@ -34,19 +36,26 @@ fn volume_of(reply: &StatusReply) -> Option<VolumeId> {
 pub async fn survey(config: &Config, limit: Duration) -> Result<Found, String> {
     let started = Instant::now();
     let mut enough_since: Option<Instant> = None;
+    let mut config = config.clone();
     loop {
-        let replies = ask_all(config, ROUND).await;
+        let replies = ask_all(&config, ROUND).await;
         let found = Found { nodes: config.nodes.iter().cloned().zip(replies).collect() };
         found.check()?;
+        // R9: an address list of any age leads to the members, over whatever head is found there.
+        let more = found.unknown();
         let answered = found.nodes.iter().filter(|(_, r)| r.is_some()).count();
         let members = found.nodes.iter().filter(|(_, r)| r.as_ref().and_then(volume_of).is_some()).count();
+        if started.elapsed() >= limit && (more.is_empty() || config.nodes.len() >= PLACES) {
+            return Ok(found);
+        }
+        if !more.is_empty() && config.nodes.len() < PLACES {
+            config.nodes.extend(more);
+            continue;
+        }
         if answered == found.nodes.len() {
             return Ok(found);
         }
         if members >= WRITE_QUORUM && enough_since.get_or_insert_with(Instant::now).elapsed() >= GRACE {
-            return Ok(found);
-        }
-        if started.elapsed() >= limit {
             return Ok(found);
         }
         tokio::time::sleep(REST).await;
@@ -56,7 +65,7 @@ pub async fn survey(config: &Config, limit: Duration) -> Result<Found, String> {
 impl Found {
     /// What no moment of waiting heals.
     fn check(&self) -> Result<(), String> {
-        let mut taken: [Option<&NodeAddress>; COPIES] = [None; COPIES];
+        let mut taken: Vec<(&[u8], &NodeAddress)> = Vec::new();
         let mut volume: Option<(VolumeId, &NodeAddress)> = None;
         for (n, (place, reply)) in self.nodes.iter().enumerate() {
             if let Some((twin, _)) = self.nodes[..n].iter().find(|(p, _)| p.address == place.address) {
@@ -73,11 +82,14 @@ impl Found {
                 return Err(format!("{first} belongs to volume {known}, {place} to volume {id}"));
             }
             volume = Some((id, place));
-            let slot = usize::try_from(reply.position).ok().and_then(|p| taken.get_mut(p));
-            let slot = slot.ok_or_else(|| format!("{place}: position {} is none", reply.position))?;
-            if let Some(twin) = slot.replace(place) {
-                return Err(format!("{twin} and {place} both are position {}", reply.position));
+            if usize::try_from(reply.position).is_ok_and(|p| p >= COPIES) {
+                return Err(format!("{place}: position {} is none", reply.position));
             }
+            // Two folders may serve a position while copies move; one folder at two addresses is a mistake.
+            if let Some((_, twin)) = taken.iter().find(|(node, _)| *node == reply.node) {
+                return Err(format!("{twin} and {place} are the same node"));
+            }
+            taken.push((&reply.node, place));
         }
         Ok(())
     }
@@ -146,6 +158,28 @@ impl Found {
         Ok(places.into_iter().flatten().collect())
     }
 
+    /// The newest head any of them holds: the volume map.
+    #[must_use]
+    pub fn head(&self) -> Option<Head> {
+        let heads = self.nodes.iter().filter_map(|(_, reply)| reply.as_ref()?.map());
+        heads.max_by_key(|head| head.version)
+    }
+
+    /// Addresses that the newest head names and nobody was asked at.
+    fn unknown(&self) -> Vec<NodeAddress> {
+        let Some(head) = self.head() else { return Vec::new() };
+        let named = head.addresses().into_iter();
+        let new = named.filter(|(_, address)| !self.nodes.iter().any(|(place, _)| place.address == *address));
+        new.map(|(az, address)| NodeAddress { az: az.0, address: address.to_string() }).collect()
+    }
+
+    /// Position and folder met at each address, if it is a node of the volume.
+    pub(super) fn met(&self) -> Vec<(Option<u8>, Option<NodeId>)> {
+        let node =
+            |reply: &Option<StatusReply>| id128(&reply.as_ref()?.node).filter(|id| *id != 0).map(NodeId);
+        self.positions().into_iter().zip(&self.nodes).map(|(p, (_, reply))| (p, node(reply))).collect()
+    }
+
     /// Positions that nodes have said they hold.
     pub(super) fn positions(&self) -> Vec<Option<u8>> {
         let of = |reply: &StatusReply| volume_of(reply).and_then(|_| u8::try_from(reply.position).ok());
@@ -180,6 +214,7 @@ mod tests {
                 az: az.into(),
                 volume: if volume == 0 { Vec::new() } else { bytes128(volume) },
                 position,
+                node: bytes128(n as u128 + 1),
                 head_known,
                 head_epoch,
                 ..StatusReply::default()
@@ -226,7 +261,11 @@ mod tests {
         assert!(found(other).check().unwrap_err().contains("az2=h3:1 to volume"));
         let mut twice = whole(5, 3);
         twice[1] = Some((5, 0, true, 3));
-        assert_eq!(found(twice).check(), Err("az1=h0:1 and az1=h1:1 both are position 0".to_string()));
+        let mut twice = found(twice);
+        assert_eq!(twice.check(), Ok(()), "a node that copies move to, and the one they leave");
+        let node = twice.nodes[0].1.as_ref().map(|reply| reply.node.clone()).unwrap_or_default();
+        twice.nodes[1].1.as_mut().expect("it answered").node = node;
+        assert_eq!(twice.check(), Err("az1=h0:1 and az1=h1:1 are the same node".to_string()));
         let mut moved = found(whole(5, 3));
         moved.nodes[0].0.az = 2;
         assert_eq!(moved.check(), Err("az2=h0:1: that node stands in az1".to_string()));

@@ -105,3 +105,53 @@ fn a_hand_over_tells_all_six_and_ends_the_lease() {
     assert!(!lease.holds());
     assert_eq!(world.volume.try_reserve(1).map(|_| ()), Err(LogError::Closed));
 }
+
+#[test]
+fn a_confirmed_read_waits_for_three_who_were_asked_after_it_arrived_and_reads_share_rounds() {
+    let mut world = World::new(LAL);
+    world.promised_ms = T_MS;
+    beat(&mut world);
+    let volume = world.volume.clone();
+    let lease = volume.lease();
+    assert!(lease.holds(), "by the clock it might be answered at once");
+    let count = Arc::new(Count::default());
+    let mut first = lease.confirmed();
+    assert!(poll(&mut first, &count).is_pending());
+    let asked = |world: &World| {
+        world.wire.down.lock().iter().filter(|e| matches!(e.message, Message::Append(_))).count()
+    };
+    assert_eq!(asked(&world), 6, "one small message to each of group 0");
+    // These arrive while the first round flies: its answers may be older than they are.
+    let mut later: Vec<_> = (0..50).map(|_| lease.confirmed()).collect();
+    assert!(later.iter_mut().all(|read| poll(read, &count).is_pending()));
+    assert_eq!(asked(&world), 6, "they wait for the next one, all together");
+    world.run();
+    assert_eq!(poll(&mut first, &count), Poll::Ready(Ok(())));
+    assert!(
+        later.iter_mut().all(|read| poll(read, &count) == Poll::Ready(Ok(()))),
+        "the second round went round, too"
+    );
+    // Two are not enough, whatever the clock says.
+    world.moods = [Mood::Fine, Mood::Fine, Mood::Silent, Mood::Silent, Mood::Silent, Mood::Silent];
+    let mut read = lease.confirmed();
+    assert!(poll(&mut read, &count).is_pending());
+    world.run();
+    assert!(lease.holds() && poll(&mut read, &count).is_pending());
+    // Who comes back is asked again.
+    world.moods[4] = Mood::Fine;
+    world.env.pass(BEAT_US);
+    volume.tick();
+    world.run();
+    assert_eq!(poll(&mut read, &count), Poll::Ready(Ok(())));
+    // Nodes that promise this writer nothing (they took another's grant) confirm nothing.
+    world.moods = [Mood::Fine; 6];
+    world.promised_ms = 0;
+    let mut read = lease.confirmed();
+    assert!(poll(&mut read, &count).is_pending());
+    for _ in 0..3 {
+        beat(&mut world);
+    }
+    assert!(poll(&mut read, &count).is_pending());
+    volume.close();
+    assert_eq!(poll(&mut read, &count), Poll::Ready(Err(LogError::Closed)));
+}

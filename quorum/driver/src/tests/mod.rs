@@ -318,3 +318,47 @@ fn many_threads_commit_wait_and_reserve_at_once_and_nobody_is_forgotten() {
     assert_eq!(volume.counters().appends.load(Ordering::SeqCst), THREADS * COMMITS);
     assert!(volume.counters().room_waits.load(Ordering::SeqCst) > 0, "LAL was reached");
 }
+
+#[test]
+fn a_slow_segment_is_hedged_by_measured_latency_then_asked_last() {
+    let mut world = World::new(LAL);
+    let lsn = world.write(PAGE, Lsn::ZERO, 42, true);
+    world.run();
+    let (volume, count) = (world.volume.clone(), Arc::new(Count::default()));
+    // Healthy: a hundred reads, each answered within 100 us, none of them twice.
+    for _ in 0..100 {
+        let mut read = volume.read(PAGE, lsn);
+        assert!(poll(&mut read, &count).is_pending());
+        world.env.pass(100);
+        world.run();
+        assert!(matches!(poll(&mut read, &count), Poll::Ready(Ok(_))));
+    }
+    let counters = volume.counters();
+    assert_eq!(counters.reads_sent.load(Ordering::SeqCst), 100);
+    let slow = world.reads.last().expect("it was asked").position;
+    // It falls silent: the second request leaves after a millisecond, not after ten.
+    world.moods[usize::from(slow)] = Mood::Silent;
+    let mut read = volume.read(PAGE, lsn);
+    assert!(poll(&mut read, &count).is_pending());
+    world.run();
+    world.env.pass(1_100);
+    volume.tick();
+    world.run();
+    assert!(matches!(poll(&mut read, &count), Poll::Ready(Ok(_))), "the hedge is answered");
+    assert_eq!(counters.hedges.load(Ordering::SeqCst), 1);
+    // From now on the others are asked first.
+    world.reads.clear();
+    for _ in 0..20 {
+        let mut read = volume.read(PAGE, lsn);
+        assert!(poll(&mut read, &count).is_pending());
+        world.env.pass(100);
+        world.run();
+        assert!(matches!(poll(&mut read, &count), Poll::Ready(Ok(_))));
+    }
+    assert!(world.reads.iter().all(|id| id.position != slow), "{:?}", world.reads);
+    assert_eq!(
+        counters.hedges.load(Ordering::SeqCst),
+        1,
+        "a gray node costs one hedge, not one for every read"
+    );
+}

@@ -11,7 +11,7 @@
 use protocol::PgId;
 
 /// Patience before anything was measured, and without a purse.
-pub const UNMEASURED_US: u64 = 10_000;
+pub(crate) const UNMEASURED_US: u64 = 10_000;
 /// No read is late before: what is shorter is the scheduler's doing, not the device's.
 const LEAST_US: u64 = 1_000;
 /// Answers before a percentile is believed.

@@ -36,10 +36,12 @@ fn volume_of(reply: &StatusReply) -> Option<VolumeId> {
 pub async fn survey(config: &Config, limit: Duration) -> Result<Found, String> {
     let started = Instant::now();
     let mut enough_since: Option<Instant> = None;
+    let configured = config.nodes.len();
     let mut config = config.clone();
     loop {
         let replies = ask_all(&config, ROUND).await;
-        let found = Found { nodes: config.nodes.iter().cloned().zip(replies).collect() };
+        let mut found = Found { nodes: config.nodes.iter().cloned().zip(replies).collect() };
+        found.doubt_from(configured);
         found.check()?;
         // R9: an address list of any age leads to the members, over whatever head is found there.
         let more = found.unknown();
@@ -63,6 +65,24 @@ pub async fn survey(config: &Config, limit: Duration) -> Result<Found, String> {
 }
 
 impl Found {
+    /// Addresses from heads may be of the past: who answers there and is of another volume, or a node known by another name, is nobody.
+    fn doubt_from(&mut self, configured: usize) {
+        let named = configured.min(self.nodes.len());
+        let (named, found) = self.nodes.split_at_mut(named);
+        let volume = named.iter().find_map(|(_, reply)| volume_of(reply.as_ref()?));
+        let mut met: Vec<Vec<u8>> =
+            named.iter().filter_map(|(_, reply)| Some(reply.as_ref()?.node.clone())).collect();
+        for (place, reply) in found {
+            let ours = reply.as_ref().is_some_and(|r| {
+                volume_of(r) == volume && r.az == u32::from(place.az) && !met.contains(&r.node)
+            });
+            match reply {
+                Some(known) if ours => met.push(known.node.clone()),
+                _ => *reply = None,
+            }
+        }
+    }
+
     /// What no moment of waiting heals.
     fn check(&self) -> Result<(), String> {
         let mut taken: Vec<(&[u8], &NodeAddress)> = Vec::new();
@@ -269,5 +289,20 @@ mod tests {
         let mut moved = found(whole(5, 3));
         moved.nodes[0].0.az = 2;
         assert_eq!(moved.check(), Err("az2=h0:1: that node stands in az1".to_string()));
+    }
+
+    #[test]
+    fn addresses_of_the_past_are_believed_only_where_they_fit() {
+        let mut all = found(whole(5, 3));
+        for (n, volume, node) in [(0, 5, 1), (1, 7, 70), (2, 5, 80)] {
+            let (mut place, reply) = all.nodes[0].clone();
+            place.address = format!("old{n}:1");
+            let reply = reply.map(|r| StatusReply { volume: bytes128(volume), node: bytes128(node), ..r });
+            all.nodes.push((place, reply));
+        }
+        all.doubt_from(6);
+        let there: Vec<bool> = all.nodes[6..].iter().map(|(_, reply)| reply.is_some()).collect();
+        assert_eq!(there, [false, false, true], "a second name, a stranger, one more node of the volume");
+        assert_eq!(all.check(), Ok(()));
     }
 }

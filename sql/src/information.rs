@@ -3,6 +3,7 @@
 //! Rows are made when a query reads them. A session sees the schemas that its account may use.
 
 mod more;
+mod views;
 
 use crate::api::VirtualTable;
 use crate::exec::ddl::{default_text_utc, option_collation};
@@ -12,6 +13,7 @@ use engine::{ColumnDef, ColumnDefault, ForeignKey, IndexDef, TableDef};
 use protocol::env::BoxFuture;
 use std::sync::Arc;
 use values::{Collation, ColumnType, TypeKind, Value};
+use views::{view_as_table, view_row, views};
 
 /// The schema's name.
 pub(crate) const SCHEMA: &str = "information_schema";
@@ -183,10 +185,9 @@ enum Fill {
     SchemaNames,
     Tables(RowsOf),
     Server(more::Rows),
-    /// What this server has none of.
-    Nothing,
     /// Foreign keys, with what their parents have.
     References,
+    Views,
 }
 
 const ALL: &[(&str, &[Column], Fill)] = &[
@@ -197,8 +198,8 @@ const ALL: &[(&str, &[Column], Fill)] = &[
     ("TABLE_CONSTRAINTS", TABLE_CONSTRAINTS, Fill::Tables(constraint_rows)),
     ("KEY_COLUMN_USAGE", KEY_COLUMN_USAGE, Fill::Tables(key_column_rows)),
     ("REFERENTIAL_CONSTRAINTS", REFERENTIAL_CONSTRAINTS, Fill::References),
-    ("CHECK_CONSTRAINTS", CHECK_CONSTRAINTS, Fill::Nothing),
-    ("VIEWS", VIEWS, Fill::Nothing),
+    ("CHECK_CONSTRAINTS", CHECK_CONSTRAINTS, Fill::Tables(check_rows)),
+    ("VIEWS", VIEWS, Fill::Views),
 ];
 
 /// A table of information_schema.
@@ -283,7 +284,7 @@ impl VirtualTable for Information {
             for schema in &self.seen.schemas {
                 // A schema that went away, or that cannot be read now, contributes nothing.
                 match self.fill {
-                    Fill::Nothing | Fill::Server(_) => {}
+                    Fill::Server(_) => {}
                     Fill::SchemaNames => {
                         out.push([CATALOG, schema.as_str(), ""].into_iter().map(Value::text).collect());
                     }
@@ -303,6 +304,21 @@ impl VirtualTable for Information {
                     Fill::Tables(rows) => {
                         for table in dictionary.tables(schema).await.unwrap_or_default() {
                             out.extend(rows(&table, engine.row_estimate(&table)));
+                        }
+                        for (name, view) in views(&dictionary, schema).await {
+                            match self.name {
+                                "TABLES" => out.push(view_as_table(schema, &name)),
+                                "COLUMNS" => {
+                                    let table = view.definition(schema, &name);
+                                    out.extend(table.iter().flat_map(|t| column_rows(t, 0)));
+                                }
+                                _ => {}
+                            }
+                        }
+                    }
+                    Fill::Views => {
+                        for (name, view) in views(&dictionary, schema).await {
+                            out.push(view_row(schema, &name, &view));
                         }
                     }
                 }
@@ -389,7 +405,9 @@ fn column_rows(table: &TableDef, _: u64) -> Vec<Vec<Value>> {
             Value::text(&extra(column)),
             Value::text("select,insert,update,references"),
             Value::text(&column.comment),
-            Value::text(""),
+            Value::text(
+                &column.generated.as_ref().map_or_else(String::new, |g| crate::ast::print::escaped(&g.text)),
+            ),
             Value::Null,
         ]);
     }
@@ -470,7 +488,21 @@ fn constraint_rows(table: &TableDef, _: u64) -> Vec<Vec<Value>> {
             let cells = [CATALOG, schema, &fk.name, schema, &table.name, "FOREIGN KEY", "YES"];
             cells.into_iter().map(Value::text).collect()
         }))
+        .chain(table.checks.iter().map(|check| {
+            let schema = &table.schema_name;
+            let enforced = if check.enforced { "YES" } else { "NO" };
+            let cells = [CATALOG, schema, &check.name, schema, &table.name, "CHECK", enforced];
+            cells.into_iter().map(Value::text).collect()
+        }))
         .collect()
+}
+
+fn check_rows(table: &TableDef, _: u64) -> Vec<Vec<Value>> {
+    let row = |check: &engine::Check| {
+        let text = crate::ast::print::escaped(&check.text);
+        [CATALOG, &table.schema_name, &check.name, &text].into_iter().map(Value::text).collect()
+    };
+    table.checks.iter().map(row).collect()
 }
 
 fn referential_row(table: &TableDef, fk: &ForeignKey, parent: Option<&TableDef>) -> Vec<Value> {

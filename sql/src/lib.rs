@@ -29,6 +29,7 @@ mod show;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod variable;
+mod view;
 
 pub use account::Account;
 pub use error::{Result, SqlError};

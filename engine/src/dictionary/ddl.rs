@@ -164,7 +164,7 @@ impl Dictionary {
         self.engine.wait_durable(lsn).await
     }
 
-    async fn home(&self, txn: &mut Txn, schema: &str) -> Result<SchemaDef> {
+    pub(super) async fn home(&self, txn: &mut Txn, schema: &str) -> Result<SchemaDef> {
         txn.load_schema(schema).await?.ok_or_else(|| EngineError::NoSuchSchema(schema.to_owned()))
     }
 
@@ -178,7 +178,9 @@ impl Dictionary {
         let (parents, _alone, _pass) = self.parents_alone(&plan, &new.foreign_keys).await?;
         let mut txn = self.begin().await?;
         let home = self.home(&mut txn, &new.schema).await?;
-        if txn.sys_get(Sys::Tables, &[number(home.id.0), name(&new.name)]).await?.is_some() {
+        if txn.sys_get(Sys::Tables, &[number(home.id.0), name(&new.name)]).await?.is_some()
+            || txn.sys_get(Sys::Views, &[name(&new.schema), name(&new.name)]).await?.is_some()
+        {
             return Err(EngineError::TableExists(new.name.clone()));
         }
         let mut referenced_by = txn.references_to(&new.schema, &new.name).await?;

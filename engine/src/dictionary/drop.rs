@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 impl Dictionary {
-    /// DROP DATABASE with all its tables; returns how many.
+    /// DROP DATABASE with all its tables and views; returns how many tables.
     ///
     /// # Errors
     /// [`crate::EngineError::NoSuchSchema`], 1205 when a table's writers do not end in time, and those of the volume.
@@ -30,7 +30,10 @@ impl Dictionary {
                 continue;
             }
             let mut txn = self.begin().await?;
-            let done = txn.sys_delete(Sys::Schemas, &[name(schema)]).await;
+            let mut done = txn.sys_delete(Sys::Schemas, &[name(schema)]).await;
+            if done.is_ok() {
+                done = txn.delete_views_of(schema).await;
+            }
             self.drop_all(txn, done, &tables, alone, Some(schema)).await?;
             return Ok(tables.len());
         }

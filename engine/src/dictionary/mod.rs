@@ -1,4 +1,4 @@
-//! The dictionary: schemas, tables, columns, indexes and accounts as rows of tables of its own.
+//! The dictionary: schemas, tables, columns, indexes, views and accounts as rows of tables of its own.
 //!
 //! Those tables are ordinary ones with definitions built into this module (`system`), so DDL is a transaction like any other: undo,
 //! rollback and recovery are the rows' own. Only trees are no rows. A tree to be made is entered in `ddl_log` by a transaction of its own
@@ -35,6 +35,7 @@ pub(crate) mod runtime;
 pub(crate) mod schema;
 mod system;
 mod trees;
+mod views;
 
 pub(crate) use catalog::Catalog;
 pub use catalog::{DdlOptions, Dictionary};

@@ -15,6 +15,19 @@ type Name<'a> = (&'a str, &'a str);
 /// Who bears a name after the renames so far; `None`: nobody.
 type Names = BTreeMap<(String, String), Option<usize>>;
 
+impl TableDef {
+    /// Constraints that MySQL named after the table (`table_chk_1`) are named after the new one.
+    fn rename_checks(&mut self, to: &str) {
+        let prefix = format!("{}_chk_", self.name);
+        for check in &mut self.checks {
+            let number = check.name.strip_prefix(&prefix).filter(|n| n.bytes().all(|b| b.is_ascii_digit()));
+            if let Some(number) = number {
+                check.name = format!("{to}_chk_{number}");
+            }
+        }
+    }
+}
+
 impl Dictionary {
     /// RENAME TABLE: each rename sees those before it, so tables may change places. All or none.
     ///
@@ -67,7 +80,7 @@ impl Dictionary {
             let target = (to.0.to_owned(), to.1.to_owned());
             let taken = match names.get(&target) {
                 Some(known) => known.is_some(),
-                None => self.table(to.0, to.1).await?.is_some(),
+                None => self.table(to.0, to.1).await?.is_some() || self.view(to.0, to.1).await?.is_some(),
             };
             if taken {
                 return Err(EngineError::TableExists(to.1.to_owned()));
@@ -94,6 +107,7 @@ impl Dictionary {
             let home = home.ok_or_else(|| EngineError::NoSuchSchema(schema.clone()))?;
             let mut def = (**old).clone();
             def.stamp += 1;
+            def.rename_checks(table);
             (def.schema, def.schema_name, def.name) = (home.id, home.name, table.clone());
             txn.put_table_row(&def).await?;
             defs.push(Arc::new(def));

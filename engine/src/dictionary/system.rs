@@ -33,13 +33,16 @@ pub(crate) enum Sys {
     DdlLog = 5,
     /// parent's schema and name, child's id, foreign key -> child's schema and name.
     References = 6,
+    /// schema's name, name -> what `sql` keeps of a view.
+    Views = 7,
 }
 
-const NAMES: [&str; 7] = ["schemas", "tables", "columns", "indexes", "accounts", "ddl_log", "references"];
-/// Trees of all seven: `tables` has a second one, clustered tree -> row.
-pub(crate) const TREES: usize = 8;
+const NAMES: [&str; 8] =
+    ["schemas", "tables", "columns", "indexes", "accounts", "ddl_log", "references", "views"];
+/// Trees of all eight: `tables` has a second one, clustered tree -> row.
+pub(crate) const TREES: usize = 9;
 
-/// The seven tables.
+/// The eight tables.
 pub(crate) type Tables = Vec<Arc<TableDef>>;
 
 fn id_column(name: &str) -> (&str, ColumnType) {
@@ -65,6 +68,7 @@ fn shape(table: usize) -> (Vec<(&'static str, ColumnType)>, usize) {
         2 | 3 => (vec![id_column("table"), id_column("position"), blob_column("content")], 2),
         4 => (vec![name_column("user"), name_column("host"), blob_column("content")], 2),
         5 => (vec![id_column("tree"), id_column("root")], 1),
+        7 => (vec![name_column("schema"), name_column("name"), blob_column("content")], 2),
         _ => {
             let key = [
                 name_column("parent_schema"),
@@ -107,7 +111,7 @@ fn new_table(table: usize) -> NewTable {
     }
 }
 
-/// The first tree of a table, counted over all seven.
+/// The first tree of a table, counted over all eight.
 fn first_tree(table: usize) -> usize {
     table + usize::from(table > Sys::Tables as usize)
 }
@@ -131,7 +135,7 @@ pub(crate) async fn format(space: &Arc<Space>) -> Result<()> {
     Ok(())
 }
 
-/// Opens the seven tables.
+/// Opens the eight tables.
 pub(crate) async fn open(space: &Arc<Space>) -> Result<Tables> {
     let mut tables = Vec::new();
     for table in 0..NAMES.len() {

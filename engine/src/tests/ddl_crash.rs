@@ -32,6 +32,11 @@ const STEPS: &[&str] = &[
     "create second table",
     "drop both tables",
     "create table",
+    "create view",
+    "replace view",
+    "rename view",
+    "create second view",
+    "drop view",
     "drop other schema",
     "drop schema",
 ];
@@ -85,6 +90,21 @@ async fn step(engine: &Arc<Engine>, name: &str) {
             dictionary.create_table(&table("c", Vec::new())).await.unwrap();
         }
         "drop both tables" => dictionary.drop_tables(&[("other", "b"), ("test", "c")]).await.unwrap(),
+        "create view" => dictionary.put_view("test", "v", b"1", false).await.unwrap(),
+        "replace view" => {
+            let taken = dictionary.put_view("test", "v", b"2", false).await;
+            assert!(matches!(taken, Err(EngineError::TableExists(_))), "{taken:?}");
+            let taken = dictionary.put_view("test", "a", b"2", true).await;
+            assert!(matches!(taken, Err(EngineError::TableExists(_))), "{taken:?}");
+            dictionary.put_view("test", "v", b"2", true).await.unwrap();
+        }
+        "rename view" => dictionary.rename_view("test", "v", "w").await.unwrap(),
+        "create second view" => dictionary.put_view("test", "x", b"3", false).await.unwrap(),
+        "drop view" => {
+            let missing = dictionary.drop_views(&[("test", "w"), ("test", "v")]).await;
+            assert!(matches!(missing, Err(EngineError::NoSuchTable(_))), "{missing:?}");
+            dictionary.drop_views(&[("test", "w")]).await.unwrap();
+        }
         "drop other schema" => assert_eq!(dictionary.drop_schema("other").await, Ok(0)),
         "drop schema" => assert_eq!(dictionary.drop_schema("test").await, Ok(1)),
         other => panic!("no step {other}"),
@@ -101,6 +121,9 @@ async fn picture(engine: &Arc<Engine>) -> String {
             let indexes: Vec<&str> = t.indexes[1..].iter().map(|i| i.name.as_str()).collect();
             let rows = whole(engine, &t).await.rows;
             out += &format!("  {} {indexes:?} {} {} {rows} rows\n", t.name, t.comment, t.options);
+        }
+        for (name, content) in dictionary.views(&schema.name).await.unwrap() {
+            out += &format!("  view {name} {content:?}\n");
         }
     }
     out

@@ -77,6 +77,20 @@ pub(crate) struct ColumnDef {
     pub(crate) primary: bool,
     pub(crate) unique: bool,
     pub(crate) comment: String,
+    /// GENERATED ALWAYS AS (expression), and whether STORED.
+    pub(crate) generated: Option<(Expr, bool)>,
+    /// CHECK behind the column; the parser moves them to the table.
+    pub(crate) checks: Vec<CheckDef>,
+}
+
+/// `[CONSTRAINT name] CHECK (expression) [[NOT] ENFORCED]`
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct CheckDef {
+    pub(crate) name: Option<String>,
+    pub(crate) expr: Expr,
+    pub(crate) enforced: bool,
+    /// The column behind which it stands: it may name no other.
+    pub(crate) column: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,6 +136,7 @@ pub(crate) struct ForeignKeyDef {
 pub(crate) enum TableElement {
     Index(IndexDef),
     ForeignKey(ForeignKeyDef),
+    Check(CheckDef),
 }
 
 /// Table options; those with a meaning here.
@@ -144,6 +159,7 @@ pub(crate) struct CreateTable {
     pub(crate) columns: Vec<ColumnDef>,
     pub(crate) indexes: Vec<IndexDef>,
     pub(crate) foreign_keys: Vec<ForeignKeyDef>,
+    pub(crate) checks: Vec<CheckDef>,
     pub(crate) options: TableOptions,
     /// CREATE TABLE ... SELECT: its columns and rows.
     pub(crate) select: Option<Box<Query>>,
@@ -156,6 +172,16 @@ pub(crate) enum AlterAction {
     AddForeignKey(ForeignKeyDef),
     DropForeignKey(String),
     DropPrimaryKey,
+    AddCheck(CheckDef),
+    DropCheck(String),
+    /// DROP CONSTRAINT, whatever sort it is.
+    DropConstraint(String),
+    AlterCheck {
+        name: String,
+        enforced: bool,
+        /// ALTER CONSTRAINT
+        any: bool,
+    },
     RenameIndex {
         from: String,
         to: String,
@@ -203,6 +229,7 @@ impl From<TableElement> for AlterAction {
         match element {
             TableElement::Index(index) => AlterAction::AddIndex(index),
             TableElement::ForeignKey(key) => AlterAction::AddForeignKey(key),
+            TableElement::Check(check) => AlterAction::AddCheck(check),
         }
     }
 }
@@ -214,6 +241,34 @@ pub(crate) enum Place {
     Same,
     First,
     After(String),
+}
+
+/// ALGORITHM of a view.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ViewAlgorithm {
+    Undefined,
+    Merge,
+    TempTable,
+}
+
+/// CREATE VIEW, or ALTER VIEW.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct CreateView {
+    pub(crate) name: TableName,
+    /// Empty: the query's own names.
+    pub(crate) columns: Vec<String>,
+    pub(crate) query: Query,
+    pub(crate) algorithm: ViewAlgorithm,
+    /// `None`: who says it.
+    pub(crate) definer: Option<super::UserName>,
+    /// SQL SECURITY INVOKER
+    pub(crate) invoker: bool,
+    pub(crate) check: crate::bind::view::CheckOption,
+    /// OR REPLACE
+    pub(crate) replace: bool,
+    /// ALTER: it must be there.
+    pub(crate) alter: bool,
+    pub(crate) if_not_exists: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -249,6 +304,11 @@ pub(crate) enum Ddl {
         collation: Option<String>,
     },
     RenameTables(Vec<(TableName, TableName)>),
+    CreateView(Box<CreateView>),
+    DropView {
+        views: Vec<TableName>,
+        if_exists: bool,
+    },
     /// Users, roles, privileges.
     Account(Box<super::AccountStatement>),
     AnalyzeTable(Vec<TableName>),

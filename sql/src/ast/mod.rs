@@ -11,6 +11,7 @@ pub(crate) mod print;
 pub(crate) mod query;
 pub(crate) mod session;
 pub(crate) mod walk;
+mod walk_mut;
 
 pub(crate) use account::*;
 pub(crate) use ddl::*;

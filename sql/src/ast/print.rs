@@ -4,7 +4,9 @@
 //!   a + ifnull(b,'x') > -1 and c     (((`a` + ifnull(`b`,'x')) > -(1)) and (0 <> `c`))
 //! ```
 //! Error 1690 quotes an expression so, and so do definitions that the dictionary keeps. What is printed parses to an expression of the same
-//! value (but for a subquery, which is only hinted at).
+//! value (but for a subquery where it is only hinted at).
+
+pub(crate) mod query;
 
 use super::{AggKind, Aggregate, BinaryOp, CastType, ColumnName, Expr, IsTest, Literal, UnaryOp, VarScope};
 use std::fmt::Write as _;
@@ -15,6 +17,8 @@ pub(crate) struct Style<'a> {
     pub(crate) column: &'a dyn Fn(&ColumnName) -> String,
     /// What stands before a text without an introducer of its own.
     pub(crate) introducer: &'static str,
+    /// A table, quoted and qualified as wanted; `None`: subqueries are only hinted at.
+    pub(crate) table: Option<query::TableStyle<'a>>,
     /// Nothing is added behind so many bytes.
     pub(crate) limit: usize,
 }
@@ -37,7 +41,7 @@ struct Printer<'a> {
 }
 
 /// Is the value 0, 1 or NULL whatever the operands? MySQL turns other conditions into `(0 <> x)`.
-fn is_condition(expr: &Expr) -> bool {
+pub(crate) fn is_condition(expr: &Expr) -> bool {
     match expr {
         Expr::Binary(op, ..) => op.is_comparison() || *op == BinaryOp::Xor,
         Expr::Unary(UnaryOp::Not, _)
@@ -209,11 +213,20 @@ impl Printer<'_> {
             Expr::Binary(op, left, right) => self.binary(*op, left, right),
             Expr::And(list) => self.conditions(list, " and "),
             Expr::Or(list) => self.conditions(list, " or "),
+            Expr::Is { expr, test: IsTest::False, not: false }
+                if self.style.table.is_some() && matches!(**expr, Expr::InQuery { .. }) =>
+            {
+                self.unary(UnaryOp::Not, expr);
+            }
             Expr::Is { expr, test, not } => self.is(expr, *test, *not),
             Expr::Between { expr, low, high, not } => {
                 self.between("(", expr, if *not { " not between " } else { " between " });
                 self.between("", low, " and ");
                 self.between("", high, ")");
+            }
+            // MySQL's parser makes a comparison of it.
+            Expr::In { expr, list, not } if list.len() == 1 && !matches!(**expr, Expr::Row(_)) => {
+                self.binary(if *not { BinaryOp::Ne } else { BinaryOp::Eq }, expr, &list[0]);
             }
             Expr::In { expr, list, not } => {
                 self.between("(", expr, if *not { " not in (" } else { " in (" });
@@ -259,6 +272,20 @@ impl Printer<'_> {
                 self.list(list, ",");
                 self.put(")");
             }
+            Expr::Subquery(query) if self.style.table.is_some() => self.subquery("(", query, ")"),
+            Expr::Exists(query) if self.style.table.is_some() => self.subquery("exists(", query, ")"),
+            Expr::InQuery { expr, query, not } if self.style.table.is_some() => {
+                self.expr(expr);
+                self.subquery(" in (", query, if *not { ") is false" } else { ")" });
+            }
+            Expr::Quantified { op, all, expr, query } if self.style.table.is_some() => {
+                self.expr(expr);
+                match (op, all) {
+                    (BinaryOp::Eq, false) => self.put(" in ("),
+                    _ => self.put(&format!(" {} {} (", sign(*op), if *all { "all" } else { "any" })),
+                }
+                self.subquery("", query, ")");
+            }
             Expr::Subquery(_) => self.put("(select #)"),
             Expr::Exists(_) => self.put("exists(select #)"),
             Expr::InQuery { expr, not, .. } => {
@@ -267,6 +294,10 @@ impl Printer<'_> {
             Expr::Quantified { op, all, expr, .. } => {
                 let word = if *all { "all" } else { "any" };
                 self.between("(", expr, &format!(" {} {word} (select #))", sign(*op)));
+            }
+            Expr::Over { call, window } if self.style.table.is_some() => {
+                self.expr(call);
+                self.over(window);
             }
             Expr::Over { call, .. } => self.between("", call, " OVER ()"),
             Expr::Grouping(list) => self.call("grouping", list),
@@ -279,6 +310,12 @@ impl Printer<'_> {
                 self.put(&format!("default({text})"));
             }
         }
+    }
+
+    fn subquery(&mut self, before: &str, query: &super::Query, after: &str) {
+        self.put(before);
+        self.query(query, false);
+        self.put(after);
     }
 
     fn unary(&mut self, op: UnaryOp, inner: &Expr) {
@@ -296,6 +333,10 @@ impl Printer<'_> {
             }
             (UnaryOp::Not, Expr::In { expr, list, not }) => {
                 self.expr(&Expr::In { expr: expr.clone(), list: list.clone(), not: !not });
+            }
+            (UnaryOp::Not, Expr::Exists(_)) => self.between("(not ", inner, ")"),
+            (UnaryOp::Not, Expr::InQuery { expr, query, not }) => {
+                self.expr(&Expr::InQuery { expr: expr.clone(), query: query.clone(), not: !not });
             }
             (UnaryOp::Not, Expr::And(list)) => self.negated(list, " or "),
             (UnaryOp::Not, Expr::Or(list)) => self.negated(list, " and "),

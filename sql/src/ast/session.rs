@@ -126,6 +126,7 @@ pub(crate) enum Show {
         filter: Option<ShowFilter>,
     },
     CreateTable(TableName),
+    CreateView(TableName),
     CreateDatabase {
         name: String,
         if_not_exists: bool,

@@ -31,13 +31,23 @@ pub(crate) struct From {
     pub(crate) root: Group,
     /// STRAIGHT_JOIN somewhere: the tables are read in the order written.
     pub(crate) straight: bool,
+    /// The order that a merged view gives its rows, when it stands alone.
+    pub(crate) order: Vec<(Typed, bool)>,
+    /// What USING and NATURAL made one, join by join, the inner ones first.
+    pub(crate) commons: Vec<Vec<(usize, usize)>>,
+    /// The tables and merged views of the FROM that is being bound begin here; those before are of queries around a merged view.
+    pub(super) start: (usize, usize),
+    /// What is bound may be replaced by NULLs.
+    pub(super) outer: bool,
+    /// What is bound is all there is.
+    pub(super) lone: bool,
 }
 
-struct Operand {
-    group: Group,
+pub(super) struct Operand {
+    pub(super) group: Group,
     /// Positions of its tables.
-    tables: std::ops::Range<usize>,
-    visible: Vec<usize>,
+    pub(super) tables: std::ops::Range<usize>,
+    pub(super) visible: Vec<usize>,
 }
 
 /// Binds a FROM clause.
@@ -48,6 +58,11 @@ pub(crate) fn bind(from: &TableExpr, world: World<'_>, parent: Option<&Parent<'_
         hints: Vec::new(),
         root: Group::default(),
         straight: false,
+        order: Vec::new(),
+        commons: Vec::new(),
+        start: (0, 0),
+        outer: false,
+        lone: matches!(from, TableExpr::Table(_)),
     };
     let operand = out.operand(from, world, parent)?;
     out.root = operand.group;
@@ -63,7 +78,7 @@ pub(crate) fn bind(from: &TableExpr, world: World<'_>, parent: Option<&Parent<'_
 }
 
 impl From {
-    fn operand(
+    pub(super) fn operand(
         &mut self,
         from: &TableExpr,
         world: World<'_>,
@@ -74,7 +89,7 @@ impl From {
             TableExpr::Derived { query, alias, columns, lateral } => {
                 let (plan, needs) = if *lateral {
                     let mut names = self.names.clone();
-                    names.visible = (0..names.width()).collect();
+                    names.visible = self.all_visible();
                     let around = Binder::within(&names, world, parent);
                     let here = Parent::new(&around);
                     let plan = super::query::bind(query, world, Some(&here))?;
@@ -111,7 +126,10 @@ impl From {
             return self.add(scope, source, table.hints.clone());
         }
         let resolved = world.catalog.get(&table.table)?;
-        let scope = Scope::of(resolved.table.clone(), alias);
+        if let Some(view) = &resolved.view {
+            return self.view(view, alias, world);
+        }
+        let scope = Scope { held: resolved.held, ..Scope::of(resolved.table.clone(), alias) };
         let source = match &resolved.rows {
             Some(rows) => TableSource::Virtual(rows.clone()),
             None => TableSource::Stored(resolved.table.clone()),
@@ -119,15 +137,33 @@ impl From {
         self.add(scope, source, table.hints.clone())
     }
 
-    fn add(&mut self, mut scope: Scope, source: TableSource, hints: Vec<IndexHint>) -> Result<Operand> {
-        let taken = self
-            .names
-            .tables
-            .iter()
-            .any(|t| t.alias == scope.alias && t.table.schema_name == scope.table.schema_name);
-        if taken {
-            return Err(SqlError::new(1066, format!("Not unique table/alias: '{}'", scope.alias)));
+    /// Every column before, as LATERAL sees it.
+    fn all_visible(&self) -> Vec<usize> {
+        let tables = self.names.tables[self.start.0..].iter().filter(|t| !t.hidden);
+        let columns = tables.flat_map(|t| t.base..t.base + t.table.columns.len());
+        let views = self.names.merged[self.start.1..].iter().filter(|m| !m.hidden);
+        columns.chain(views.flat_map(|m| (0..m.columns.len()).map(|i| m.number(i)))).collect()
+    }
+
+    /// 1066 when something is called so already.
+    pub(super) fn free(&self, alias: &Arc<str>, schema: &str) -> Result<()> {
+        let tables = &self.names.tables[self.start.0..];
+        let views = &self.names.merged[self.start.1..];
+        if tables.iter().any(|t| !t.hidden && t.alias == *alias && t.table.schema_name == schema)
+            || views.iter().any(|m| !m.hidden && m.alias == *alias && m.view.schema == schema)
+        {
+            return Err(SqlError::new(1066, format!("Not unique table/alias: '{alias}'")));
         }
+        Ok(())
+    }
+
+    pub(super) fn add(
+        &mut self,
+        mut scope: Scope,
+        source: TableSource,
+        hints: Vec<IndexHint>,
+    ) -> Result<Operand> {
+        self.free(&scope.alias, &scope.table.schema_name)?;
         scope.base = self.names.width();
         let at = self.names.tables.len();
         let visible = (scope.base..scope.base + scope.table.columns.len()).collect();
@@ -140,13 +176,24 @@ impl From {
 
     fn join(&mut self, join: &Join, world: World<'_>, parent: Option<&Parent<'_>>) -> Result<Operand> {
         self.straight |= join.straight;
+        let (outer, lone) = (self.outer, std::mem::take(&mut self.lone));
+        self.outer = outer || join.kind == JoinKind::Right;
         let left = self.operand(&join.left, world, parent)?;
+        self.outer = outer || join.kind == JoinKind::Left;
         let right = self.operand(&join.right, world, parent)?;
+        (self.outer, self.lone) = (outer, lone);
         let mut conditions = Vec::new();
         let common = self.common(join, &left, &right)?;
+        self.commons.push(common.clone());
+        let inside = left.tables.start..right.tables.end;
+        let views = self.names.merged.iter();
         let names = Names {
-            tables: self.names.tables[left.tables.start..right.tables.end].to_vec(),
+            tables: self.names.tables[inside.clone()].to_vec(),
             visible: left.visible.iter().chain(&right.visible).copied().collect(),
+            merged: views
+                .filter(|m| inside.start <= m.tables.start && m.tables.end <= inside.end)
+                .cloned()
+                .collect(),
         };
         let mut b = Binder::within(&names, world, parent);
         for &(l, r) in &common {
@@ -230,4 +277,14 @@ pub(crate) fn split(condition: Typed) -> Vec<Typed> {
         crate::expr::Node::And(list) => list.into_iter().flat_map(split).collect(),
         _ => vec![condition],
     }
+}
+
+/// The condition of the only table: what a merged view demands, and `filter`.
+pub(crate) fn of_one(from: &mut From, filter: Option<Typed>) -> Option<Typed> {
+    if from.sources.len() != 1 || from.root.conditions.is_empty() {
+        return filter;
+    }
+    let mut all = std::mem::take(&mut from.root.conditions);
+    all.extend(filter.into_iter().flat_map(split));
+    crate::plan::Filter::all(all).expr
 }

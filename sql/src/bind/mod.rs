@@ -6,7 +6,9 @@
 //! 3. Every error is MySQL's for that clause.
 
 mod call;
+pub(crate) mod canonical;
 pub(crate) mod change;
+mod check;
 mod constant;
 pub(crate) mod from;
 mod grouping;
@@ -14,9 +16,11 @@ pub(crate) mod literal;
 mod names;
 mod operator;
 pub(crate) mod query;
+pub(crate) mod rules;
 pub(crate) mod select;
 mod shown;
 pub(crate) mod subquery;
+pub(crate) mod view;
 pub(crate) mod window;
 
 use crate::ast::{self, Aggregate, ColumnName, Expr, SelectItem};
@@ -25,7 +29,7 @@ use crate::expr::ty::derivation;
 use crate::expr::{Node, Ty, Typed};
 use crate::session::context::Context;
 pub(crate) use from::{From as JoinFrom, Group as JoinGroup};
-pub(crate) use names::{Names, Scope};
+pub(crate) use names::{Merged, Names, Scope};
 pub(crate) use subquery::{Parent, World};
 use values::{ColumnType, Value};
 
@@ -76,7 +80,7 @@ pub(crate) struct Binder<'a> {
 impl<'a> Binder<'a> {
     /// For expressions without columns.
     pub(crate) fn new(context: &'a Context, params: &'a [Value]) -> Binder<'a> {
-        static NOTHING: Names = Names { tables: Vec::new(), visible: Vec::new() };
+        static NOTHING: Names = Names { tables: Vec::new(), visible: Vec::new(), merged: Vec::new() };
         Binder::over(&NOTHING, context, params)
     }
 

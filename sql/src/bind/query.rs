@@ -70,19 +70,29 @@ fn with_ctes(
     if !rest.mentions(&cte.name) && !with.ctes[at + 1..].iter().any(|c| c.query.mentions(&cte.name)) {
         return with_ctes(with, at + 1, query, world, parent);
     }
-    let plan = if with.recursive && cte.query.mentions(&cte.name) {
+    let scope = cte_scope(cte, with.recursive, world, parent)?;
+    let CteKind::Done(plan) = &scope.kind else { unreachable!("a whole common table expression") };
+    let id = plan.id;
+    let mut out = with_ctes(with, at + 1, query, World { ctes: Some(&scope), ..world }, parent)?;
+    out.ctes.push(id);
+    Ok(out)
+}
+
+/// A common table expression, bound, in sight of what follows it.
+pub(crate) fn cte_scope<'a>(
+    cte: &'a Cte,
+    may_recurse: bool,
+    world: World<'a>,
+    parent: Option<&Parent<'_>>,
+) -> Result<CteScope<'a>> {
+    let plan = if may_recurse && cte.query.mentions(&cte.name) {
         recursive(cte, world, parent)?
     } else {
         let query = bind(&cte.query, world, parent)?;
         CtePlan { id: world.shared.cte(), query, recursive: Vec::new(), distinct: false }
     };
-    let id = plan.id;
     let (table, made) = made(&plan.query, &cte.name, &cte.columns, world)?;
-    let scope =
-        CteScope { up: world.ctes, name: &cte.name, table, made, kind: CteKind::Done(Arc::new(plan)) };
-    let mut out = with_ctes(with, at + 1, query, World { ctes: Some(&scope), ..world }, parent)?;
-    out.ctes.push(id);
-    Ok(out)
+    Ok(CteScope { up: world.ctes, name: &cte.name, table, made, kind: CteKind::Done(Arc::new(plan)) })
 }
 
 /// The rows of a query as a table: 1353 and 1060 for its column names.

@@ -2,8 +2,11 @@
 
 use super::from::{self, From};
 use super::grouping::{Checked, full_group_by, not_rolled_up, rolled_up};
+use super::names::Merged;
+use super::view::View;
 use super::window::FIRST;
 use super::{Aliases, Binder, Names, Parent, World, display};
+use crate::account::privilege::Privileges;
 use crate::api::VirtualTable;
 use crate::ast::{
     ColumnName, Expr, IndexHint, Limit, Literal, LockClause, LockWait as Wait, Select, SelectItem, TableName,
@@ -22,6 +25,17 @@ use values::SqlMode;
 pub(crate) struct Resolved {
     pub(crate) table: Arc<TableDef>,
     pub(crate) rows: Option<Arc<dyn VirtualTable>>,
+    /// A view; `table` then only describes its columns.
+    pub(crate) view: Option<Arc<View>>,
+    /// What the definer of the view that reads it may do with it.
+    pub(crate) held: Option<Privileges>,
+}
+
+impl Resolved {
+    /// A table that statements name themselves.
+    pub(crate) fn plain(table: Arc<TableDef>, rows: Option<Arc<dyn VirtualTable>>) -> Resolved {
+        Resolved { table, rows, view: None, held: None }
+    }
 }
 
 /// The tables that a statement names.
@@ -41,10 +55,13 @@ impl Catalog {
 }
 
 pub(crate) fn bind(select: &Select, world: World<'_>, parent: Option<&Parent<'_>>) -> Result<SelectPlan> {
-    let from = select.from.as_ref().map(|f| from::bind(f, world, parent)).transpose()?;
+    let mut from = select.from.as_ref().map(|f| from::bind(f, world, parent)).transpose()?;
     let names = from.as_ref().map(|f| f.names.clone()).unwrap_or_default();
     let bound = clauses(select, &names, from.as_ref(), world, parent)?;
-    let Bound { filter, mut plan } = bound;
+    let Bound { mut filter, mut plan } = bound;
+    if let Some(from) = &mut from {
+        filter = from::of_one(from, filter);
+    }
     plan.names = Arc::new(names);
     attach(select, &mut plan, from, filter, world)?;
     Ok(plan)
@@ -53,9 +70,19 @@ pub(crate) fn bind(select: &Select, world: World<'_>, parent: Option<&Parent<'_>
 /// The columns of information_schema, which are those of views, are called as they were defined, however they are written.
 fn defined_name<'a>(item: &Typed, names: &'a Names) -> Option<&'a str> {
     match item.node {
-        Node::Column(number) if names.locate(number).0.table.schema_name == crate::information::SCHEMA => {
-            Some(names.name_of(number))
+        Node::Column(number) => {
+            let scope = names.locate(number).0;
+            let view = scope.made.is_some() && !scope.table.schema_name.is_empty();
+            (view || scope.table.schema_name == crate::information::SCHEMA).then(|| names.name_of(number))
         }
+        _ => None,
+    }
+}
+
+/// The merged view that a name refers to.
+fn of_view<'a>(expr: &Expr, names: &'a Names) -> Option<(&'a Merged, usize)> {
+    match expr {
+        Expr::Column(name) if !names.merged.is_empty() => names.of_view(names.find(name, "").ok()??),
         _ => None,
     }
 }
@@ -86,7 +113,14 @@ fn clauses(
         let SelectItem::Expr { expr, name, alias } = item else { unreachable!("stars are expanded") };
         let bound = b.bind_in("field list", expr)?;
         let name = alias.as_deref().unwrap_or_else(|| defined_name(&bound, names).unwrap_or(name));
-        columns.push(meta::of_item(&bound, name, names, context));
+        columns.push(match of_view(expr, names) {
+            None => meta::of_item(&bound, name, names, context),
+            Some((merged, position)) => {
+                let own = &merged.columns[position].0;
+                let name = alias.as_deref().unwrap_or(own);
+                meta::of_view(meta::of_item(&bound, name, names, context), &bound, merged, own)
+            }
+        });
         items.push(bound);
     }
     let keys = group_keys(&mut b, select, &expanded, &items)?;
@@ -94,11 +128,18 @@ fn clauses(
     let windows = b.windows.take();
     let having = select.having.as_ref().map(|h| b.bind_in("having clause", h)).transpose()?;
     b.windows = windows;
-    let order = order_by(&mut b, select, &items)?;
+    let mut order = order_by(&mut b, select, &items)?;
     b.aliases = None;
     let aggregates = b.aggregates.take().unwrap_or_default();
     let windows = b.windows.take().unwrap_or_default();
     let grouped = !select.group_by.is_empty() || !aggregates.is_empty();
+    if let Some(from) = from
+        && order.is_empty()
+        && !grouped
+        && !select.distinct
+    {
+        order.clone_from(&from.order);
+    }
     if grouped && context.settings.sql_mode.has(SqlMode::ONLY_FULL_GROUP_BY) {
         let on = from.iter().flat_map(|f| &f.root.conditions);
         let conditions: Vec<&Typed> = filter.iter().chain(on).collect();
@@ -325,7 +366,7 @@ fn needed(plan: &SelectPlan, filter: Option<&Typed>) -> Vec<usize> {
 }
 
 /// `*` and `table.*` as columns.
-fn expand(items: &[SelectItem], names: &Names) -> Result<Vec<SelectItem>> {
+pub(crate) fn expand(items: &[SelectItem], names: &Names) -> Result<Vec<SelectItem>> {
     let mut out = Vec::with_capacity(items.len());
     for item in items {
         let SelectItem::Star { schema, table } = item else {
@@ -336,12 +377,11 @@ fn expand(items: &[SelectItem], names: &Names) -> Result<Vec<SelectItem>> {
             return Err(SqlError::new(1096, "No tables used"));
         }
         let mut push = |number: usize| {
-            let (scope, position) = names.locate(number);
-            let column = scope.table.columns[position].name.clone();
-            let schema = scope.table.schema_name.clone();
+            let found = names.described(number);
+            let column = found.column.to_owned();
             let name = ColumnName {
-                schema: (!schema.is_empty()).then_some(schema),
-                table: Some(scope.alias.to_string()),
+                schema: (!found.schema.is_empty()).then(|| found.schema.to_owned()),
+                table: Some(found.table.to_owned()),
                 name: column.clone(),
             };
             out.push(SelectItem::Expr { expr: Expr::Column(name), name: column, alias: None });
@@ -350,14 +390,18 @@ fn expand(items: &[SelectItem], names: &Names) -> Result<Vec<SelectItem>> {
             names.visible.iter().for_each(|&n| push(n));
             continue;
         };
-        let found = names
-            .tables
-            .iter()
-            .find(|s| &*s.alias == table && schema.as_deref().is_none_or(|name| name == s.table.schema_name));
-        let Some(scope) = found else {
+        let called =
+            |alias: &str, of: &str| alias == table && schema.as_deref().is_none_or(|name| name == of);
+        let tables = names.tables.iter().filter(|s| !s.hidden);
+        if let Some(scope) = tables.into_iter().find(|s| called(&s.alias, &s.table.schema_name)) {
+            (scope.base..scope.base + scope.table.columns.len()).for_each(push);
+            continue;
+        }
+        let mut views = names.merged.iter().filter(|m| !m.hidden);
+        let Some(merged) = views.find(|m| called(&m.alias, &m.view.schema)) else {
             return Err(SqlError::new(1051, format!("Unknown table '{table}'")));
         };
-        (scope.base..scope.base + scope.table.columns.len()).for_each(push);
+        (0..merged.columns.len()).for_each(|i| push(merged.number(i)));
     }
     Ok(out)
 }

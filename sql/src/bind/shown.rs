@@ -13,7 +13,7 @@ impl Binder<'_> {
     /// What 1690 would print for `expr`.
     pub(super) fn shown(&self, expr: &Expr) -> Shown {
         let column = |name: &ColumnName| self.full_name(name);
-        let style = Style { column: &column, introducer: "", limit: LIMIT };
+        let style = Style { column: &column, table: None, introducer: "", limit: LIMIT };
         Shown(Some(Arc::from(expression(expr, &style))))
     }
 
@@ -33,6 +33,10 @@ impl Binder<'_> {
 
 /// `` `schema`.`alias`.`column` ``; a derived table has no schema.
 fn in_full(names: &Names, number: usize) -> String {
+    if names.of_view(number).is_some() {
+        let found = names.described(number);
+        return format!("{}.{}.{}", quoted(found.schema), quoted(found.table), quoted(found.column));
+    }
     let (scope, position) = names.locate(number);
     let column = quoted(&scope.table.columns[position].name);
     let table = quoted(&scope.alias);

@@ -21,12 +21,17 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use values::Value;
 
+/// Views that one statement may read, those in views counted each time.
+const MAX_VIEWS: usize = 512;
+
 /// Numbers given out while one statement is bound.
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
     slots: Cell<usize>,
     subs: Cell<usize>,
     ctes: Cell<usize>,
+    /// Views read, each time they are.
+    views: Cell<usize>,
     /// User variables that the statement has assigned so far, and whether to bytes.
     assigned: RefCell<Vec<(String, bool)>>,
 }
@@ -46,6 +51,18 @@ impl Shared {
     /// Has the statement assigned this variable? Then whether bytes.
     pub(crate) fn assigned(&self, name: &str) -> Option<bool> {
         self.assigned.borrow().iter().rev().find(|(n, _)| n == name).map(|(_, binary)| *binary)
+    }
+
+    /// A view is read: one that names many others many times would grow without bound.
+    pub(crate) fn reads_view(&self) -> Result<()> {
+        self.views.set(self.views.get() + 1);
+        if self.views.get() > MAX_VIEWS {
+            return Err(SqlError::new(
+                1436,
+                format!("Thread stack overrun: the statement reads more than {MAX_VIEWS} views"),
+            ));
+        }
+        Ok(())
     }
 
     pub(crate) fn cte(&self) -> usize {
@@ -110,7 +127,7 @@ impl<'a> Parent<'a> {
     }
 
     /// The names of this query.
-    pub(super) fn names(&self) -> &'a super::Names {
+    pub(crate) fn names(&self) -> &'a super::Names {
         self.binder.names
     }
 

@@ -29,10 +29,10 @@ pub(crate) struct Target {
 }
 
 /// A column on its way from the old table to the new one.
-struct Slot<'a> {
-    column: ColumnDef,
-    from: Option<usize>,
-    written: Option<&'a ast::ColumnDef>,
+pub(super) struct Slot<'a> {
+    pub(super) column: ColumnDef,
+    pub(super) from: Option<usize>,
+    pub(super) written: Option<&'a ast::ColumnDef>,
     /// SET DEFAULT or DROP DEFAULT.
     default: Option<Option<&'a ast::ColumnDefault>>,
 }
@@ -87,6 +87,9 @@ pub(crate) fn target(
         }
     }
     keys::check_auto_increment(&columns, &primary, &indexes)?;
+    let of = (table, name.1);
+    let (checks, asked) = super::alter_constraint::constraints(of, actions, &slots, &mut columns, context)?;
+    super::constraint::check_primary(&primary, &columns)?;
     let new = NewTable {
         schema: name.0.to_owned(),
         name: name.1.to_owned(),
@@ -98,11 +101,11 @@ pub(crate) fn target(
         options: table_options(options.collation, options.row_format.as_deref()),
         // The engine refuses to rebuild a table that has any.
         foreign_keys: Vec::new(),
-        checks: table.checks.clone(),
+        checks,
     };
     let from: Vec<Option<usize>> = slots.iter().map(|s| s.from).collect();
-    let rebuild = options.force || !same_rows(table, &new, &from);
-    let reported = options.copy || reported(table, &new, &from);
+    let rebuild = options.force || asked || !same_rows(table, &new, &from);
+    let reported = options.copy || asked || reported(table, &new, &from);
     Ok(Target { new, from, rebuild, reported, auto_increment: options.auto_increment })
 }
 

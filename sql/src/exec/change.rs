@@ -2,6 +2,7 @@
 
 use super::cursor::Cursor;
 use super::insert::apply_set;
+use super::rules::{checked, generate_changes};
 use super::select::holds;
 use super::{Run, sort_key};
 use crate::error::{Result, SqlError};
@@ -168,7 +169,12 @@ pub(super) fn limit(limit: Option<&Typed>, run: &mut Run<'_>) -> Result<u64> {
 fn moves_keys(plan: &ChangePlan) -> bool {
     let read = &plan.access.index_def().parts;
     let primary = &plan.access.table.indexes[0].parts;
-    plan.set.iter().any(|s| read.iter().chain(primary).any(|p| p.column == s.column))
+    let generated = plan.rules.generated.iter().map(|g| g.column);
+    plan.set
+        .iter()
+        .map(|s| s.column)
+        .chain(generated)
+        .any(|c| read.iter().chain(primary).any(|p| p.column == c))
         || plan
             .access
             .table
@@ -209,7 +215,10 @@ async fn update(
     run.context.row_number = out.matched;
     let mut changes = Vec::with_capacity(plan.set.len());
     apply_set((table, 0), &plan.set, &mut values, &[], &mut changes, plan.ignore, run)?;
-    if changes.is_empty() {
+    generate_changes(&plan.rules, (table, 0), &mut values, &mut changes, plan.ignore, run)?;
+    if changes.is_empty()
+        || (!plan.rules.checks.is_empty() && !checked(&plan.rules.checks, &values, plan.ignore, run).await?)
+    {
         return Ok(());
     }
     match run.txn.update_row(table, row, &changes).await {

@@ -5,6 +5,7 @@
 use super::change::Changed;
 use super::insert::apply_set;
 use super::join::Join;
+use super::rules::{checked, generate_changes};
 use super::sub::prepare;
 use super::{Run, sort_key};
 use crate::error::{Result, SqlError};
@@ -104,7 +105,12 @@ async fn change(
     let mut changes = Vec::with_capacity(target.set.len());
     let mut values = joined;
     apply_set((&target.def, target.base), &target.set, &mut values, &[], &mut changes, plan.ignore, run)?;
-    if changes.is_empty() {
+    let of = (&*target.def, target.base);
+    generate_changes(&target.rules, of, &mut values, &mut changes, plan.ignore, run)?;
+    if changes.is_empty()
+        || (!target.rules.checks.is_empty()
+            && !checked(&target.rules.checks, &values, plan.ignore, run).await?)
+    {
         return Ok(());
     }
     // The row as it is now: an earlier change of this statement may have moved it.

@@ -288,6 +288,16 @@ pub(crate) fn new_table(
         column.default = default_of(written.default.as_ref(), column, &all, context)?;
     }
     check_auto_increment(&columns, &primary, &indexes)?;
+    let flags: Vec<bool> = create.columns.iter().map(|c| c.generated.is_some()).collect();
+    for (at, written) in create.columns.iter().enumerate() {
+        if let Some((expr, stored)) = &written.generated {
+            let made = super::constraint::generated(expr, *stored, at, &columns, &flags, context)?;
+            columns[at].generated = Some(made);
+        }
+    }
+    super::constraint::check_primary(&primary, &columns)?;
+    let name = &create.table.name;
+    let checks = super::constraint::checks(create.checks.iter(), Vec::new(), name, &columns, context)?;
     let child = super::foreign::Child {
         schema,
         table: &create.table.name,
@@ -310,7 +320,7 @@ pub(crate) fn new_table(
         comment: options.comment.clone().unwrap_or_default(),
         options: table_options(table, options.row_format.as_deref()),
         foreign_keys,
-        checks: Vec::new(),
+        checks,
     })
 }
 

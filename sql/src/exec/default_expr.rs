@@ -108,16 +108,17 @@ pub(crate) fn value(text: &str, columns: &Columns, row: &dyn Row, context: &mut 
     bound.eval(&mut Eval::over(row, &[], context))
 }
 
-fn printed(expr: &Expr) -> String {
+pub(super) fn printed(expr: &Expr) -> String {
     let column = |name: &ColumnName| crate::ast::print::quoted(&name.name);
-    expression(expr, &Style { column: &column, introducer: "_utf8mb4", limit: 65_535 })
+    expression(expr, &Style { column: &column, table: None, introducer: "_utf8mb4", limit: 65_535 })
 }
 
 fn bind(expr: &Expr, columns: &Columns, context: &Context) -> Result<crate::expr::Typed> {
     Binder::over(&columns.names, context, &[]).bind_in("default value expression", expr)
 }
 
-fn read(text: &str) -> Result<Expr> {
+/// A stored expression's text as a tree.
+pub(crate) fn read(text: &str) -> Result<Expr> {
     let parsed = parse::parse(format!("DO {text}").as_bytes(), 0, LexMode::default())?;
     match parsed.map(|p| p.statement) {
         Some(Statement::Do(mut list)) if list.len() == 1 => Ok(list.remove(0)),
@@ -125,7 +126,7 @@ fn read(text: &str) -> Result<Expr> {
     }
 }
 
-fn reads_variables(expr: &Expr) -> bool {
+pub(super) fn reads_variables(expr: &Expr) -> bool {
     let mut found = matches!(expr, Expr::UserVar(_) | Expr::Assign(..) | Expr::SysVar { .. });
     expr.children(&mut |child| found |= reads_variables(child));
     found

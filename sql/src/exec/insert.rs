@@ -4,6 +4,7 @@
 //! 2. A duplicate leaves nothing of its row behind; what follows depends on the statement: error, skip (IGNORE), delete and retry
 //!    (REPLACE), update (ON DUPLICATE KEY UPDATE).
 
+use super::rules::{checked, generate, generate_changes};
 use super::sub::prepare;
 use super::{Run, store};
 use crate::error::{Result, SqlError};
@@ -194,6 +195,12 @@ pub(crate) async fn one(
     if let (Some(id), 0) = (generated, out.insert_id) {
         out.insert_id = id;
     }
+    generate(&plan.rules, (table, 0), &mut row, plan.ignore, run)?;
+    if !plan.rules.checks.is_empty() && !checked(&plan.rules.checks, &row, plan.ignore, run).await? {
+        // Not even counted.
+        out.records = out.records.saturating_sub(1);
+        return Ok(());
+    }
     // Each retry removed one row that stood in the way, so the loop ends; the bound is for a broken index.
     for _ in 0..=64 * (1 + table.indexes.len()) {
         match run.txn.insert(table, &row).await {
@@ -247,6 +254,10 @@ async fn resolve(
         return Err(error.clone().into());
     }
     let Some(old) = conflicting(&plan.table, *index_no, row, run).await? else { return Ok(false) };
+    if plan.replace && is_same_row(&plan.table, *index_no, &old.1, row) {
+        out.affected += 1;
+        return Ok(true);
+    }
     if plan.replace {
         run.txn.delete(&plan.table, &old.0).await?;
         out.affected += 1;
@@ -255,6 +266,15 @@ async fn resolve(
     }
     update_duplicate(plan, row, old, run, out).await?;
     Ok(true)
+}
+
+/// MySQL updates the row in place when no other unique key can stand in the way, and finds nothing to change.
+fn is_same_row(table: &TableDef, index: usize, old: &[Value], new: &[Value]) -> bool {
+    let last = table.indexes[index + 1..].iter().all(|i| !i.unique);
+    let same = |(a, b): (&Value, &Value)| {
+        a.is_null() == b.is_null() && values::compare::same(a, b, values::Collation::BINARY)
+    };
+    last && table.referenced_by.is_empty() && old.iter().zip(new).all(same)
 }
 
 /// The row that holds the key, locked.
@@ -286,6 +306,13 @@ async fn update_duplicate(
 ) -> Result<()> {
     let mut changes = Vec::with_capacity(plan.on_duplicate.len());
     apply_set((&plan.table, 0), &plan.on_duplicate, &mut values, inserted, &mut changes, plan.ignore, run)?;
+    generate_changes(&plan.rules, (&plan.table, 0), &mut values, &mut changes, plan.ignore, run)?;
+    if !plan.rules.checks.is_empty()
+        && !changes.is_empty()
+        && !checked(&plan.rules.checks, &values, plan.ignore, run).await?
+    {
+        return Ok(());
+    }
     out.duplicates += 1;
     if let Some(id) = run.context.set_insert_id {
         out.insert_id = id;

@@ -6,9 +6,11 @@
 //! 4. Every 256 rows the executor yields, and looks at KILL and the deadline.
 
 pub(crate) mod alter;
+mod alter_constraint;
 pub(crate) mod change;
 pub(crate) mod change_join;
 mod choice;
+pub(crate) mod constraint;
 pub(crate) mod cursor;
 pub(crate) mod ddl;
 pub(crate) mod default_expr;
@@ -21,6 +23,7 @@ pub(crate) mod memory;
 pub(crate) mod named_lock;
 pub(crate) mod output;
 pub(crate) mod query;
+pub(crate) mod rules;
 pub(crate) mod select;
 pub(crate) mod sort_key;
 pub(crate) mod store;

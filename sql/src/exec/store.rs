@@ -56,6 +56,10 @@ pub(crate) fn default_value(
     run: &mut Run<'_>,
     ignore: bool,
 ) -> Result<Value> {
+    if column.generated.is_some() {
+        // It is computed once the rest of the row is there.
+        return Ok(Value::Null);
+    }
     match &column.default {
         Some(ColumnDefault::Literal(value)) => Ok(value.clone()),
         Some(ColumnDefault::CurrentTimestamp { .. }) => Ok(now(column, run)),

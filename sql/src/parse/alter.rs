@@ -15,6 +15,9 @@ impl Parser<'_> {
         if self.eat_kw("DATABASE") || self.eat_kw("SCHEMA") {
             return self.alter_database();
         }
+        if let Some(view) = self.alter_view()? {
+            return Ok(view);
+        }
         if !self.eat_kw("TABLE") {
             return Err(self.refuse_object("ALTER"));
         }
@@ -102,13 +105,21 @@ impl Parser<'_> {
             self.alter_drop()?
         } else if self.eat_kw("MODIFY") {
             self.eat_kw("COLUMN");
-            let to = Box::new(self.column_def()?);
-            AlterAction::ChangeColumn { name: to.name.clone(), to, place: self.place()? }
+            let mut to = Box::new(self.column_def()?);
+            let checks = std::mem::take(&mut to.checks);
+            let place = self.place()?;
+            out.push(AlterAction::ChangeColumn { name: to.name.clone(), to, place });
+            out.extend(checks.into_iter().map(AlterAction::AddCheck));
+            return Ok(());
         } else if self.eat_kw("CHANGE") {
             self.eat_kw("COLUMN");
             let name = self.ident()?;
-            let to = Box::new(self.column_def()?);
-            AlterAction::ChangeColumn { name, to, place: self.place()? }
+            let mut to = Box::new(self.column_def()?);
+            let checks = std::mem::take(&mut to.checks);
+            let place = self.place()?;
+            out.push(AlterAction::ChangeColumn { name, to, place });
+            out.extend(checks.into_iter().map(AlterAction::AddCheck));
+            return Ok(());
         } else if self.eat_kw("RENAME") {
             self.alter_rename()?
         } else if self.eat_kw("ALTER") {
@@ -154,15 +165,24 @@ impl Parser<'_> {
         if self.is_op(Op::LParen) {
             let elements = self.parens(|p| {
                 p.list(|p| match p.index_element()? {
-                    Some(element) => Ok(element.into()),
-                    None => Ok(AlterAction::AddColumn(Box::new(p.column_def()?), Place::Same)),
+                    Some(element) => Ok(vec![element.into()]),
+                    None => {
+                        let mut column = p.column_def()?;
+                        let checks = std::mem::take(&mut column.checks);
+                        let add = AlterAction::AddColumn(Box::new(column), Place::Same);
+                        Ok(std::iter::once(add)
+                            .chain(checks.into_iter().map(AlterAction::AddCheck))
+                            .collect())
+                    }
                 })
             })?;
-            out.extend(elements);
+            out.extend(elements.into_iter().flat_map(|list: Vec<AlterAction>| list));
             return Ok(());
         }
-        let column = Box::new(self.column_def()?);
+        let mut column = Box::new(self.column_def()?);
+        let checks = std::mem::take(&mut column.checks);
         out.push(AlterAction::AddColumn(column, self.place()?));
+        out.extend(checks.into_iter().map(AlterAction::AddCheck));
         Ok(())
     }
 
@@ -176,7 +196,13 @@ impl Parser<'_> {
         if self.eat_kws(&["FOREIGN", "KEY"]) {
             return Ok(AlterAction::DropForeignKey(self.ident()?));
         }
-        for word in ["FOREIGN", "CHECK", "CONSTRAINT", "PARTITION"] {
+        if self.eat_kw("CHECK") {
+            return Ok(AlterAction::DropCheck(self.ident()?));
+        }
+        if self.eat_kw("CONSTRAINT") {
+            return Ok(AlterAction::DropConstraint(self.ident()?));
+        }
+        for word in ["FOREIGN", "PARTITION"] {
             if self.is_kw(word) {
                 return Err(unsupported("ALTER TABLE ... DROP constraint or partition"));
             }
@@ -203,8 +229,13 @@ impl Parser<'_> {
     }
 
     fn alter_column(&mut self) -> Result<AlterAction> {
-        if self.is_kw("INDEX") || self.is_kw("CHECK") || self.is_kw("CONSTRAINT") {
-            return Err(unsupported("ALTER TABLE ... ALTER INDEX or constraint"));
+        if let Some(word) = self.eat_any(&["CHECK", "CONSTRAINT"]) {
+            let name = self.ident()?;
+            let enforced = self.enforced()?.ok_or_else(|| self.unexpected())?;
+            return Ok(AlterAction::AlterCheck { name, enforced, any: word == "CONSTRAINT" });
+        }
+        if self.is_kw("INDEX") {
+            return Err(unsupported("ALTER TABLE ... ALTER INDEX"));
         }
         self.eat_kw("COLUMN");
         let name = self.ident()?;

@@ -195,14 +195,34 @@ impl Parser<'_> {
             primary: false,
             unique: false,
             comment: String::new(),
+            generated: None,
+            checks: Vec::new(),
         };
+        if self.eat_kw("COLLATE") {
+            out.data_type.collation = Some(self.collation_name()?);
+        }
+        out.generated = self.generated()?;
         while self.column_attribute(&mut out)? {}
         Ok(out)
     }
 
     /// One attribute; false when none stands here.
     fn column_attribute(&mut self, out: &mut ColumnDef) -> Result<bool> {
-        if self.eat_kws(&["NOT", "NULL"]) {
+        let plain = out.generated.is_none();
+        if self.is_kw("CHECK") {
+            let check = self.check_clause(None, Some(out.name.clone()))?;
+            out.checks.push(check);
+        } else if self.eat_kw("CONSTRAINT") {
+            let name = if self.is_kw("CHECK") { None } else { Some(self.ident()?) };
+            let check = self.check_clause(name, Some(out.name.clone()))?;
+            out.checks.push(check);
+        } else if !plain && (self.is_kw("DEFAULT") || self.is_kw("AUTO_INCREMENT") || self.is_kw("ON")) {
+            let clause = match self.eat_any(&["DEFAULT", "AUTO_INCREMENT"]) {
+                Some(word) => word,
+                None => "ON UPDATE",
+            };
+            return Err(SqlError::new(1221, format!("Incorrect usage of {clause} and generated column")));
+        } else if self.eat_kws(&["NOT", "NULL"]) {
             out.nullable = Some(false);
         } else if self.eat_kw("NULL") {
             out.nullable = Some(true);
@@ -231,11 +251,7 @@ impl Parser<'_> {
 
     fn refuse_attribute(&self) -> Result<bool> {
         const REFUSED: &[(&str, &str)] = &[
-            ("GENERATED", "generated columns"),
-            ("AS", "generated columns"),
             ("REFERENCES", "FOREIGN KEY"),
-            ("CHECK", "CHECK constraints"),
-            ("CONSTRAINT", "column constraints"),
             ("COLUMN_FORMAT", "COLUMN_FORMAT"),
             ("STORAGE", "STORAGE"),
             ("SRID", "spatial columns"),

@@ -9,11 +9,7 @@ use crate::lex::Op;
 
 /// Things that CREATE, DROP and ALTER know in MySQL and not here.
 const OTHER_OBJECTS: &[(&str, &str)] = &[
-    ("VIEW", "VIEW"),
-    ("OR", "VIEW"),
-    ("ALGORITHM", "VIEW"),
     ("DEFINER", "stored programs"),
-    ("SQL", "VIEW"),
     ("PROCEDURE", "PROCEDURE"),
     ("FUNCTION", "FUNCTION"),
     ("AGGREGATE", "FUNCTION"),
@@ -55,6 +51,9 @@ impl Parser<'_> {
         if self.eat_kw("ROLE") {
             return self.create_role();
         }
+        if let Some(view) = self.create_view()? {
+            return Ok(view);
+        }
         let unique = self.eat_kw("UNIQUE");
         if self.eat_kw("INDEX") {
             return self.create_index(if unique { IndexKind::Unique } else { IndexKind::Plain });
@@ -92,6 +91,7 @@ impl Parser<'_> {
             columns: Vec::new(),
             indexes: Vec::new(),
             foreign_keys: Vec::new(),
+            checks: Vec::new(),
             options: TableOptions::default(),
             select: None,
         };
@@ -129,7 +129,12 @@ impl Parser<'_> {
         match self.index_element()? {
             Some(TableElement::Index(index)) => out.indexes.push(index),
             Some(TableElement::ForeignKey(key)) => out.foreign_keys.push(key),
-            None => out.columns.push(self.column_def()?),
+            Some(TableElement::Check(check)) => out.checks.push(check),
+            None => {
+                let mut column = self.column_def()?;
+                out.checks.append(&mut column.checks);
+                out.columns.push(column);
+            }
         }
         Ok(())
     }
@@ -145,6 +150,10 @@ impl Parser<'_> {
             let key = self.foreign_key(constraint.filter(|name| !name.is_empty()))?;
             return Ok(Some(TableElement::ForeignKey(key)));
         }
+        if self.is_kw("CHECK") {
+            let name = constraint.filter(|name| !name.is_empty());
+            return Ok(Some(TableElement::Check(self.check_clause(name, None)?)));
+        }
         let kind = if self.eat_kws(&["PRIMARY", "KEY"]) {
             IndexKind::Primary
         } else if self.eat_kw("UNIQUE") {
@@ -153,9 +162,7 @@ impl Parser<'_> {
         } else if constraint.is_none() && (self.eat_kw("KEY") || self.eat_kw("INDEX")) {
             IndexKind::Plain
         } else {
-            for (word, construct) in
-                [("CHECK", "CHECK constraints"), ("FULLTEXT", "FULLTEXT INDEX"), ("SPATIAL", "SPATIAL INDEX")]
-            {
+            for (word, construct) in [("FULLTEXT", "FULLTEXT INDEX"), ("SPATIAL", "SPATIAL INDEX")] {
                 if self.is_kw(word) {
                     return Err(unsupported(construct));
                 }
@@ -347,6 +354,9 @@ impl Parser<'_> {
             let tables = self.list(Parser::table_name)?;
             let _ = self.eat_kw("RESTRICT") || self.eat_kw("CASCADE"); // MySQL: no effect
             return Ok(Ddl::DropTable { tables, if_exists });
+        }
+        if self.eat_kw("VIEW") {
+            return self.drop_view();
         }
         if self.eat_kw("INDEX") {
             let name = self.index_name()?;

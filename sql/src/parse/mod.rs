@@ -10,6 +10,7 @@
 
 mod account;
 mod alter;
+mod check;
 pub(crate) mod column;
 mod create;
 mod dml;
@@ -27,6 +28,7 @@ mod show;
 #[cfg(test)]
 mod tests;
 mod variable;
+mod view;
 mod window;
 
 use crate::ast::{Ddl, Expr, SessionStatement, Statement, TableName};

@@ -205,7 +205,10 @@ impl Parser<'_> {
         if self.eat_kw("USER") {
             return Ok(Show::CreateUser(self.user_name()?));
         }
-        for word in ["VIEW", "PROCEDURE", "FUNCTION", "TRIGGER", "EVENT", "LIBRARY"] {
+        if self.eat_kw("VIEW") {
+            return Ok(Show::CreateView(self.table_name()?));
+        }
+        for word in ["PROCEDURE", "FUNCTION", "TRIGGER", "EVENT", "LIBRARY"] {
             if self.is_kw(word) {
                 return Err(unsupported(format_args!("SHOW CREATE {word}")));
             }

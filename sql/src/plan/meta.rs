@@ -118,6 +118,18 @@ pub(crate) fn called(column: &ColumnMeta, alias: &Arc<str>) -> ColumnMeta {
     ColumnMeta { table: alias.clone(), ..column.clone() }
 }
 
+/// Metadata of the column `own` of a merged view.
+pub(crate) fn of_view(meta: ColumnMeta, item: &Typed, merged: &crate::bind::Merged, own: &str) -> ColumnMeta {
+    let stored = matches!(item.node, Node::Column(_));
+    ColumnMeta {
+        schema: Arc::from(if stored { merged.view.schema.as_str() } else { "" }),
+        table: merged.alias.clone(),
+        org_table: Arc::from(merged.view.name.as_str()),
+        org_name: Arc::from(own),
+        ..meta
+    }
+}
+
 /// Metadata of an item that MySQL computes from what the rest of the query left.
 pub(crate) fn of_value(ty: &Ty, name: &str, context: &Context) -> ColumnMeta {
     let mut meta = of_type(ty, name, context);

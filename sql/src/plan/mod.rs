@@ -222,6 +222,49 @@ pub(crate) struct Set {
     pub(crate) value: Option<Typed>,
 }
 
+/// A condition that a row must fulfil to be stored; its expressions read the row where its table's columns are.
+#[derive(Debug, Clone)]
+pub(crate) struct RowCheck {
+    pub(crate) expr: Typed,
+    pub(crate) subs: Subs,
+    pub(crate) kind: CheckKind,
+}
+
+/// A generated column: what it is computed from, where the table's columns are.
+#[derive(Debug, Clone)]
+pub(crate) struct GeneratedColumn {
+    pub(crate) column: usize,
+    pub(crate) expr: Typed,
+}
+
+/// What a table and the views around it make of each row that is written.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct RowRules {
+    /// In the order of the columns: each may read those before it.
+    pub(crate) generated: Vec<GeneratedColumn>,
+    pub(crate) checks: Vec<RowCheck>,
+}
+
+impl RowRules {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.generated.is_empty() && self.checks.is_empty()
+    }
+
+    /// What they read.
+    pub(crate) fn exprs(&self) -> impl Iterator<Item = &Typed> {
+        self.generated.iter().map(|g| &g.expr).chain(self.checks.iter().map(|c| &c.expr))
+    }
+}
+
+/// Who demands it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum CheckKind {
+    /// WITH CHECK OPTION of `schema.view`: it must be true.
+    View(String),
+    /// CHECK: it must not be false.
+    Constraint(String),
+}
+
 /// A bound INSERT or REPLACE.
 #[derive(Clone)]
 pub(crate) struct InsertPlan {
@@ -236,6 +279,7 @@ pub(crate) struct InsertPlan {
     pub(crate) sizes: (usize, usize),
     pub(crate) subs: Subs,
     pub(crate) on_duplicate: Vec<Set>,
+    pub(crate) rules: RowRules,
 }
 
 /// A bound UPDATE or DELETE.
@@ -245,6 +289,7 @@ pub(crate) struct ChangePlan {
     pub(crate) alias: Arc<str>,
     /// Empty for DELETE.
     pub(crate) set: Vec<Set>,
+    pub(crate) rules: RowRules,
     pub(crate) delete: bool,
     pub(crate) ignore: bool,
     pub(crate) order: Vec<(Typed, bool)>,
@@ -272,7 +317,10 @@ pub(crate) struct Target {
     pub(crate) def: Arc<TableDef>,
     /// Empty for DELETE; the expressions read the join's columns.
     pub(crate) set: Vec<Set>,
+    pub(crate) rules: RowRules,
     pub(crate) subs: Subs,
+    /// The schema and name by which the statement changes it: its own, or a view's.
+    pub(crate) named: (String, String),
 }
 
 /// A bound UPDATE or DELETE over a join.

@@ -24,7 +24,7 @@ pub(super) struct Altered {
 impl Session {
     /// ALTER TABLE with more than plain index clauses.
     pub(super) async fn alter_table(&mut self, name: &TableName, actions: &[AlterAction]) -> Result<Altered> {
-        let table = self.resolve_target(name).await?.table;
+        let table = self.writable(name).await?;
         if actions.contains(&AlterAction::Keys) {
             let text = format!("Table storage engine for '{}' doesn't have this option", table.name);
             self.context.warn(Level::Note, 1031, text);
@@ -47,6 +47,10 @@ impl Session {
         }
         let default = self.schema_collation(&table.schema_name).await?;
         let target = target(&table, (&home.0, &home.1), actions, default, &mut self.context)?;
+        let added = actions.iter().any(|a| matches!(a, AlterAction::AddCheck(_)));
+        if added {
+            self.check_names_are_free(&target.new, Some(&table.name)).await?;
+        }
         let mut affected = 0;
         if target.rebuild {
             let rows = self.rebuild(&table, &target).await?;
@@ -65,7 +69,10 @@ impl Session {
         let columns = &target.new.columns;
         let auto = columns.iter().position(|c| c.auto_increment);
         let had = auto.and_then(|i| target.from[i]).is_some_and(|i| table.columns[i].auto_increment);
+        let definition = Arc::new(TableDef::detached(&target.new));
+        let rules = crate::bind::rules::of_table(&definition, 0, &self.context)?;
         let map = Rows {
+            rules: &rules,
             old: table,
             columns,
             from: &target.from,
@@ -112,6 +119,16 @@ impl Session {
 
     /// RENAME TABLE: all or none.
     pub(super) async fn rename_tables(&mut self, pairs: &[(TableName, TableName)]) -> Result<()> {
+        if let [(from, to)] = pairs {
+            let (home, target) = (self.schema_of(from)?, self.rename_target(to).await?);
+            if self.view_record(&home, &from.name).await?.is_some() {
+                if *home != *target.0 {
+                    let text = format!("Changing schema from '{home}' to '{}' is not allowed.", target.0);
+                    return Err(SqlError::new(1450, text));
+                }
+                return Ok(self.dictionary().rename_view(&home, &from.name, &target.1).await?);
+            }
+        }
         let mut names = Vec::with_capacity(pairs.len());
         for (from, to) in pairs {
             let from = (self.schema_of(from)?.to_string(), from.name.clone());
@@ -136,6 +153,7 @@ impl Session {
 
 /// Old rows as rows of the new table, with INSERT's conversions and ALTER TABLE's errors.
 struct Rows<'a> {
+    rules: &'a crate::plan::RowRules,
     old: &'a TableDef,
     columns: &'a [ColumnDef],
     from: &'a [Option<usize>],
@@ -157,7 +175,7 @@ impl RowMap<SqlError> for Rows<'_> {
         let computed =
             |rows: &Self, i: usize| rows.from[i].is_none() && default_expr::is_computed(&rows.columns[i]);
         for i in 0..new.len() {
-            if !computed(self, i) {
+            if !computed(self, i) && self.columns[i].generated.is_none() {
                 new[i] = match self.from[i] {
                     Some(from) => self.converted(i, from, &old[from])?,
                     None => self.added(i, &new)?,
@@ -169,6 +187,12 @@ impl RowMap<SqlError> for Rows<'_> {
                 new[i] = self.added(i, &new)?;
             }
         }
+        for generated in &self.rules.generated {
+            let i = generated.column;
+            let value = generated.expr.eval(&mut crate::expr::Eval::over(&new, &[], self.context))?;
+            new[i] = self.made(i, &value)?;
+        }
+        crate::exec::rules::fulfilled(&self.rules.checks, &new, self.context)?;
         Ok(new)
     }
 
@@ -178,6 +202,24 @@ impl RowMap<SqlError> for Rows<'_> {
 }
 
 impl Rows<'_> {
+    /// A generated value as one of its column's.
+    fn made(&mut self, i: usize, value: &Value) -> Result<Value> {
+        let column = &self.columns[i];
+        if value.is_null() {
+            return if column.nullable { Ok(Value::Null) } else { self.null(i) };
+        }
+        match values::store(value, &column.ty, &self.context.convert) {
+            Ok(stored) => {
+                if let Some((level, condition)) = stored.condition {
+                    let message = condition.message(&self.site(i));
+                    self.context.warn(level, condition.code(), message);
+                }
+                Ok(stored.value)
+            }
+            Err(condition) => Err(condition_error(&condition, &self.site(i))),
+        }
+    }
+
     fn converted(&mut self, i: usize, from: usize, value: &Value) -> Result<Value> {
         let (column, old) = (&self.columns[i], &self.old.columns[from]);
         if self.auto == Some(i) && matches!(value, Value::Null | Value::Int(0) | Value::UInt(0)) {

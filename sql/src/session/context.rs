@@ -140,8 +140,17 @@ impl Context {
 
     /// The time of the statement on the session's clock.
     pub(crate) fn local_now(&self) -> DateTime {
-        let offset = self.settings.zone.offset_micros(self.now_us);
-        let since_epoch = self.now_us + offset;
+        self.local(self.now_us)
+    }
+
+    /// A moment, microseconds since 1970, in the session's time zone and to the second.
+    pub(crate) fn local_at(&self, us: u64) -> values::Value {
+        values::Value::DateTime(self.local(i64::try_from(us / 1_000_000 * 1_000_000).unwrap_or(0)))
+    }
+
+    fn local(&self, us: i64) -> DateTime {
+        let offset = self.settings.zone.offset_micros(us);
+        let since_epoch = us + offset;
         DateTime::from_micros(since_epoch + values::temporal::days::EPOCH * values::temporal::DAY)
             .unwrap_or(DateTime::ZERO)
     }

@@ -24,7 +24,7 @@ impl Session {
         sink: &mut dyn ResultSink,
     ) -> Result<()> {
         let Some(query) = &create.select else { return Err(unsupported("CREATE TABLE without columns")) };
-        if !create.columns.is_empty() || !create.indexes.is_empty() {
+        if !create.columns.is_empty() || !create.indexes.is_empty() || !create.checks.is_empty() {
             return Err(unsupported("CREATE TABLE (columns) SELECT"));
         }
         if !create.foreign_keys.is_empty() {
@@ -68,6 +68,7 @@ impl Session {
             rows: Vec::new(),
             select: Some(plan),
             on_duplicate: Vec::new(),
+            rules: Default::default(),
             sizes,
             subs: Vec::new(),
         };

@@ -1,6 +1,7 @@
 //! DDL statements: implicit commit, checks, one call of the dictionary, warnings of IF [NOT] EXISTS.
 
 use super::Session;
+use super::view::is_not;
 use crate::api::ResultSink;
 use crate::ast::{AlterAction, CreateTable, Ddl, IndexDef, IndexKind, TableName};
 use crate::error::{Result, SqlError, unsupported};
@@ -24,6 +25,14 @@ impl Session {
 
     pub(super) async fn ddl(&mut self, statement: &Ddl, more: bool, sink: &mut dyn ResultSink) -> Result<()> {
         let (mut affected, mut silent) = (0, false);
+        if let Ddl::AlterTable { table, actions } = statement
+            && actions.iter().any(is_any_constraint)
+        {
+            let found = self.writable(table).await?;
+            let actions = actions.iter().map(|a| of_its_sort(a, &found)).collect::<Result<Vec<_>>>()?;
+            let statement = Ddl::AlterTable { table: table.clone(), actions };
+            return Box::pin(self.ddl(&statement, more, sink)).await;
+        }
         match statement {
             Ddl::CreateDatabase { name, if_not_exists, charset, collation } => {
                 affected = self
@@ -37,7 +46,11 @@ impl Session {
             Ddl::CreateTable(create) => self.create_table(create).await?,
             Ddl::DropTable { tables, if_exists } => self.drop_tables(tables, *if_exists).await?,
             Ddl::Truncate(name) => {
-                let table = self.writable(name).await?;
+                let table = self.resolve_target(name).await?;
+                if table.view.is_some() {
+                    return Err(crate::error::no_such_table(&self.schema_of(name)?, &name.name));
+                }
+                let table = table.table;
                 self.dictionary().truncate_table(&table.schema_name, &table.name).await?;
             }
             Ddl::CreateIndex { table, index } => {
@@ -55,6 +68,8 @@ impl Session {
                 let altered = self.alter_table(table, actions).await?;
                 (affected, silent) = (altered.affected, altered.silent);
             }
+            Ddl::CreateView(create) => Box::pin(self.create_view(create)).await?,
+            Ddl::DropView { views, if_exists } => self.drop_views(views, *if_exists).await?,
             Ddl::RenameTables(pairs) => {
                 self.rename_tables(pairs).await?;
                 self.rename_locked(pairs)?;
@@ -139,7 +154,10 @@ impl Session {
     async fn drop_database(&mut self, name: &str, if_exists: bool) -> Result<u64> {
         let missing = || SqlError::new(1008, format!("Can't drop database '{name}'; database doesn't exist"));
         let tables = match self.dictionary().schema(name).await? {
-            Some(_) => self.dictionary().tables(name).await?.len() as u64,
+            Some(_) => {
+                let views = self.dictionary().views(name).await?.len();
+                (self.dictionary().tables(name).await?.len() + views) as u64
+            }
             None if if_exists => {
                 let error = missing();
                 self.context.warn(Level::Note, error.code, error.message);
@@ -172,7 +190,8 @@ impl Session {
         ddl::check_name(&create.table.name)
             .map_err(|_| SqlError::new(1103, format!("Incorrect table name '{}'", create.table.name)))?;
         let default = self.schema_collation(&schema).await?;
-        let exists = self.dictionary().table(&schema, &create.table.name).await?.is_some();
+        let exists = self.dictionary().table(&schema, &create.table.name).await?.is_some()
+            || self.dictionary().view(&schema, &create.table.name).await?.is_some();
         if exists && create.if_not_exists {
             let message = format!("Table '{}' already exists", create.table.name);
             self.context.warn(Level::Note, 1050, message);
@@ -185,13 +204,39 @@ impl Session {
             }
             None => ddl::new_table(create, &schema, default, &mut self.context)?,
         };
+        if !new.checks.is_empty() {
+            self.check_names_are_free(&new, None).await?;
+        }
         self.dictionary().create_table(&new).await?;
         Ok(())
     }
 
+    /// 3822 when a constraint's name is another's in the schema; those of the table `except` do not count.
+    pub(super) async fn check_names_are_free(
+        &self,
+        new: &engine::NewTable,
+        except: Option<&str>,
+    ) -> Result<()> {
+        for table in self.dictionary().tables(&new.schema).await? {
+            if except == Some(table.name.as_str()) {
+                continue;
+            }
+            let taken =
+                |c: &&engine::Check| table.checks.iter().any(|t| t.name.eq_ignore_ascii_case(&c.name));
+            if let Some(check) = new.checks.iter().find(taken) {
+                return Err(crate::exec::constraint::duplicate(&check.name));
+            }
+        }
+        Ok(())
+    }
+
     /// A stored table that DDL may change.
-    async fn writable(&self, name: &TableName) -> Result<Arc<TableDef>> {
-        self.resolve_target(name).await.map(|r| r.table)
+    pub(super) async fn writable(&self, name: &TableName) -> Result<Arc<TableDef>> {
+        let found = self.resolve_target(name).await?;
+        match &found.view {
+            Some(view) => Err(is_not(&view.schema, &view.name, "BASE TABLE")),
+            None => Ok(found.table),
+        }
     }
 
     async fn drop_tables(&mut self, tables: &[TableName], if_exists: bool) -> Result<()> {
@@ -302,6 +347,33 @@ impl Session {
     }
 }
 
+/// A clause that names a constraint of any sort.
+fn is_any_constraint(action: &AlterAction) -> bool {
+    matches!(action, AlterAction::DropConstraint(_) | AlterAction::AlterCheck { any: true, .. })
+}
+
+/// The clause for the sort of constraint that it names: 3940 when there is none of the name.
+fn of_its_sort(action: &AlterAction, table: &TableDef) -> Result<AlterAction> {
+    let missing = |name: &str| SqlError::new(3940, format!("Constraint '{name}' does not exist."));
+    let is_check = |name: &str| table.checks.iter().any(|c| c.name.eq_ignore_ascii_case(name));
+    match action {
+        AlterAction::AlterCheck { name, enforced, any: true } if is_check(name) => {
+            Ok(AlterAction::AlterCheck { name: name.clone(), enforced: *enforced, any: false })
+        }
+        AlterAction::AlterCheck { name, any: true, .. } => Err(missing(name)),
+        AlterAction::DropConstraint(name) if is_check(name) => Ok(AlterAction::DropCheck(name.clone())),
+        AlterAction::DropConstraint(name) if table.foreign_keys.iter().any(|k| k.name == *name) => {
+            Ok(AlterAction::DropForeignKey(name.clone()))
+        }
+        AlterAction::DropConstraint(name) => match table.index(name) {
+            Some(0) if !table.hidden_key() => Ok(AlterAction::DropPrimaryKey),
+            Some(at) if at > 0 && table.indexes[at].unique => Ok(AlterAction::DropIndex(name.clone())),
+            _ => Err(missing(name)),
+        },
+        other => Ok(other.clone()),
+    }
+}
+
 /// A clause that changes nothing but secondary indexes: built in place, no row is written.
 fn plain_index(action: &AlterAction) -> bool {
     match action {
@@ -361,6 +433,6 @@ fn copy_of(like: &TableDef, schema: &str, name: &str) -> engine::NewTable {
         options: like.options.clone(),
         // As in MySQL, foreign keys are not copied.
         foreign_keys: Vec::new(),
-        checks: Vec::new(),
+        checks: crate::exec::constraint::copied(&like.checks, name),
     }
 }

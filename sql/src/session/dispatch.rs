@@ -183,7 +183,7 @@ impl Session {
         if let Plan::ChangeJoin(change) = &plan {
             let wanted = if change.delete { Privileges::DELETE } else { Privileges::UPDATE };
             for target in &change.targets {
-                self.may(wanted, &target.def.schema_name, &target.def.name)?;
+                self.may(wanted, &target.named.0, &target.named.1)?;
             }
         }
         Ok(plan)
@@ -449,7 +449,7 @@ impl Session {
         if id == 0 {
             id = inserted.explicit_id;
         }
-        let info = if inserted.records > 1 || plan.select.is_some() {
+        let info = if plan.rows.len() > 1 || plan.select.is_some() {
             let warnings = self.warnings();
             format!(
                 "Records: {}  Duplicates: {}  Warnings: {warnings}",

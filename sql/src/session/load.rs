@@ -114,6 +114,9 @@ impl Session {
 
     async fn bind_load(&self, load: &LoadData, insert: Insert) -> Result<Load> {
         let resolved = self.resolve_target(&load.table).await?;
+        if resolved.view.is_some() {
+            return Err(unsupported("LOAD DATA into a view"));
+        }
         let statement = Statement::Insert(Box::new(insert.clone()));
         let catalog: Catalog = self.catalog(&statement).await?;
         let shared = Shared::default();

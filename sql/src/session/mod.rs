@@ -21,6 +21,7 @@ mod show;
 mod tables;
 pub(crate) mod track;
 mod transaction;
+mod view;
 
 use crate::account::Account;
 use crate::api::{ColumnMeta, ConnectInfo, Done, Host, PreparedInfo, ResultSink, SinkClosed, status};

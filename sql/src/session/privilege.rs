@@ -114,6 +114,11 @@ impl Session {
         ))
     }
 
+    /// What the account holds on the table.
+    pub(super) fn holds_on(&self, schema: &str, table: &str) -> Privileges {
+        self.record().map_or(Privileges::NONE, |record| record.on_table(schema, table))
+    }
+
     /// 1142 unless the account holds anything on the table: it may know that it is there.
     pub(crate) fn may_see(&self, schema: &str, table: &str) -> Result<()> {
         let held = self.record().map_or(Privileges::NONE, |record| record.on_table(schema, table));
@@ -202,6 +207,11 @@ impl Session {
             Ddl::CheckTable(tables) => {
                 tables.iter().try_for_each(|table| self.may_see(&self.schema_of(table)?, &table.name))
             }
+            Ddl::CreateView(view) => {
+                let replaces = if view.replace { P::DROP } else { P::NONE };
+                on(P::CREATE_VIEW.with(replaces), &view.name)
+            }
+            Ddl::DropView { views, .. } => views.iter().try_for_each(|view| on(P::DROP, view)),
             Ddl::Truncate(table) => on(P::DROP, table),
             Ddl::CreateIndex { table, .. } => on(P::INDEX, table),
             Ddl::AlterTable { table, actions } => {

@@ -1,6 +1,7 @@
 //! Table names to definitions.
 
 use super::Session;
+use super::view::Actor;
 use crate::account::privilege::Privileges;
 use crate::account::system;
 use crate::api::ColumnMeta;
@@ -55,11 +56,7 @@ impl Session {
     pub(crate) async fn table(&self, name: &TableName) -> Result<Arc<TableDef>> {
         let schema = self.schema_of(name)?;
         self.may_see(&schema, &name.name)?;
-        let dictionary = self.server.engine.dictionary();
-        if let Some(table) = dictionary.cached_table(&schema, &name.name) {
-            return Ok(table);
-        }
-        if let Some(table) = dictionary.table(&schema, &name.name).await? {
+        if let Some(table) = self.stored(&schema, &name.name).await? {
             return Ok(table);
         }
         if OTHER_SCHEMAS.iter().any(|s| s.eq_ignore_ascii_case(&schema)) {
@@ -67,6 +64,15 @@ impl Session {
         }
         self.require_schema(&schema).await?;
         Err(no_such_table(&schema, &name.name))
+    }
+
+    /// A stored table, whoever may see it.
+    pub(super) async fn stored(&self, schema: &str, name: &str) -> Result<Option<Arc<TableDef>>> {
+        let dictionary = self.server.engine.dictionary();
+        if let Some(table) = dictionary.cached_table(schema, name) {
+            return Ok(Some(table));
+        }
+        Ok(dictionary.table(schema, name).await?)
     }
 
     /// A table by its name.
@@ -77,7 +83,7 @@ impl Session {
             let rows =
                 virtual_rows::find(&tables, &name.name).ok_or_else(|| no_such_table(&schema, &name.name))?;
             let table = Arc::new(virtual_rows::definition(&*rows));
-            return Ok(Resolved { table, rows: Some(rows) });
+            return Ok(Resolved::plain(table, Some(rows)));
         }
         if schema.eq_ignore_ascii_case(information::SCHEMA) {
             return self.information(&name.name).await;
@@ -87,16 +93,23 @@ impl Session {
         {
             let columns = rows.columns().iter().map(|(name, ty, nullable)| (*name, *ty, *nullable));
             let table = Arc::new(virtual_rows::detached(performance::SCHEMA, rows.name(), columns));
-            return Ok(Resolved { table, rows: Some(rows) });
+            return Ok(Resolved::plain(table, Some(rows)));
         }
         if schema.eq_ignore_ascii_case(system::SCHEMA)
             && let Some(rows) = system::table(self.server.engine.dictionary(), &name.name)
         {
             let columns = rows.columns().iter().map(|(name, ty, nullable)| (*name, *ty, *nullable));
             let table = Arc::new(virtual_rows::detached(system::SCHEMA, rows.name(), columns));
-            return Ok(Resolved { table, rows: Some(rows) });
+            return Ok(Resolved::plain(table, Some(rows)));
         }
-        Ok(Resolved { table: self.table(name).await?, rows: None })
+        match self.table(name).await {
+            Ok(table) => Ok(Resolved::plain(table, None)),
+            Err(error) if error.code == 1146 => {
+                let view = Box::pin(self.view(&schema, &name.name, Actor::Session, 0)).await?;
+                view.ok_or(error)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// The only user whose connections this session sees, if it may not see all.
@@ -113,7 +126,7 @@ impl Session {
             .ok_or_else(|| unsupported(format_args!("information_schema.{}", name.to_uppercase())))?;
         let columns = rows.columns().iter().map(|(name, ty, nullable)| (*name, *ty, *nullable));
         let table = Arc::new(virtual_rows::detached(information::SCHEMA, rows.name(), columns));
-        Ok(Resolved { table, rows: Some(rows) })
+        Ok(Resolved::plain(table, Some(rows)))
     }
 
     /// Every table that a statement names, looked up before it is bound. A name that may be a common table expression's need not exist.

@@ -35,6 +35,17 @@ impl Session {
             }
             Show::TableStatus { schema, filter } => (self.table_status(schema).await?, filter.as_ref()),
             Show::CreateTable(name) => (self.show_create_table(name).await?, None),
+            Show::CreateView(name) => {
+                let schema = self.schema_of(name)?;
+                self.may_see(&schema, &name.name)?;
+                match self.view_record(&schema, &name.name).await? {
+                    Some(record) => (self.show_create_view(&schema, &name.name, &record)?, None),
+                    None => {
+                        let table = self.any_table(name).await?;
+                        return Err(super::view::is_not(&table.schema_name, &table.name, "VIEW"));
+                    }
+                }
+            }
             Show::CreateDatabase { name, if_not_exists } => {
                 (self.show_create_database(name, *if_not_exists).await?, None)
             }
@@ -119,15 +130,18 @@ impl Session {
         let schema = self.named_or_default(schema)?;
         self.may_use(&schema)?;
         self.require_schema(&schema).await?;
-        let names: Vec<String> = if &*schema == SCHEMA {
-            let mut names: Vec<String> =
-                self.server.host.virtual_tables().iter().map(|t| definition(&**t).name).collect();
-            names.sort_unstable();
-            names
+        let mut names: Vec<(String, &str)> = if &*schema == SCHEMA {
+            let tables = self.server.host.virtual_tables();
+            tables.iter().map(|t| (definition(&**t).name, "BASE TABLE")).collect()
         } else {
             // Names alone: ten thousand definitions are not read for them.
-            self.server.engine.dictionary().table_names(&schema).await?
+            let dictionary = self.server.engine.dictionary();
+            let tables = dictionary.table_names(&schema).await?;
+            let tables = tables.into_iter().map(|name| (name, "BASE TABLE"));
+            let views = dictionary.views(&schema).await?;
+            tables.chain(views.into_iter().map(|(name, _)| (name, "VIEW"))).collect()
         };
+        names.sort_unstable();
         let pattern = match filter {
             Some(ShowFilter::Like(pattern)) => Some(pattern.as_slice()),
             _ => None,
@@ -157,7 +171,12 @@ impl Session {
             let estimate = self.server.engine.row_estimate(&table);
             rows.push((table, estimate, next));
         }
-        Ok(objects::table_status(&rows))
+        let mut views = Vec::new();
+        for (name, bytes) in self.server.engine.dictionary().views(&schema).await? {
+            let made = crate::view::Record::decode(&bytes)?.created_us;
+            views.push((name, self.context.local_at(made)));
+        }
+        Ok(objects::table_status(&rows, views))
     }
 
     async fn next_auto_increment(&mut self, table: &Arc<TableDef>) -> Result<Option<u64>> {
@@ -168,6 +187,11 @@ impl Session {
     }
 
     async fn show_create_table(&mut self, name: &TableName) -> Result<ShowTable> {
+        let schema = self.schema_of(name)?;
+        self.may_see(&schema, &name.name)?;
+        if let Some(record) = self.view_record(&schema, &name.name).await? {
+            return self.show_create_view(&schema, &name.name, &record);
+        }
         let def = self.any_table(name).await?;
         let next = if def.schema_name == SCHEMA { None } else { self.next_auto_increment(&def).await? };
         let create = text::create_table(&def, next, &self.context);
@@ -176,6 +200,19 @@ impl Session {
             ("Create Table", ColumnType::varchar(1024, Collation::DEFAULT), false),
         ]);
         out.rows.push(vec![Value::text(&def.name), Value::text(&create)]);
+        Ok(out)
+    }
+
+    fn show_create_view(&self, schema: &str, name: &str, record: &crate::view::Record) -> Result<ShowTable> {
+        let create = self.create_view_text(schema, name, record)?;
+        let mut out = ShowTable::new(&[
+            ("View", ColumnType::varchar(64, Collation::DEFAULT), false),
+            ("Create View", ColumnType::varchar(1024, Collation::DEFAULT), false),
+            ("character_set_client", ColumnType::varchar(32, Collation::DEFAULT), false),
+            ("collation_connection", ColumnType::varchar(32, Collation::DEFAULT), false),
+        ]);
+        let cells = [name, &create, &record.charset, &record.collation];
+        out.rows.push(cells.into_iter().map(Value::text).collect());
         Ok(out)
     }
 

@@ -91,7 +91,12 @@ pub(crate) fn databases(schemas: &[Arc<SchemaDef>], pattern: Option<&[u8]>) -> S
 }
 
 /// SHOW TABLES: the column is named after the schema (and the pattern).
-pub(crate) fn tables(schema: &str, names: &[String], full: bool, pattern: Option<&[u8]>) -> ShowTable {
+pub(crate) fn tables(
+    schema: &str,
+    names: &[(String, &str)],
+    full: bool,
+    pattern: Option<&[u8]>,
+) -> ShowTable {
     let title = match pattern {
         Some(pattern) => format!("Tables_in_{schema} ({})", String::from_utf8_lossy(pattern)),
         None => format!("Tables_in_{schema}"),
@@ -102,8 +107,8 @@ pub(crate) fn tables(schema: &str, names: &[String], full: bool, pattern: Option
     }
     const ODD: &[Odd] = &[("tables", 253, 256, 0x1081), ("tables", 254, 44, 0x1181)];
     let mut out = ShowTable::texts(&columns).like_mysql("", "TABLES", ODD);
-    for name in names {
-        if full { out.push_texts(&[name, "BASE TABLE"]) } else { out.push_texts(&[name]) }
+    for (name, kind) in names {
+        if full { out.push_texts(&[name, kind]) } else { out.push_texts(&[name]) }
     }
     out
 }
@@ -195,8 +200,11 @@ pub(crate) fn indexes(table: &TableDef, rows: u64) -> ShowTable {
     out
 }
 
-/// SHOW TABLE STATUS: (definition, about so many rows, next AUTO_INCREMENT).
-pub(crate) fn table_status(tables: &[(Arc<TableDef>, u64, Option<u64>)]) -> ShowTable {
+/// SHOW TABLE STATUS: (definition, about so many rows, next AUTO_INCREMENT); of views name and time.
+pub(crate) fn table_status(
+    tables: &[(Arc<TableDef>, u64, Option<u64>)],
+    views: Vec<(String, Value)>,
+) -> ShowTable {
     let moment = ColumnType::temporal(TypeKind::DateTime, 0);
     let mut out = ShowTable::new(&[
         ("Name", text(64), false),
@@ -242,5 +250,15 @@ pub(crate) fn table_status(tables: &[(Arc<TableDef>, u64, Option<u64>)]) -> Show
             Value::text(&table.comment),
         ]);
     }
+    for (name, made) in views {
+        let mut row = vec![Value::text(&name)];
+        row.resize(11, Value::Null);
+        row.push(made);
+        row.resize(17, Value::Null);
+        row.push(Value::text("VIEW"));
+        out.rows.push(row);
+    }
+    let name = |row: &Vec<Value>| row[0].as_bytes().map(<[u8]>::to_vec);
+    out.rows.sort_by_key(name);
     out
 }

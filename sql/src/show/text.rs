@@ -56,6 +56,9 @@ pub(crate) fn extra(column: &ColumnDef) -> String {
     if column.auto_increment {
         out.push("auto_increment".to_owned());
     }
+    if let Some(generated) = &column.generated {
+        out.push(if generated.stored { "STORED GENERATED" } else { "VIRTUAL GENERATED" }.to_owned());
+    }
     let made =
         matches!(column.default, Some(ColumnDefault::CurrentTimestamp { .. } | ColumnDefault::Expression(_)));
     if made {
@@ -85,6 +88,12 @@ pub(crate) fn create_table(table: &TableDef, next: Option<u64>, context: &Contex
     let mut keys: Vec<&ForeignKey> = table.foreign_keys.iter().collect();
     keys.sort_by(|a, b| a.name.cmp(&b.name));
     lines.extend(keys.into_iter().map(|fk| format!("  {}", fk.clause(table))));
+    let mut checks: Vec<&engine::Check> = table.checks.iter().collect();
+    checks.sort_by(|a, b| a.name.cmp(&b.name));
+    for check in checks {
+        let enforced = if check.enforced { "" } else { " /*!80016 NOT ENFORCED */" };
+        lines.push(format!("  CONSTRAINT {} CHECK ({}){enforced}", quote_name(&check.name), check.text));
+    }
     let mut out =
         format!("CREATE TABLE {} (\n{}\n) ENGINE=InnoDB", quote_name(&table.name), lines.join(",\n"));
     if let Some(next) = next.filter(|n| *n > 1) {
@@ -138,6 +147,10 @@ fn column_line(column: &ColumnDef, table: &TableDef, context: &Context) -> Strin
             let _ = write!(out, " COLLATE {}", ty.collation.name());
         }
     }
+    if let Some(generated) = &column.generated {
+        let kind = if generated.stored { "STORED" } else { "VIRTUAL" };
+        let _ = write!(out, " GENERATED ALWAYS AS ({}) {kind}", generated.text);
+    }
     if !column.nullable {
         out.push_str(" NOT NULL");
     } else if ty.kind == TypeKind::Timestamp {
@@ -158,6 +171,7 @@ fn column_line(column: &ColumnDef, table: &TableDef, context: &Context) -> Strin
         Some(ColumnDefault::Expression(text)) => {
             let _ = write!(out, " DEFAULT ({text})");
         }
+        None if column.generated.is_some() => {}
         None if column.nullable && (!ty.is_lob() || ty.kind == TypeKind::Json) => {
             out.push_str(" DEFAULT NULL")
         }

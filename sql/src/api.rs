@@ -293,6 +293,8 @@ pub struct ConnectInfo {
     pub ignore_space: bool,
     /// CLIENT_OPTIONAL_RESULTSET_METADATA
     pub optional_metadata: bool,
+    /// Inside TLS: its version and cipher, as OpenSSL calls them.
+    pub tls: Option<(&'static str, &'static str)>,
 }
 
 /// What COM_STMT_PREPARE answers.

@@ -43,5 +43,6 @@ pub fn login(id: u64, user: &str, host: &str) -> ConnectInfo {
         interactive: false,
         ignore_space: false,
         optional_metadata: false,
+        tls: None,
     }
 }

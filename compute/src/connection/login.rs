@@ -247,6 +247,7 @@ impl<B: Backend> Desk<'_, B> {
             interactive: caps.has(Capabilities::INTERACTIVE),
             ignore_space: caps.has(Capabilities::IGNORE_SPACE),
             optional_metadata: caps.has(Capabilities::OPTIONAL_METADATA),
+            tls: self.pipe.tls(),
         };
         self.pipe.entry.set_attributes(applicant.attributes.clone());
         Ok(Claim { account, info })

@@ -74,6 +74,11 @@ impl Pipe {
         self.stream.is_tls()
     }
 
+    /// Version and cipher of its TLS.
+    pub(crate) fn tls(&self) -> Option<(&'static str, &'static str)> {
+        self.stream.tls()
+    }
+
     /// TLS or a Unix socket: a password may be sent as it is.
     pub(crate) fn is_private(&self) -> bool {
         self.stream.is_private()

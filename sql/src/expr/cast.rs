@@ -4,8 +4,9 @@ use super::compare::Rule;
 use super::ty::Class;
 use super::{Eval, Node, Ty, Typed};
 use crate::ast::CastType;
-use crate::error::Result;
+use crate::error::{Result, SqlError};
 use crate::expr::ty::derivation;
+use crate::session::context::Strictness;
 use values::{Collation, ColumnType, Level, TypeKind, Value};
 
 /// Characters of a value's text; a double has up to 22, whatever a literal's own length.
@@ -100,7 +101,7 @@ pub(crate) fn cast(expr: &Typed, to: &CastType, ty: &Ty, e: &mut Eval<'_>) -> Re
         value
     };
     match to {
-        CastType::Char { len, .. } | CastType::Binary { len } => Ok(string(&value, expr, ty, *len, e)),
+        CastType::Char { len, .. } | CastType::Binary { len } => string(&value, expr, ty, *len, e),
         _ => {
             let out = e.with(|cx, warnings| {
                 values::convert::cast::cast(&value, &expr.ty.col, &ty.col, cx, warnings)
@@ -110,8 +111,8 @@ pub(crate) fn cast(expr: &Typed, to: &CastType, ty: &Ty, e: &mut Eval<'_>) -> Re
     }
 }
 
-/// Text of at most `len` characters (bytes when binary); a cut is warned about, BINARY(n) is padded with zeros.
-fn string(value: &Value, expr: &Typed, ty: &Ty, len: Option<u32>, e: &mut Eval<'_>) -> Value {
+/// Text of at most `len` characters (bytes when binary); a cut is warned about (a strict write fails), BINARY(n) is padded with zeros.
+fn string(value: &Value, expr: &Typed, ty: &Ty, len: Option<u32>, e: &mut Eval<'_>) -> Result<Value> {
     let binary = ty.collation() == Collation::BINARY;
     let mut bytes = match value {
         // What the set has not is lost on the way; as a binary string a text is its bytes in its own set.
@@ -135,13 +136,16 @@ fn string(value: &Value, expr: &Typed, ty: &Ty, len: Option<u32>, e: &mut Eval<'
             let kind = if binary { "BINARY" } else { "CHAR" };
             let shown = values::condition::printable(&bytes);
             let message = format!("Truncated incorrect {kind}({len}) value: '{shown}'");
+            if e.context.strictness == Strictness::Strict {
+                return Err(SqlError::new(1292, message));
+            }
             e.context.warn(Level::Warning, 1292, message);
             bytes.truncate(keep);
         } else if binary {
             bytes.resize(keep, 0);
         }
     }
-    if binary { Value::bytes(&bytes) } else { Value::text(&String::from_utf8_lossy(&bytes)) }
+    Ok(if binary { Value::bytes(&bytes) } else { Value::text(&String::from_utf8_lossy(&bytes)) })
 }
 
 /// A text as a character set can say it.

@@ -2,7 +2,7 @@
 
 use super::compare::{Rule, rule_of};
 use super::ty::Class;
-use super::{Eval, Shown, Ty, Typed};
+use super::{Eval, Node, Shown, Ty, Typed};
 use crate::ast::BinaryOp;
 use crate::error::{Result, SqlError};
 use crate::function::hybrid;
@@ -125,6 +125,13 @@ fn operand_bits(operand: &Typed, e: &mut Eval<'_>) -> Result<Option<u64>> {
     let value = operand.compared(Rule::Double, e)?;
     let value = match value {
         Value::Bytes(_) if operand.ty.hex => as_number(value, &operand.ty, e)?,
+        Value::Double(v) if !(-9.223_372_036_854_775_8e18..9.223_372_036_854_775_8e18).contains(&v) => {
+            if let Some(error) = computed_overflow(operand, e) {
+                return Err(error);
+            }
+            let value = if v < 0.0 { i64::MIN } else { i64::MAX };
+            return Ok(Some(value as u64));
+        }
         // Decimals and doubles are read as BIGINT: what is larger is the largest.
         Value::Decimal(_) | Value::Double(_) | Value::Float(_) => {
             let bigint = Ty::int(21);
@@ -139,6 +146,18 @@ fn operand_bits(operand: &Typed, e: &mut Eval<'_>) -> Result<Option<u64>> {
         other => e.with(|cx, warnings| values::convert::number::to_integer(&other, cx, warnings))?,
     };
     Ok(wide.map(bit::of))
+}
+
+/// 1690 for a double too large for bits that was computed; those of columns and literals are clamped.
+fn computed_overflow(operand: &Typed, e: &mut Eval<'_>) -> Option<SqlError> {
+    let shown = match &operand.node {
+        Node::Arith { shown, .. } | Node::Neg(_, shown) => shown.0.as_deref().unwrap_or_default().to_owned(),
+        Node::Func { function, args } if operand.ty.class() == Class::Real => {
+            return Some(crate::function::numeric::out_of_range("BIGINT", function.name, args, e));
+        }
+        _ => return None,
+    };
+    Some(SqlError::new(1690, format!("BIGINT value is out of range in '{shown}'")))
 }
 
 pub(crate) fn bit_not(inner: &Typed, e: &mut Eval<'_>) -> Result<Value> {

@@ -11,7 +11,7 @@ pub(crate) mod control;
 pub(crate) mod hybrid;
 pub(crate) mod interval;
 pub(crate) mod json;
-mod numeric;
+pub(crate) mod numeric;
 pub(crate) mod regexp;
 mod session;
 mod shown;

@@ -90,7 +90,7 @@ fn double(arg: &Typed, e: &mut Eval<'_>) -> Result<Option<f64>> {
 }
 
 /// 1690 with the call as MySQL prints it: `pow(10,400)`, a negative number as `-(1)`.
-fn out_of_range(kind: &str, name: &str, args: &[Typed], e: &mut Eval<'_>) -> SqlError {
+pub(crate) fn out_of_range(kind: &str, name: &str, args: &[Typed], e: &mut Eval<'_>) -> SqlError {
     let shown: Vec<String> = args
         .iter()
         .map(|arg| match arg.eval(e) {
@@ -235,6 +235,9 @@ fn rounded_type(args: &mut [Typed], cut: bool) -> Result<Ty> {
 
 fn round(args: &[Typed], _: &Ty, cut: bool, e: &mut Eval<'_>) -> Result<Value> {
     let value = number(&args[0], e)?;
+    if value.is_null() {
+        return Ok(value);
+    }
     let places = match args.get(1) {
         None => 0,
         Some(arg) => match arg.integer(e)? {

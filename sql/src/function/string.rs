@@ -174,7 +174,7 @@ fn too_long(function: &'static str, bytes: usize, e: &mut Eval<'_>) -> Result<bo
     if bytes as u64 <= limit {
         return Ok(false);
     }
-    e.context.note_condition(&Condition::ResultTooLong { function, limit });
+    e.context.raise(&Condition::ResultTooLong { function, limit }, "")?;
     Ok(true)
 }
 

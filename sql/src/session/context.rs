@@ -75,6 +75,8 @@ pub(crate) struct Context {
     /// States of the RAND(constant)s of the statement, by the place of their argument.
     pub(crate) seeded: HashMap<usize, (u64, u64)>,
     pub(crate) strictness: Strictness,
+    /// Version and cipher of the connection's TLS.
+    pub(crate) tls: Option<(&'static str, &'static str)>,
     /// Name of the table that is being written.
     pub(crate) written: Arc<str>,
     /// Row of the statement that is being written, from 1.

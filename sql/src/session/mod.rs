@@ -166,6 +166,7 @@ fn new_context(server: &Server, info: &ConnectInfo) -> Context {
         roles: std::collections::BTreeSet::new(),
         schema: None,
         found_rows_flag: info.found_rows,
+        tls: info.tls,
         settings: Settings::of(&variables),
         variables,
         globals,
@@ -441,6 +442,7 @@ impl Session {
             interactive: false,
             ignore_space: false,
             optional_metadata: self.optional_metadata,
+            tls: self.context.tls,
         };
         let schema = self.context.schema.take();
         self.forget(&info);

@@ -56,7 +56,12 @@ impl Session {
             Show::Status { filter, .. } => {
                 let memory =
                     ("Sextant_query_memory_bytes".to_owned(), self.server.query_memory().to_string());
-                (server::status(&*self.server.host, vec![memory]), filter.as_ref())
+                let (version, cipher) = self.context.tls.unwrap_or_default();
+                let mut more = vec![memory];
+                for (name, value) in [("Ssl_version", version), ("Ssl_cipher", cipher)] {
+                    more.push((name.to_owned(), value.to_owned()));
+                }
+                (server::status(&*self.server.host, more), filter.as_ref())
             }
             Show::Warnings { limit } => {
                 (about::conditions(&self.context.diagnostics.list, false, *limit), None)

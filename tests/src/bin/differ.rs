@@ -70,7 +70,8 @@ fn shape(statement: &str, difference: &Difference) -> String {
         "error" => format!(" {} for {}", code(&difference.ours), code(&difference.theirs)),
         _ => String::new(),
     };
-    format!("{}{codes}: {}", difference.kind, words.join(" "))
+    let verb = statement.split(' ').next().unwrap_or_default();
+    format!("{}{codes}: {verb} {}", difference.kind, words.join(" "))
 }
 
 fn run(cli: &Cli) -> Result<BTreeMap<String, Shape>, String> {

@@ -100,7 +100,7 @@ const ONE: &[&str] = &[
     "BIN",
     "OCT",
     "CRC32",
-    "MD5",
+    "SOUNDEX",
     "SQRT",
     "QUOTE",
     "DATE",

@@ -59,17 +59,18 @@ pub fn to_datetime(
     result
 }
 
-/// A whole number below 101 as functions of one part of a date read it: the day of a month 0 of the year 2000. Elsewhere it is no date.
+/// A number below 101 as functions of one part of a date read it: the day of a month 0 of the year 2000. Elsewhere it is no date.
 pub fn short_date(value: &Value) -> Option<DateTime> {
     let number = match value {
         Value::Int(v) => u64::try_from(*v).ok()?,
         Value::UInt(v) => *v,
         Value::Decimal(v) => u64::try_from(v.truncate(0).to_integer()?).ok()?,
+        Value::Double(v) if (-1.0..101.0).contains(v) => v.trunc().abs() as u64,
         _ => return None,
     };
     match number {
         100 => Some(Date::new(2000, 1, 0).midnight()),
-        1..=31 => Some(Date::new(2000, 0, number as u32).midnight()),
+        0..=31 => Some(Date::new(2000, 0, number as u32).midnight()),
         _ => None,
     }
 }

@@ -6,6 +6,8 @@
 mod counters;
 mod crash_points;
 mod differential;
+mod drivers;
+mod dumps;
 mod engine;
 mod figures;
 mod fleet;
@@ -27,9 +29,9 @@ use std::time::Duration;
 struct Cli {
     /// spine-1 sysbench, spine-2 kills, spine-3 deleted folders, spine-4 seeds and mutants, spine-5 order and syncs, spine-6 golden
     /// scripts, spine-7 crash points, spine-8 figures and counters; fleet-1 killed and wiped daemons, fleet-2 a zone and AZ+1, fleet-3 gray nodes,
-    /// fleet-4 an old writer woken, fleet-5 rot, fleet-6 growth and moves,
-    /// fleet-7 seeds; engine-1 anomalies and locks, engine-2 histories, engine-3
-    /// rollback of any size, engine-4 killed DDL, engine-5 a hot row, engine-6 a soak, engine-7 ten thousand tables; mysql-4 the differential runner.
+    /// fleet-4 an old writer woken, fleet-5 rot, fleet-6 growth and moves, fleet-7 seeds; engine-1 anomalies and locks, engine-2 histories,
+    /// engine-3 rollback of any size, engine-4 killed DDL, engine-5 a hot row, engine-6 a soak, engine-7 ten thousand tables; mysql-1 dumps,
+    /// mysql-2 drivers, mysql-4 the differential runner.
     name: String,
     /// spine-8: servers to measure, `ours` (started here) or NAME=HOST:PORT[/PID,...]; `ours` if none is given.
     endpoints: Vec<String>,
@@ -102,6 +104,8 @@ fn main() -> ExitCode {
         "fleet-5" => fleet::rot::show(&order),
         "fleet-6" => fleet::moves::show(&order),
         "fleet-7" => seeds::fleet(&order),
+        "mysql-1" => dumps::show(&order),
+        "mysql-2" => drivers::show(&order),
         "engine-1" => isolation::show(&order),
         "engine-2" => histories::show(&order),
         "engine-3" => engine::rollback::show(&order),

@@ -14,8 +14,27 @@
 //! 1. Empty lists mean what most tables are: every column is stored, in the order shown, in rows of one format.
 //! 2. Each column of `TableDef::columns` is `shown` by one stored column of its type.
 
+use crate::dictionary::schema::{ColumnDef, TableDef};
+use crate::format::row::Layout;
 use bytes::Bytes;
-use values::ColumnType;
+use values::{ColumnType, Value};
+
+/// A table has so many row formats at most before its rows have to be written anew, as in MySQL.
+const MOST_FORMATS: usize = 255;
+/// So many stored columns, the hidden ones counted, as in MySQL.
+const MOST_COLUMNS: usize = 1017;
+
+impl TableDef {
+    /// Whether so many columns may be added without writing the rows anew.
+    #[must_use]
+    pub fn may_add_instantly(&self, columns: usize) -> bool {
+        let stored = self.formats.stored.len().max(self.columns.len());
+        columns == 0
+            || self.formats.versions.len() < MOST_FORMATS
+                && stored + columns <= MOST_COLUMNS
+                && self.version < u16::MAX
+    }
+}
 
 /// The row formats of a table since its rows were written last.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -38,6 +57,48 @@ pub(crate) struct StoredColumn {
 }
 
 impl RowFormats {
+    /// Where the columns lie in rows.
+    pub(crate) fn layout(&self, columns: &[ColumnDef]) -> Layout {
+        if self.stored.is_empty() {
+            return Layout::new(columns.iter().map(|c| c.ty));
+        }
+        let stored = self.stored.iter().map(|s| (s.ty, s.shown, s.absent.clone()));
+        Layout::of(stored, self.versions.iter().copied())
+    }
+
+    /// The formats after columns were added, dropped or moved: column `i` of `columns` was the one at `from[i]`, or is new and absent from older
+    /// rows as `absent[i]`.
+    pub(crate) fn after(
+        &self,
+        old: &TableDef,
+        columns: &[ColumnDef],
+        from: &[Option<usize>],
+        absent: &[Value],
+    ) -> RowFormats {
+        let mut next = self.clone();
+        if next.stored.is_empty() {
+            let plain = |(i, c): (usize, &ColumnDef)| StoredColumn { ty: c.ty, shown: Some(i), absent: None };
+            next.stored = old.columns.iter().enumerate().map(plain).collect();
+            next.versions = vec![(0, next.stored.len() as u32)];
+        }
+        for stored in &mut next.stored {
+            stored.shown = stored.shown.and_then(|was| from.iter().position(|f| *f == Some(was)));
+        }
+        let before = next.stored.len();
+        for (i, column) in columns.iter().enumerate().filter(|(i, _)| from[*i].is_none()) {
+            let cell = (!absent[i].is_null()).then(|| {
+                let mut cell = Vec::new();
+                values::encode_cell(&absent[i], &column.ty, &mut cell);
+                Bytes::from(cell)
+            });
+            next.stored.push(StoredColumn { ty: column.ty, shown: Some(i), absent: cell });
+        }
+        if next.stored.len() > before {
+            next.versions.push((old.version + 1, next.stored.len() as u32));
+        }
+        next
+    }
+
     /// Whether what was read fits the columns of a table: invariants 1 and 2.
     pub(crate) fn fits(&self, types: &[ColumnType]) -> bool {
         if self.versions.is_empty() && self.stored.is_empty() {

@@ -28,6 +28,7 @@ mod foreign;
 pub(crate) mod formats;
 mod header;
 mod indexes;
+mod instant;
 mod load;
 mod rebuild;
 mod rename;

@@ -246,7 +246,7 @@ impl Dictionary {
 }
 
 /// The swap: the dictionary's rows of the table.
-async fn write(
+pub(super) async fn write(
     txn: &mut Txn,
     old: &TableDef,
     def: &TableDef,

@@ -51,7 +51,7 @@ impl Runtime {
             }
         };
         Runtime {
-            layout: Layout::new(def.columns.iter().map(|c| c.ty)),
+            layout: def.formats.layout(&def.columns),
             trees,
             since: vec![Lsn::ZERO; def.indexes.len()],
             keys: def.indexes.iter().map(|i| i.parts.iter().map(part).collect()).collect(),

@@ -7,18 +7,20 @@
 //! | 2 | 2 | schema version of the table |
 //! | 4 | 8 | TxId of the transaction that wrote this version |
 //! | 12 | 8 | undo pointer: what that transaction replaced |
-//! | 20 | n | null bitmap, a bit per column, n = columns / 8 rounded up |
+//! | 20 | n | null bitmap, a bit per stored column of the row's format, n = columns / 8 rounded up |
 //! | 20 + n | n | only with flag 4: overflow bitmap, 1 = the cell is an overflow reference of 16 bytes |
 //! | .. | f | fixed part: the cells of fixed-width columns in column order; a NULL's bytes are zero |
 //! | .. | 2v or 4v | end of each variable column within the variable part, in column order |
 //! | .. | .. | variable part |
 //!
 //! Invariants:
-//! 1. All columns are here, those of the key too: a row reads without its tree.
+//! 1. All columns are here, those of the key too: a row reads without its tree. One that its format lacks has the default it was added with.
 //! 2. A fixed cell stands at the same place in every row of a layout (without overflow), so an update of it is a patch.
 //! 3. Wide rows exist only in memory: rows with their long values put in place (`rows::batch`).
 
 use super::{Damaged, TxId, UndoPtr, damaged, u16_at, u64_at};
+use bytes::Bytes;
+use smallvec::SmallVec;
 use values::cell::fixed_width;
 use values::{ColumnType, Value};
 
@@ -41,35 +43,119 @@ enum Place {
     Var { index: u16 },
 }
 
-/// Where the columns of a table lie in its rows; computed once per table definition.
+/// Where the columns of a table lie in its rows, of whatever format (`dictionary::formats`); computed once per table definition.
+///
+/// A stored column lies at the same place in all formats that have it; what differs is how many there are, and so how long the parts are.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Layout {
-    places: Vec<Place>,
+    /// By column: the stored one that shows it.
+    columns: Vec<u32>,
+    /// By stored column.
+    stored: Vec<StoredPlace>,
+    /// The newest format last; it has all stored columns.
+    formats: SmallVec<[Format; 1]>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct StoredPlace {
+    place: Place,
+    shown: Option<u32>,
+    /// The cell in rows of formats that lack it; `None`: NULL.
+    absent: Option<Bytes>,
+}
+
+/// One row format: from which version on, and the sizes of its parts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+struct Format {
+    version: u16,
+    columns: usize,
     fixed_bytes: usize,
     variable: usize,
 }
 
+impl Format {
+    fn bitmap_bytes(&self) -> usize {
+        self.columns.div_ceil(8)
+    }
+}
+
 impl Layout {
+    /// Of rows of one format that store every column in order.
     pub(crate) fn new(types: impl Iterator<Item = ColumnType>) -> Layout {
+        let stored = types.enumerate().map(|(i, ty)| (ty, Some(i), None));
+        Layout::of(stored, std::iter::empty())
+    }
+
+    /// Of stored columns (type, the column it shows, the cell where it is absent) and row formats (version, number of stored columns).
+    pub(crate) fn of(
+        stored: impl Iterator<Item = (ColumnType, Option<usize>, Option<Bytes>)>,
+        formats: impl Iterator<Item = (u16, u32)>,
+    ) -> Layout {
         let mut layout = Layout::default();
-        for ty in types {
-            layout.places.push(match fixed_width(&ty) {
+        let mut sizes = vec![Format::default()];
+        let mut now = Format::default();
+        for (ty, shown, absent) in stored {
+            let place = match fixed_width(&ty) {
                 Some(width) => {
-                    let at = layout.fixed_bytes as u32;
-                    layout.fixed_bytes += width;
+                    let at = now.fixed_bytes as u32;
+                    now.fixed_bytes += width;
                     Place::Fixed { at, width: width as u8 }
                 }
                 None => {
-                    layout.variable += 1;
-                    Place::Var { index: layout.variable as u16 - 1 }
+                    now.variable += 1;
+                    Place::Var { index: now.variable as u16 - 1 }
                 }
-            });
+            };
+            if let Some(column) = shown {
+                if layout.columns.len() <= column {
+                    layout.columns.resize(column + 1, 0);
+                }
+                layout.columns[column] = layout.stored.len() as u32;
+            }
+            layout.stored.push(StoredPlace { place, shown: shown.map(|c| c as u32), absent });
+            now.columns += 1;
+            sizes.push(now);
+        }
+        layout.formats.extend(formats.map(|(version, n)| Format { version, ..sizes[n as usize] }));
+        if layout.formats.is_empty() {
+            layout.formats.push(now);
         }
         layout
     }
 
+    fn newest(&self) -> Format {
+        *self.formats.last().expect("invariant: a layout has a format")
+    }
+
+    /// The format of a row that says it is of this version.
+    fn format(&self, version: u16) -> Format {
+        let found = self.formats.iter().rev().find(|f| f.version <= version);
+        *found.unwrap_or(&self.formats[0])
+    }
+
     pub(crate) fn bitmap_bytes(&self) -> usize {
-        self.places.len().div_ceil(8)
+        self.newest().bitmap_bytes()
+    }
+
+    /// Whether a row lacks stored columns, being of an older format.
+    pub(crate) fn is_older(&self, row: &[u8]) -> bool {
+        self.formats.len() > 1
+            && row.len() >= ROW_HEADER_BYTES
+            && self.format(u16_at(row, 2)).columns < self.stored.len()
+    }
+
+    /// How many bytes longer a row gets in the newest format, at most.
+    pub(crate) fn growth(&self, row: &[u8]) -> usize {
+        if !self.is_older(row) {
+            return 0;
+        }
+        let (old, new) = (self.format(u16_at(row, 2)), self.newest());
+        let added = self.stored[old.columns..].iter().filter(|s| matches!(s.place, Place::Var { .. }));
+        let absent = added.filter_map(|s| s.absent.as_ref()).map(Bytes::len);
+        2 * (new.bitmap_bytes() - old.bitmap_bytes())
+            + (new.fixed_bytes - old.fixed_bytes)
+            + 2 * (new.variable - old.variable)
+            + absent.sum::<usize>()
     }
 }
 
@@ -123,8 +209,9 @@ pub(crate) fn has_external(row: &[u8]) -> bool {
 
 /// A row's parts, found once.
 #[derive(Clone, Copy)]
-pub(crate) struct Parts<'l, 'a> {
-    layout: &'l Layout,
+pub(crate) struct Parts<'a> {
+    layout: &'a Layout,
+    format: Format,
     nulls: &'a [u8],
     external: &'a [u8],
     fixed: &'a [u8],
@@ -133,21 +220,21 @@ pub(crate) struct Parts<'l, 'a> {
     wide: bool,
 }
 
-impl<'l, 'a> Parts<'l, 'a> {
+impl<'a> Parts<'a> {
     /// Finds the parts of a row; its lengths are checked, so that [`Parts::cell`] fails on damaged offsets only.
-    pub(crate) fn of(layout: &'l Layout, row: &'a [u8]) -> Result<Parts<'l, 'a>, Damaged> {
+    pub(crate) fn of(layout: &'a Layout, row: &'a [u8]) -> Result<Parts<'a>, Damaged> {
         const SHORT: Damaged = damaged("row: shorter than its layout");
-        let flags = *row.get(1).ok_or(SHORT)?;
-        let (map, wide) = (layout.bitmap_bytes(), flags & WIDE != 0);
         let rest = row.get(ROW_HEADER_BYTES..).ok_or(SHORT)?;
+        let (flags, format) = (row[1], layout.format(u16_at(row, 2)));
+        let (map, wide) = (format.bitmap_bytes(), flags & WIDE != 0);
         let (nulls, rest) = rest.split_at_checked(map).ok_or(SHORT)?;
         let (external, rest) =
             rest.split_at_checked(if flags & EXTERNAL != 0 { map } else { 0 }).ok_or(SHORT)?;
-        let (fixed, rest) = rest.split_at_checked(layout.fixed_bytes).ok_or(SHORT)?;
+        let (fixed, rest) = rest.split_at_checked(format.fixed_bytes).ok_or(SHORT)?;
         let (offsets, variable) =
-            rest.split_at_checked(layout.variable * if wide { 4 } else { 2 }).ok_or(SHORT)?;
-        let parts = Parts { layout, nulls, external, fixed, offsets, variable, wide };
-        if layout.variable > 0 && parts.end(layout.variable - 1) != variable.len() {
+            rest.split_at_checked(format.variable * if wide { 4 } else { 2 }).ok_or(SHORT)?;
+        let parts = Parts { layout, format, nulls, external, fixed, offsets, variable, wide };
+        if format.variable > 0 && parts.end(format.variable - 1) != variable.len() {
             return Err(damaged("row: offsets and length disagree"));
         }
         Ok(parts)
@@ -164,10 +251,20 @@ impl<'l, 'a> Parts<'l, 'a> {
 
     /// One column's cell.
     pub(crate) fn cell(&self, column: usize) -> Result<Cell<'a>, Damaged> {
+        let stored = self.layout.columns.get(column).ok_or(damaged("row: no such column"))?;
+        self.stored(*stored as usize)
+    }
+
+    /// The cell of a stored column; what the row's format lacks is the column's default.
+    fn stored(&self, column: usize) -> Result<Cell<'a>, Damaged> {
+        let stored = &self.layout.stored[column];
+        if column >= self.format.columns {
+            return Ok(stored.absent.as_ref().map_or(Cell::Null, |cell| Cell::Inline(cell)));
+        }
         if bit(self.nulls, column) {
             return Ok(Cell::Null);
         }
-        match *self.layout.places.get(column).ok_or(damaged("row: no such column"))? {
+        match stored.place {
             Place::Fixed { at, width } => {
                 Ok(Cell::Inline(&self.fixed[at as usize..at as usize + usize::from(width)]))
             }
@@ -200,42 +297,50 @@ pub(crate) enum Put<'a> {
     Cell(Cell<'a>),
 }
 
-/// Encodes a row.
+/// Encodes a row in the newest format, which `header.schema_version` must be of. What is stored of columns that are not shown any more comes from
+/// `old`, whose row goes on in this one; else they are NULL.
 pub(crate) fn encode<'a>(
     layout: &Layout,
     types: impl Fn(usize) -> &'a ColumnType,
     header: RowHeader,
-    column: impl Fn(usize) -> Put<'a>,
+    (column, old): (impl Fn(usize) -> Put<'a>, Option<&Parts<'a>>),
     wide: bool,
     out: &mut Vec<u8>,
 ) {
     let start = out.len();
-    let count = layout.places.len();
-    let is_external = |i| matches!(column(i), Put::Cell(Cell::External(_)));
-    let external = (0..count).any(is_external);
+    let format = layout.newest();
+    let put = |i: usize| match (layout.stored[i].shown, old) {
+        (Some(shown), _) => column(shown as usize),
+        (None, Some(old)) => Put::Cell(old.stored(i).unwrap_or(Cell::Null)),
+        (None, None) => Put::Cell(Cell::Null),
+    };
+    let external = (0..format.columns).any(|i| matches!(put(i), Put::Cell(Cell::External(_))));
     out.extend_from_slice(&[ROW_VERSION, 0]);
     out.extend_from_slice(&header.schema_version.to_le_bytes());
     out.extend_from_slice(&[0; 16]);
-    let map = layout.bitmap_bytes();
+    let map = format.bitmap_bytes();
     let nulls = out.len();
-    out.resize(nulls + map * (1 + usize::from(external)) + layout.fixed_bytes, 0);
-    let fixed = out.len() - layout.fixed_bytes;
+    out.resize(nulls + map * (1 + usize::from(external)) + format.fixed_bytes, 0);
+    let fixed = out.len() - format.fixed_bytes;
     let step = if wide { 4 } else { 2 };
     let offsets = out.len();
-    out.resize(offsets + layout.variable * step, 0);
+    out.resize(offsets + format.variable * step, 0);
     let variable = out.len();
-    for (i, place) in layout.places.iter().enumerate() {
+    for (i, stored) in layout.stored.iter().enumerate() {
         let at = out.len();
-        match column(i) {
+        match put(i) {
             Put::Value(Value::Null) | Put::Cell(Cell::Null) => out[nulls + i / 8] |= 1 << (i % 8),
-            Put::Value(value) => values::encode_cell(value, types(i), out),
+            Put::Value(value) => {
+                let shown = stored.shown.expect("invariant: hidden columns are put as cells");
+                values::encode_cell(value, types(shown as usize), out);
+            }
             Put::Cell(Cell::Inline(bytes)) => out.extend_from_slice(bytes),
             Put::Cell(Cell::External(bytes)) => {
                 out[nulls + map + i / 8] |= 1 << (i % 8);
                 out.extend_from_slice(bytes);
             }
         }
-        match *place {
+        match stored.place {
             Place::Fixed { at: place, width } => {
                 let len = out.len() - at;
                 assert!(
@@ -265,19 +370,22 @@ pub(crate) fn patch(
     row: &mut Vec<u8>,
 ) -> Result<bool, Damaged> {
     const ODD: Damaged = damaged("row: cannot be patched");
-    if row.get(1).is_none_or(|f| f & (WIDE | EXTERNAL) != 0) {
+    if row.get(1).is_none_or(|f| f & (WIDE | EXTERNAL) != 0) || layout.is_older(row) {
         return Ok(false);
     }
-    let (nulls, map) = (ROW_HEADER_BYTES, layout.bitmap_bytes());
+    let format = layout.newest();
+    let (nulls, map) = (ROW_HEADER_BYTES, format.bitmap_bytes());
     let fixed = nulls + map;
-    let offsets = fixed + layout.fixed_bytes;
-    let (at, len) = match *layout.places.get(column).ok_or(ODD)? {
+    let offsets = fixed + format.fixed_bytes;
+    let column = *layout.columns.get(column).ok_or(ODD)? as usize;
+    let place = layout.stored[column].place;
+    let (at, len) = match place {
         Place::Fixed { at, width } => (fixed + at as usize, usize::from(width)),
         Place::Var { index } => {
             let index = usize::from(index);
             let end = usize::from(u16_at(row, offsets + index * 2));
             let start = if index == 0 { 0 } else { usize::from(u16_at(row, offsets + (index - 1) * 2)) };
-            (offsets + layout.variable * 2 + start, end.checked_sub(start).ok_or(ODD)?)
+            (offsets + format.variable * 2 + start, end.checked_sub(start).ok_or(ODD)?)
         }
     };
     let (old, bit) = (row.len(), 1 << (column % 8));
@@ -285,7 +393,7 @@ pub(crate) fn patch(
         return Err(ODD);
     }
     if value.is_null() {
-        if matches!(layout.places[column], Place::Var { .. }) && len > 0 {
+        if matches!(place, Place::Var { .. }) && len > 0 {
             return Ok(false);
         }
         row[nulls + column / 8] |= bit;
@@ -312,8 +420,8 @@ pub(crate) fn external_places(layout: &Layout, row: &[u8]) -> Result<Vec<(usize,
     let mut refs = Vec::new();
     if has_external(row) {
         let parts = Parts::of(layout, row)?;
-        for i in 0..layout.places.len() {
-            if let Cell::External(r) = parts.cell(i)? {
+        for i in 0..parts.format.columns {
+            if let Cell::External(r) = parts.stored(i)? {
                 let at = r.as_ptr() as usize - row.as_ptr() as usize;
                 refs.push((at, r.try_into().map_err(|_| damaged("row: overflow reference"))?));
             }

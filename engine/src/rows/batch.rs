@@ -258,7 +258,8 @@ pub(crate) async fn inline(
         });
     }
     let put = |i: usize| Put::Cell(cells[i]);
-    row::encode(layout, |i| &table.columns[i].ty, row::header(whole)?, put, true, &mut out);
+    let header = RowHeader { schema_version: table.version, ..row::header(whole)? };
+    row::encode(layout, |i| &table.columns[i].ty, header, (put, Some(&parts)), true, &mut out);
     *whole = out;
     Ok(())
 }

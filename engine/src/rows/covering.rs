@@ -67,7 +67,7 @@ impl Cover {
         let (layout, values) = (&table.runtime.layout, &self.values);
         self.row.clear();
         let put = |i: usize| Put::Value(&values[i]);
-        row::encode(layout, |i| &table.columns[i].ty, blank_header(table), put, false, &mut self.row);
+        row::encode(layout, |i| &table.columns[i].ty, blank_header(table), (put, None), false, &mut self.row);
         batch.push(pk, &self.row);
         Ok(())
     }

@@ -49,7 +49,7 @@ pub(crate) enum FromRow {
 pub(crate) fn of_row(
     table: &TableDef,
     index_no: usize,
-    parts: &Parts<'_, '_>,
+    parts: &Parts<'_>,
     out: &mut Vec<u8>,
 ) -> Result<FromRow> {
     for (part, key) in table.indexes[index_no].parts.iter().zip(&table.runtime.keys[index_no]) {

@@ -65,7 +65,7 @@ impl<'v> Change<'v> {
 
     fn len_after(&self, table: &TableDef, old: &[u8]) -> Result<usize> {
         let parts = Parts::of(&table.runtime.layout, old)?;
-        let mut len = old.len();
+        let mut len = old.len() + table.runtime.layout.growth(old);
         for (column, _) in self.new {
             if values::cell::fixed_width(&table.columns[*column].ty).is_some() {
                 continue;
@@ -84,7 +84,6 @@ impl<'v> Change<'v> {
     pub(crate) fn encode(
         &self,
         table: &TableDef,
-        header: &RowHeader,
         old: &[u8],
         long: &Chains,
         out: &mut Vec<u8>,
@@ -103,9 +102,10 @@ impl<'v> Change<'v> {
             (None, Some(value)) => Put::Value(value),
             (None, None) => Put::Cell(parts.cell(column).expect("invariant: looked at above")),
         };
-        let header = RowHeader { deleted: false, txid: TxId::NONE, undo: UndoPtr::NONE, ..*header };
+        let (deleted, txid, undo) = (false, TxId::NONE, UndoPtr::NONE);
+        let header = RowHeader { schema_version: table.version, deleted, txid, undo };
         out.clear();
-        row::encode(layout, |i| &table.columns[i].ty, header, put, false, out);
+        row::encode(layout, |i| &table.columns[i].ty, header, (put, Some(&parts)), false, out);
         Ok(())
     }
 

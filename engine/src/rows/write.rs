@@ -116,7 +116,7 @@ impl Txn {
             layout,
             type_of,
             blank_header(table),
-            |i| Put::Value(&row[i]),
+            (|i: usize| Put::Value(&row[i]), None),
             strings > LONG_ROW,
             &mut draft.row,
         );
@@ -126,7 +126,7 @@ impl Txn {
         let long = self.write_chains(table, draft.row.len(), |i| Some(&row[i])).await?;
         draft.row.clear();
         let put = |i: usize| long.get(&i).map_or(Put::Value(&row[i]), |r| Put::Cell(Cell::External(r)));
-        row::encode(layout, type_of, blank_header(table), put, false, &mut draft.row);
+        row::encode(layout, type_of, blank_header(table), (put, None), false, &mut draft.row);
         if draft.row.len() > MAX_ROW_BYTES {
             return Err(EngineError::RowTooLong { limit: MAX_ROW_BYTES });
         }
@@ -179,7 +179,7 @@ impl Txn {
         long.sort_by_key(|(column, bytes)| (std::cmp::Reverse(bytes.len()), *column));
         let mut written = Chains::new();
         // The overflow bitmap.
-        len += table.columns.len().div_ceil(8);
+        len += table.runtime.layout.bitmap_bytes();
         for (column, bytes) in long {
             if len <= MAX_ROW_BYTES {
                 break;
@@ -289,7 +289,11 @@ impl Txn {
                     let Some((header, old)) = found.filter(|(h, _)| !h.deleted) else {
                         return Ok(Plan::Skip(Left::Gone));
                     };
-                    change.encode(table, header, old, &long, &mut draft.row)?;
+                    change.encode(table, old, &long, &mut draft.row)?;
+                    // A row of an older format would differ by its format alone.
+                    if layout.is_older(old) && same(table, image_of(&whole, header, old), new)? {
+                        return Ok(Plan::Skip(Left::Same));
+                    }
                     if old[row::ROW_HEADER_BYTES..] == draft.row[row::ROW_HEADER_BYTES..] {
                         return Ok(Plan::Skip(Left::Same));
                     }

@@ -7,6 +7,7 @@ mod ddl;
 mod ddl_crash;
 mod durability;
 mod foreign;
+mod instant;
 mod isolation;
 mod locking;
 mod locking_cases;

@@ -216,6 +216,25 @@ pub(crate) enum AlterAction {
     Force,
     /// ALGORITHM = COPY: and the rows are told.
     Copy,
+    /// ALGORITHM = INPLACE or INSTANT.
+    Algorithm(Algorithm),
+    /// LOCK = NONE, SHARED or EXCLUSIVE.
+    Lock(DdlLock),
+}
+
+/// How ALTER TABLE may work at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Algorithm {
+    Inplace,
+    Instant,
+}
+
+/// Whom ALTER TABLE may keep out at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DdlLock {
+    None,
+    Shared,
+    Exclusive,
 }
 
 impl AlterAction {

@@ -20,8 +20,10 @@ pub(crate) struct Target {
     pub(crate) new: NewTable,
     /// For each new column the position of the old one it comes from.
     pub(crate) from: Vec<Option<usize>>,
-    /// Rows have to be written anew.
+    /// Rows have to be written anew, unless INSTANT will do.
     pub(crate) rebuild: bool,
+    /// The statement says that they shall be.
+    pub(crate) force: bool,
     /// MySQL would copy the table and report its rows.
     pub(crate) reported: bool,
     /// AUTO_INCREMENT = n.
@@ -104,9 +106,10 @@ pub(crate) fn target(
         checks,
     };
     let from: Vec<Option<usize>> = slots.iter().map(|s| s.from).collect();
-    let rebuild = options.force || asked || !same_rows(table, &new, &from);
+    let force = options.force || asked;
+    let rebuild = force || !same_rows(table, &new, &from);
     let reported = options.copy || asked || reported(table, &new, &from);
-    Ok(Target { new, from, rebuild, reported, auto_increment: options.auto_increment })
+    Ok(Target { new, from, rebuild, force, reported, auto_increment: options.auto_increment })
 }
 
 /// What default expressions of the new table may name; 3766 if one that stays names a column that goes, or is called otherwise.
@@ -350,6 +353,39 @@ fn same_rows(table: &TableDef, new: &NewTable, from: &[Option<usize>]) -> bool {
         && table.indexes[0].parts == new.primary
         && table.indexes.len() == 1 + new.indexes.len()
         && table.indexes[1..].iter().zip(&new.indexes).all(index)
+}
+
+/// Whether a new row format will do: columns come, go and move, but none that stays changes its type, and no key its columns.
+pub(crate) fn is_instant(table: &TableDef, target: &Target) -> bool {
+    let (new, from) = (&target.new, &target.from);
+    let column = |(column, from): (&ColumnDef, &Option<usize>)| match *from {
+        Some(f) => {
+            let was = &table.columns[f];
+            (was.ty, was.nullable, &was.generated) == (column.ty, column.nullable, &column.generated)
+                && was.auto_increment == column.auto_increment
+        }
+        None => {
+            let computed = matches!(column.default, Some(engine::ColumnDefault::Expression(_)));
+            let zero = column.default.is_none() && !column.nullable && column.ty.is_temporal();
+            column.generated.is_none() && !column.auto_increment && !computed && !zero
+        }
+    };
+    let parts = |was: &[engine::IndexPart], now: &[engine::IndexPart]| {
+        was.len() == now.len()
+            && was.iter().zip(now).all(|(a, b)| {
+                from[b.column] == Some(a.column)
+                    && (a.descending, a.prefix_chars) == (b.descending, b.prefix_chars)
+            })
+    };
+    let index = |(a, b): (&IndexDef, &NewIndex)| parts(&a.parts, &b.parts) && a.unique == b.unique;
+    let same_place = (new.schema.as_str(), new.name.as_str()) == (&*table.schema_name, &*table.name);
+    !target.force
+        && same_place
+        && new.columns.iter().zip(from).all(column)
+        && parts(&table.indexes[0].parts, &new.primary)
+        && table.indexes.len() == 1 + new.indexes.len()
+        && table.indexes[1..].iter().zip(&new.indexes).all(index)
+        && table.may_add_instantly(from.iter().filter(|f| f.is_none()).count())
 }
 
 /// Whether MySQL has no way but its copy, which tells how many rows there were (manual, "Online DDL Operations").

@@ -2,8 +2,8 @@
 
 use super::Parser;
 use super::create::drop_index;
-use crate::ast::{AlterAction, Ddl, Place, TableOptions};
-use crate::error::{Result, unsupported};
+use crate::ast::{Algorithm, AlterAction, Ddl, DdlLock, Place, TableOptions};
+use crate::error::{Result, SqlError, unsupported};
 use crate::lex::{Kind, Op};
 
 impl Parser<'_> {
@@ -80,18 +80,31 @@ impl Parser<'_> {
         Ok(Some(Ddl::RenameTables(pairs)))
     }
 
-    /// ALGORITHM and LOCK, as far as a copy that holds writers off fulfils them.
+    /// ALGORITHM and LOCK.
     fn copy_options(&mut self, out: &mut Vec<AlterAction>) -> Result<()> {
         let Some(word) = self.eat_any(&["ALGORITHM", "LOCK"]) else { return Err(self.unexpected()) };
         self.eat_op(Op::Eq);
-        let fulfilled: &[&str] =
-            if word == "ALGORITHM" { &["DEFAULT", "COPY"] } else { &["DEFAULT", "SHARED", "EXCLUSIVE"] };
-        match self.eat_any(fulfilled) {
+        if word == "LOCK" {
+            match self.eat_any(&["DEFAULT", "NONE", "SHARED", "EXCLUSIVE"]) {
+                Some("NONE") => out.push(AlterAction::Lock(DdlLock::None)),
+                Some("SHARED") => out.push(AlterAction::Lock(DdlLock::Shared)),
+                Some("EXCLUSIVE") => out.push(AlterAction::Lock(DdlLock::Exclusive)),
+                Some(_) => {}
+                None => {
+                    let value = self.ident_or_text()?;
+                    return Err(SqlError::new(1801, format!("Unknown LOCK type '{value}'")));
+                }
+            }
+            return Ok(());
+        }
+        match self.eat_any(&["DEFAULT", "COPY", "INPLACE", "INSTANT"]) {
             Some("COPY") => out.push(AlterAction::Copy),
+            Some("INPLACE") => out.push(AlterAction::Algorithm(Algorithm::Inplace)),
+            Some("INSTANT") => out.push(AlterAction::Algorithm(Algorithm::Instant)),
             Some(_) => {}
             None => {
                 let value = self.ident_or_text()?;
-                return Err(unsupported(format_args!("{word}={}", value.to_uppercase())));
+                return Err(SqlError::new(1800, format!("Unknown ALGORITHM '{value}'")));
             }
         }
         Ok(())

@@ -1,9 +1,10 @@
 //! ALTER TABLE and RENAME TABLE: the new definition, and the rows made anew where it needs that.
 
 use super::Session;
+use super::algorithm::{self, Way};
 use crate::ast::{AlterAction, TableName};
 use crate::error::{Result, SqlError};
-use crate::exec::alter::{Target, target};
+use crate::exec::alter::{Target, is_instant, target};
 use crate::exec::default_expr;
 use crate::exec::store::implicit_default;
 use crate::session::context::{Context, condition_error};
@@ -51,8 +52,16 @@ impl Session {
         if added {
             self.check_names_are_free(&target.new, Some(&table.name)).await?;
         }
+        let instant = is_instant(&table, &target);
+        algorithm::check(actions, Way::of(&table, &target, instant))?;
         let mut affected = 0;
-        if target.rebuild {
+        if target.rebuild && instant {
+            match self.alter_instant(&table, &target).await {
+                // Another definition came between: all this again.
+                Err(error) if error.code == 1412 => return Box::pin(self.alter_table(name, actions)).await,
+                done => done?,
+            }
+        } else if target.rebuild {
             let rows = self.rebuild(&table, &target).await?;
             affected = if target.reported { rows } else { 0 };
         } else {
@@ -62,6 +71,23 @@ impl Session {
             self.restart_auto_increment(&home, asked).await?;
         }
         Ok(Altered { affected, silent: false })
+    }
+
+    /// A new row format: what older rows have in new columns is worked out once.
+    async fn alter_instant(&mut self, table: &Arc<TableDef>, target: &Target) -> Result<()> {
+        let dictionary = self.dictionary();
+        let columns = &target.new.columns;
+        let mut absent = vec![Value::Null; columns.len()];
+        let strict = strict(&self.context);
+        let context = &mut self.context;
+        let (auto, next, row, known) = (None, 1, 0, None);
+        let mut rows =
+            Rows { old: table, columns, from: &target.from, auto, next, strict, context, row, known };
+        for i in (0..columns.len()).filter(|i| target.from[*i].is_none()) {
+            absent[i] = rows.added(i, &absent)?;
+        }
+        dictionary.alter_instant(table, &target.new, &target.from, &absent).await?;
+        Ok(())
     }
 
     async fn rebuild(&mut self, table: &Arc<TableDef>, target: &Target) -> Result<u64> {
@@ -97,7 +123,8 @@ impl Session {
         let Some(no) = table.indexes.iter().position(|i| leads(&i.parts)) else { return Ok(()) };
         let direction =
             if table.indexes[no].parts[0].descending { Direction::Forward } else { Direction::Backward };
-        let mut txn = self.server.engine.begin(TxnOptions::default());
+        let holder = Some(self.holder.clone());
+        let mut txn = self.server.engine.begin(TxnOptions { holder, ..TxnOptions::default() });
         let mut batch = RowBatch::new();
         let columns = ColumnSet::of([auto]);
         let mut scan = txn.scan(&table, no, &KeyRange::all(), direction, LockMode::None, columns);
@@ -283,7 +310,7 @@ impl Rows<'_> {
     }
 
     /// The value of a column that was not there.
-    fn added(&mut self, i: usize, row: &Vec<Value>) -> Result<Value> {
+    fn added(&mut self, i: usize, row: &[Value]) -> Result<Value> {
         let column = &self.columns[i];
         if self.auto == Some(i) {
             return Ok(self.numbered(i));

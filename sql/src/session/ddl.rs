@@ -1,7 +1,7 @@
 //! DDL statements: implicit commit, checks, one call of the dictionary, warnings of IF [NOT] EXISTS.
 
-use super::Session;
 use super::view::is_not;
+use super::{Session, algorithm};
 use crate::api::ResultSink;
 use crate::ast::{AlterAction, CreateTable, Ddl, IndexDef, IndexKind, TableName};
 use crate::error::{Result, SqlError, unsupported};
@@ -61,8 +61,13 @@ impl Session {
                 let table = self.writable(table).await?;
                 self.alter_foreign_keys(&table, actions).await?;
             }
-            Ddl::AlterTable { table, actions } if actions.iter().all(plain_index) => {
-                self.alter_indexes(table, actions).await?;
+            Ddl::AlterTable { table, actions }
+                if actions.iter().any(plain_index)
+                    && actions.iter().all(|a| plain_index(a) || algorithm::is_option(a)) =>
+            {
+                algorithm::check(actions, algorithm::Way::Inplace)?;
+                let plain: Vec<_> = actions.iter().filter(|a| plain_index(a)).cloned().collect();
+                self.alter_indexes(table, &plain).await?;
             }
             Ddl::AlterTable { table, actions } => {
                 let altered = self.alter_table(table, actions).await?;

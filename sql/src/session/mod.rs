@@ -5,6 +5,7 @@
 //! 3. A failed statement undoes its own writes; an error that ends the transaction (deadlock) has done so already.
 //! 4. Dropping a session leaves no lock behind: an open transaction with changes is rolled back by the engine.
 
+mod algorithm;
 mod alter;
 pub(crate) mod context;
 mod create_select;

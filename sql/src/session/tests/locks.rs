@@ -135,3 +135,42 @@ fn ddl_waits_for_transactions_and_they_plan_again() {
     assert_eq!(altered.error, None);
     assert_eq!(rig.one(&mut a, "SELECT v FROM t"), "7");
 }
+
+#[test]
+fn columns_come_and_go_without_a_row_written() {
+    let mut rig = Rig::new();
+    let mut s = rig.session();
+    rig.all(
+        &mut s,
+        &[
+            "CREATE TABLE t(id INT PRIMARY KEY, a INT, b VARCHAR(10), KEY(a))",
+            "INSERT INTO t VALUES (1, 10, 'x'), (2, 20, 'y')",
+            "ALTER TABLE t ADD n INT NOT NULL DEFAULT 5 FIRST, ADD z VARCHAR(5) NOT NULL, ALGORITHM=INSTANT",
+            "ALTER TABLE t DROP b, CHANGE a aa INT AFTER z, ALGORITHM=INSTANT",
+            "UPDATE t SET z = 'new' WHERE aa = 20",
+            "ALTER TABLE t ADD b INT, ALTER n SET DEFAULT 6, ALGORITHM=INSTANT",
+            "INSERT INTO t(id, z, aa) VALUES (3, 'w', 30)",
+        ],
+    );
+    let all = ["5|1||10|NULL", "5|2|new|20|NULL", "6|3|w|30|NULL"];
+    assert_eq!(rig.run(&mut s, "SELECT * FROM t ORDER BY id"), all);
+    let code =
+        |rig: &mut Rig, s: &mut crate::Session, text: &str| rig.lines(s, text).error.map_or(0, |e| e.code);
+    for (text, wanted) in [
+        ("ALTER TABLE t MODIFY aa BIGINT, ALGORITHM=INSTANT", 1846),
+        ("ALTER TABLE t MODIFY aa BIGINT, ALGORITHM=INPLACE", 1846),
+        ("ALTER TABLE t MODIFY aa BIGINT, LOCK=NONE", 1846),
+        ("ALTER TABLE t ADD INDEX(n), ALGORITHM=INSTANT", 1845),
+        ("ALTER TABLE t FORCE, ALGORITHM=INSTANT", 1845),
+        ("ALTER TABLE t DROP PRIMARY KEY, ALGORITHM=INSTANT", 1846),
+        ("ALTER TABLE t ADD f INT, ALGORITHM=INSTANT, LOCK=NONE", 1221),
+        ("ALTER TABLE t ALGORITHM=foo", 1800),
+        ("ALTER TABLE t LOCK=foo", 1801),
+        ("ALTER TABLE t ADD INDEX(n), ALGORITHM=INPLACE, LOCK=SHARED", 0),
+        ("ALTER TABLE t FORCE", 0),
+    ] {
+        assert_eq!(code(&mut rig, &mut s, text), wanted, "{text}");
+    }
+    assert_eq!(rig.run(&mut s, "SELECT * FROM t ORDER BY id"), all);
+    assert_eq!(rig.run(&mut s, "CHECK TABLE t"), ["d.t|check|status|OK"]);
+}

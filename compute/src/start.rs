@@ -170,7 +170,7 @@ fn run_until_stopped(invocation: &Invocation) -> Result<(), StartError> {
             let places = Places { sql: address, socket: socket.as_deref(), metrics: metrics_address };
             say_ready(invocation, &node, &places, started);
             match released {
-                Some(released) => drop(tokio::select! { () = stop => {}, () = released => {} }),
+                Some(released) => tokio::select! { () = stop => {}, () = released => {} },
                 None => stop.await,
             }
             eprintln!("sextant: stopping");

@@ -181,7 +181,7 @@ mod tests {
             pg: 0,
             position: n,
             scl: 100 - u64::from(n),
-            full: n % 2 == 0,
+            full: n.is_multiple_of(2),
             ..SegmentStatus::default()
         };
         let reply = StatusReply {

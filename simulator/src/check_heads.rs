@@ -12,9 +12,10 @@ impl Director {
             return;
         }
         let grant = (state.epoch, state.writer);
+        let (won, damaged) = (self.elections.won(grant.1), self.damaged(node));
         let told = self.hosts[node].grants.entry((id, state.incarnation)).or_insert(grant);
         // A winner's own messages replace a grant of its epoch to somebody who lost (R7).
-        if told.0 == grant.0 && told.1 != grant.1 && !self.elections.won(grant.1) {
+        if told.0 == grant.0 && told.1 != grant.1 && !won && !damaged {
             let (epoch, first, second) = (grant.0, told.1, grant.1);
             return self.fail(format!("I8: node {node} {id} granted {epoch:?} to {first} and to {second}"));
         }

@@ -182,6 +182,7 @@ impl Sum {
         all.torn_six += report.torn_six;
         all.replaced += report.replaced;
         all.statements += report.statements;
+        all.halts += report.halts;
         all.audits += report.audits;
         all.examined += report.examined;
         all.lists += report.lists;
@@ -203,6 +204,7 @@ impl Sum {
             torn_six,
             replaced,
             statements,
+            halts,
             audits,
             examined,
             lists,
@@ -212,7 +214,7 @@ impl Sum {
         let simulated = all.time_us as f64 / 1e6;
         println!(
             "seeds={count} failed={failed} commits={commits} openings={openings} reads={reads} crashes={crashes} torn_six={torn_six} \
-             replaced={replaced} statements={statements} audits={audits} examined={examined} lists={lists} events={events} cpu_s={seconds:.1} events_per_s={:.0} \
+             replaced={replaced} statements={statements} halts={halts} audits={audits} examined={examined} lists={lists} events={events} cpu_s={seconds:.1} events_per_s={:.0} \
              simulated_s={simulated:.0} simulated_s_per_cpu_s={:.1}",
             *events as f64 / seconds.max(0.001),
             simulated / seconds.max(0.001)

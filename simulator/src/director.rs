@@ -49,6 +49,8 @@ pub(crate) enum Next {
     Fault(Class),
     /// The degraded drill begins, or strikes.
     Drill(bool),
+    /// A fault beyond the promise strikes, for the so-manieth time.
+    Strike(u32),
     /// A node that is down starts.
     NodeUp(usize),
     /// A new compute process starts.
@@ -86,6 +88,8 @@ pub struct Report {
     pub replaced: u64,
     /// Statements answered under a lease.
     pub statements: u64,
+    /// Beyond the promise: nodes that refused, openings that halted, runs that never came to rest.
+    pub halts: u64,
     /// Audits of the engine by processes that opened, and at rest.
     pub audits: u64,
     /// Crashes at sampled CPLs that a fresh engine opened.
@@ -291,6 +295,7 @@ impl Director {
             Next::Statement(compute, must_see) => self.statement(compute, must_see),
             Next::Fault(class) => self.fault(class),
             Next::Drill(strike) => self.drill(strike),
+            Next::Strike(number) => self.strike(number),
             Next::NodeUp(node) => {
                 if self.hosts[node].node.is_none() {
                     self.start_node(node);
@@ -432,6 +437,9 @@ impl Director {
         if self.hosts[node].super_rot {
             // It halts rather than lies. Its folder is replaced, as an operator would.
             return self.delete_folder(node, 50_000);
+        }
+        if self.plan.beyond.is_some() {
+            return self.gave_up(node);
         }
         if !self.hosts[node].hurt {
             return self.fail(format!("node {node} refuses to work on a sound device: {why}"));

@@ -33,6 +33,9 @@ pub enum Lie {
     Misdirected,
 }
 
+/// Log so far behind the end of its file is inside every claim: each segment has written since.
+const OLD_SECTORS: u64 = 48;
+
 #[derive(Clone, Debug, Default)]
 struct SimFile {
     len: u64,
@@ -270,6 +273,42 @@ impl SimDisk {
         bytes[at] ^= 1 << rng.index(8);
         file.sectors.insert(sector, Bytes::from(bytes));
         Some((name, sector))
+    }
+
+    /// Flips one byte of log far behind its end: later blocks and the superblock claim what was there (R5).
+    pub fn rot_old_log(&mut self, rng: &mut Rng) {
+        let newest =
+            |file: &SimFile| file.sectors.iter().rfind(|(_, b)| b.iter().any(|b| *b != 0)).map(|(n, _)| *n);
+        let logs: Vec<(DiskFile, u64)> = self
+            .files
+            .iter()
+            .filter(|(name, _)| matches!(name, DiskFile::Log(_)))
+            .filter_map(|(name, file)| Some((*name, newest(file)?.checked_sub(OLD_SECTORS)?)))
+            .collect();
+        if logs.is_empty() {
+            return;
+        }
+        let (name, last) = logs[rng.index(logs.len())];
+        let Some(file) = self.files.get_mut(&name) else { return };
+        let old: Vec<u64> = file.sectors.range(..=last).map(|(n, _)| *n).collect();
+        if old.is_empty() {
+            return;
+        }
+        let sector = old[rng.index(old.len())];
+        let mut bytes = file.sectors[&sector].to_vec();
+        let used = bytes.iter().rposition(|b| *b != 0).map_or(1, |last| last + 1);
+        bytes[rng.index(used)] ^= 1 << rng.index(8);
+        file.sectors.insert(sector, Bytes::from(bytes));
+    }
+
+    /// A copy of the folder, as `cp -r` of a stopped node makes it.
+    #[must_use]
+    pub fn copy(&self) -> SimDisk {
+        let files = self.files.iter().map(|(name, file)| {
+            let (len, sectors) = (file.len, file.sectors.clone());
+            (*name, SimFile { len, sectors, undo: BTreeMap::new() })
+        });
+        SimDisk { files: files.collect(), ..SimDisk::default() }
     }
 
     /// Flips one byte of a log block written a moment ago. False when there is none.

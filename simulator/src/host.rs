@@ -44,6 +44,8 @@ pub(crate) struct Host {
     pub(crate) super_rot: bool,
     /// What this machine takes for the time.
     pub(crate) clock: Clock,
+    /// A copy of the folder, made some time ago.
+    kept: Option<SimDisk>,
     /// The device is said to be full.
     pub(crate) full: bool,
     id: NodeId,
@@ -75,6 +77,7 @@ impl Host {
             hurt: false,
             super_rot: false,
             clock: if plan.has(Class::ClockSkew) { Clock::skewed(rng) } else { Clock::default() },
+            kept: None,
             full: false,
             id: NodeId(rng.nonce()),
             volume,
@@ -104,6 +107,18 @@ impl Host {
         self.node = None;
         self.life += 1;
         self.disk.crash(crash, rng);
+    }
+
+    /// Somebody copies the folder of the stopped node.
+    pub(crate) fn keep_folder(&mut self) {
+        self.kept = Some(self.disk.copy());
+    }
+
+    /// Somebody puts the copy in the folder's place.
+    pub(crate) fn put_back(&mut self) {
+        if let Some(kept) = &self.kept {
+            self.disk = kept.copy();
+        }
     }
 
     /// The folder is deleted; what starts next is another node.

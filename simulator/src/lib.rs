@@ -11,6 +11,7 @@
 //! | `net`, [`disk`], `clock`, `host`, `compute`, `pool`, `statement` | links, disks, clocks, machines, processes, their buffer pools, what clients ask |
 //! | `sessions`, `bank`, `volume` | a real engine in a process, its clients, and what they were told |
 //! | `faults`, `rivals`, `drill` | when faults strike, healing, the last audit; scripted disasters |
+//! | `beyond` | faults beyond the promise: it may halt, and may not lie |
 //! | [`oracle`], `check`, `check_heads`, `check_lease` | the one history, and what must be true of it |
 //! | `crash_points` | engine and trees: a crash at every CPL of a recorded trace |
 //! | [`run`], [`shrink`], [`regressions`] | a seed as a test: panics are failures; fewer faults, same failure; seeds that once failed |
@@ -19,6 +20,7 @@
 //! The same plan gives the same run, byte for byte: nothing here reads a clock, draws from elsewhere, or walks an unordered map.
 
 mod bank;
+mod beyond;
 mod check;
 mod check_heads;
 mod check_lease;
@@ -44,6 +46,7 @@ mod statement;
 mod trace;
 mod volume;
 
+pub use beyond::Beyond;
 pub use director::{Director, Report};
 pub use plan::{Class, Drill, Mode, Plan};
 pub use rng::Rng;

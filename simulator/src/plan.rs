@@ -7,6 +7,7 @@
 //!
 //! Seeds go round the [`Mode`]s: what a rule is needed for must happen often, not once in thousands of seeds.
 
+use crate::beyond::Beyond;
 use crate::rng::Rng;
 use engine::Isolation;
 
@@ -106,12 +107,14 @@ pub enum Mode {
     Mixed,
     /// A real engine and its trees in every process: bank, lists, crashes of writers, machines and everything (I19-I24).
     Engine,
+    /// Faults beyond the promise: it may halt, and may not lie ([`Beyond`]).
+    Halt,
 }
 
 impl Mode {
     /// Seeds go round these.
-    pub const ALL: [Mode; 6] =
-        [Mode::Locks, Mode::Elections, Mode::Leases, Mode::Growth, Mode::Mixed, Mode::Engine];
+    pub const ALL: [Mode; 7] =
+        [Mode::Locks, Mode::Elections, Mode::Leases, Mode::Growth, Mode::Mixed, Mode::Engine, Mode::Halt];
 
     /// The modes of ten seeds that follow one another: a seed keeps its mode for ever.
     const ROUND: [Mode; 10] = [
@@ -120,7 +123,7 @@ impl Mode {
         Mode::Leases,
         Mode::Growth,
         Mode::Mixed,
-        Mode::Locks,
+        Mode::Halt,
         Mode::Engine,
         Mode::Leases,
         Mode::Growth,
@@ -143,6 +146,7 @@ impl Mode {
             Mode::Growth => "growth-stress",
             Mode::Mixed => "mixed",
             Mode::Engine => "engine",
+            Mode::Halt => "halt",
         }
     }
 
@@ -181,6 +185,13 @@ impl Mode {
                 if leases {
                     classes.push(Class::ClockSkew);
                 }
+                classes.push(Class::WriterCrashes);
+            }
+            Mode::Halt => {
+                // What strikes is chosen apart; around it only what says nothing about what was acknowledged.
+                let around =
+                    [Class::Loss, Class::Duplicates, Class::LongTail, Class::Partitions, Class::NodeCrashes];
+                classes.retain(|c| around.contains(c));
                 classes.push(Class::WriterCrashes);
             }
             Mode::Mixed => {}
@@ -261,6 +272,8 @@ pub struct Plan {
     pub half_openings: bool,
     /// Processes work through a buffer pool with fewer frames than there are pages.
     pub pooled: bool,
+    /// What strikes beyond the promise.
+    pub beyond: Option<Beyond>,
     /// Processes run a real engine, with sessions at this level.
     pub sessions: Option<Isolation>,
     /// Chances in 10,000 that a fresh engine opens what a crash would leave, at every look of the checkers.
@@ -340,6 +353,7 @@ impl Plan {
             half_openings: drill.is_none()
                 && Rng::new(seed ^ 0x4A1F).chance(if growth { 4_000 } else { 1_000 }),
             pooled: false,
+            beyond: None,
             sessions: None,
             examine: 0,
             lease_ms,
@@ -355,6 +369,22 @@ impl Plan {
             }
             _ => plan,
         };
+        if mode == Mode::Halt {
+            let dice = &mut Rng::new(seed ^ 0x4A17);
+            let beyond = Beyond::draw(dice);
+            // An old folder says nothing of what it lacks: with three copies it would be one fault too many to notice.
+            let lies = beyond == Beyond::OldFolder;
+            let (beyond, mtr_us) = (Some(beyond), dice.range(1_000, 4_000));
+            return Plan {
+                beyond,
+                lies,
+                mtr_us,
+                drill: None,
+                healing_us: 2_500_000,
+                half_openings: false,
+                ..plan
+            };
+        }
         if mode == Mode::Engine {
             return plan.with_sessions(&mut Rng::new(seed ^ 0xE9_617E));
         }
@@ -400,6 +430,7 @@ impl Plan {
             drill: None,
             half_openings: false,
             pooled: false,
+            beyond: None,
             sessions: None,
             lal_bytes: 100_000,
             lease_ms: 0,

@@ -13,6 +13,10 @@ impl Director {
 
     /// True when this node's disk may have been damaged, or may lie.
     pub(crate) fn damaged(&self, node: usize) -> bool {
+        // Beyond the promise any node may be.
+        if self.plan.beyond.is_some() {
+            return true;
+        }
         self.rot_victim == node && Class::DAMAGE.iter().any(|class| self.plan.has(*class))
     }
 

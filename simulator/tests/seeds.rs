@@ -34,6 +34,18 @@ fn engines_run_clean() {
     assert!(all.0 > 12 && all.1 > 1_000 && all.2 > 24, "examined, lists, openings: {all:?}");
 }
 
+/// Beyond the promise nothing may be wrong that is said; that nothing is said any more is allowed, and happens.
+#[test]
+fn beyond_the_promise_it_halts_and_never_lies() {
+    let mut halts = 0;
+    for seed in 0..40 {
+        let report = run(&Plan::draw_in(Mode::Halt, seed));
+        assert_eq!(report.failure, None, "replay: director --mode halt --seed {seed}");
+        halts += u64::from(report.halts > 0);
+    }
+    assert!((4..40).contains(&halts), "{halts} of 40 halted");
+}
+
 #[test]
 fn without_faults_nothing_crashes() {
     let plan = Plan::draw(11).with_only(&[]);

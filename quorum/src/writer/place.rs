@@ -145,11 +145,10 @@ impl WriterLog {
         for id in wanted {
             let unburied = self.head.former.iter().filter(|f| f.segment.pg == id.pg).count();
             let known = self.groups.get(id.pg.0 as usize).is_some_and(|g| g.open);
-            if known && self.replaced(id.pg).is_none() && unburied < FORMER && self.moving() < MOVES {
-                if let Some(place) = self.changes.placing.wanted.remove(&id) {
-                    self.join_elsewhere(now_us, id, &place);
-                    actions.notices.push(Notice::Replacing(id));
-                }
+            let may = known && self.replaced(id.pg).is_none() && unburied < FORMER && self.moving() < MOVES;
+            if may && let Some(place) = self.changes.placing.wanted.remove(&id) {
+                self.join_elsewhere(now_us, id, &place);
+                actions.notices.push(Notice::Replacing(id));
             }
         }
         self.ask_for_tombstones(now_us, actions);

@@ -90,6 +90,10 @@ async fn open(process: &Process) -> Result<(Arc<Engine>, Tables), EngineError> {
 async fn serve(process: &Process, engine: Arc<Engine>, tables: Tables) -> Result<(), String> {
     let books = &process.books;
     let found = bank::audit(&engine, &tables, &books.expected()).await;
+    // An audit is a statement as well: without the lease another writer may have answered in between, and this one says nothing.
+    if process.volume.answerable().await.is_err() {
+        return Ok(());
+    }
     let found = found.map_err(|why| format!("after an opening: {why}"))?;
     books.settle(&found);
     if books.stopped() {

@@ -4,7 +4,7 @@ use crate::sim::{Cluster, seg};
 use protocol::lsn::Lsn;
 use protocol::message::{Message, PageRefusal};
 use protocol::page::{PAGE_BYTES, PageId};
-use storage_node::{DiskFile, Settings};
+use storage_node::{DiskFile, Event, Settings};
 
 const FULL: [u8; 3] = [0, 2, 4];
 
@@ -292,6 +292,49 @@ fn the_scrubber_finds_rot_nobody_reads() {
     assert!(c.node(2).metrics().rot > 0);
     assert!(c.node(2).metrics().healed > 0);
     for page in 0..4 {
+        let at = c.last;
+        c.check_page(2, PageId(page), at);
+    }
+}
+
+#[test]
+fn a_whole_scrub_looks_at_everything_once_and_heals_what_it_finds() {
+    let never = 1 << 40;
+    let mut c = Cluster::new(
+        10,
+        Settings { scrub_interval_us: never, log_scrub_interval_us: never, ..Settings::small() },
+    );
+    for _ in 0..6 {
+        c.load(60, 6);
+        c.pgmrpl = c.vdl;
+        c.heartbeat();
+        c.run(300_000);
+    }
+    let file = c.disks[2].bytes_mut(DiskFile::Pages(seg(2)));
+    for slot in 0..file.len() / PAGE_BYTES {
+        file[slot * PAGE_BYTES + 3000] ^= 0x80;
+    }
+    c.run(1_000_000);
+    assert_eq!(
+        (c.node(2).metrics().rot, c.node(2).metrics().scrub_passes),
+        (0, 0),
+        "nobody looks by itself here"
+    );
+    for position in [2, 5] {
+        c.event(usize::from(position), Event::Scrub);
+        // Asked again while it is under way: one look.
+        c.event(usize::from(position), Event::Scrub);
+        assert!(c.node(position).is_scrubbing());
+    }
+    c.run(3_000_000);
+    for position in [2, 5] {
+        assert!(!c.node(position).is_scrubbing());
+        assert_eq!(c.node(position).metrics().scrub_passes, 1);
+    }
+    let (full, tail) = (c.node(2).metrics(), c.node(5).metrics());
+    assert!(full.scrubbed_pages >= 6 && full.rot > 0 && full.healed > 0, "{full:?}");
+    assert_eq!((tail.scrubbed_pages, tail.rot), (0, 0), "a tail has log only, and its log is whole");
+    for page in 0..6 {
         let at = c.last;
         c.check_page(2, PageId(page), at);
     }

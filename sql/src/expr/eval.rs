@@ -32,6 +32,12 @@ impl Columns for [Value] {
     }
 }
 
+impl Columns for &[Value] {
+    fn column(&self, i: usize) -> Value {
+        self[i].clone()
+    }
+}
+
 impl Columns for Vec<Value> {
     fn column(&self, i: usize) -> Value {
         self[i].clone()

@@ -81,8 +81,10 @@ impl Session {
         let strict = strict(&self.context);
         let context = &mut self.context;
         let (auto, next, row, known) = (None, 1, 0, None);
+        // Nothing is computed row by row: a definition that asks for it is not an instant one.
+        let rules = &crate::plan::RowRules::default();
         let mut rows =
-            Rows { old: table, columns, from: &target.from, auto, next, strict, context, row, known };
+            Rows { rules, old: table, columns, from: &target.from, auto, next, strict, context, row, known };
         for i in (0..columns.len()).filter(|i| target.from[*i].is_none()) {
             absent[i] = rows.added(i, &absent)?;
         }
@@ -324,7 +326,7 @@ impl Rows<'_> {
                 let all = self.known.get_or_insert_with(|| {
                     default_expr::Columns::new(&self.old.name, self.columns, vec![false; self.columns.len()])
                 });
-                let value = default_expr::value(text, all, row, self.context)?;
+                let value = default_expr::value(text, all, &row, self.context)?;
                 let site =
                     values::Site { column: &column.name, row: self.context.row_number, expression: "" };
                 match values::store(&value, &column.ty, &self.context.convert) {

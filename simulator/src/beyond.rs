@@ -64,7 +64,7 @@ impl Director {
             }
             Beyond::OldFolder => {
                 let node = self.rot_victim;
-                if number % 2 == 0 {
+                if number.is_multiple_of(2) {
                     self.crash_node(node, Crash::Process, 1_000);
                     self.hosts[node].keep_folder();
                 } else {

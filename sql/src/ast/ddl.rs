@@ -302,7 +302,7 @@ pub(crate) enum Ddl {
         name: String,
         if_exists: bool,
     },
-    CreateTable(CreateTable),
+    CreateTable(Box<CreateTable>),
     DropTable {
         tables: Vec<TableName>,
         if_exists: bool,

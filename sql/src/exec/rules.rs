@@ -57,15 +57,15 @@ pub(crate) fn generate_changes(
 /// Does the row fulfil all of them? False only under IGNORE, which warns and leaves the row out.
 pub(crate) async fn checked(
     checks: &[RowCheck],
-    row: &Vec<Value>,
+    row: &[Value],
     ignore: bool,
     run: &mut Run<'_>,
 ) -> Result<bool> {
     for check in checks {
         if !check.subs.is_empty() {
-            prepare(&check.subs, row, &[], run).await?;
+            prepare(&check.subs, &row, &[], run).await?;
         }
-        let truth = check.expr.truth(&mut Eval::over(row, &run.params, run.context))?;
+        let truth = check.expr.truth(&mut Eval::over(&row, &run.params, run.context))?;
         let Some(error) = violation(check, truth) else { continue };
         if !ignore {
             return Err(error);
@@ -77,9 +77,9 @@ pub(crate) async fn checked(
 }
 
 /// The same for a row of a table that is altered.
-pub(crate) fn fulfilled(checks: &[RowCheck], row: &Vec<Value>, context: &mut Context) -> Result<()> {
+pub(crate) fn fulfilled(checks: &[RowCheck], row: &[Value], context: &mut Context) -> Result<()> {
     for check in checks {
-        let truth = check.expr.truth(&mut Eval::over(row, &[], context))?;
+        let truth = check.expr.truth(&mut Eval::over(&row, &[], context))?;
         if let Some(error) = violation(check, truth) {
             return Err(error);
         }

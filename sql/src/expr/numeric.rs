@@ -125,7 +125,7 @@ fn operand_bits(operand: &Typed, e: &mut Eval<'_>) -> Result<Option<u64>> {
     let value = operand.compared(Rule::Double, e)?;
     let value = match value {
         Value::Bytes(_) if operand.ty.hex => as_number(value, &operand.ty, e)?,
-        Value::Double(v) if !(-9.223_372_036_854_775_8e18..9.223_372_036_854_775_8e18).contains(&v) => {
+        Value::Double(v) if !(i64::MIN as f64..-(i64::MIN as f64)).contains(&v) => {
             if let Some(error) = computed_overflow(operand, e) {
                 return Err(error);
             }

@@ -217,10 +217,7 @@ impl Parser<'_> {
             let check = self.check_clause(name, Some(out.name.clone()))?;
             out.checks.push(check);
         } else if !plain && (self.is_kw("DEFAULT") || self.is_kw("AUTO_INCREMENT") || self.is_kw("ON")) {
-            let clause = match self.eat_any(&["DEFAULT", "AUTO_INCREMENT"]) {
-                Some(word) => word,
-                None => "ON UPDATE",
-            };
+            let clause = self.eat_any(&["DEFAULT", "AUTO_INCREMENT"]).unwrap_or("ON UPDATE");
             return Err(SqlError::new(1221, format!("Incorrect usage of {clause} and generated column")));
         } else if self.eat_kws(&["NOT", "NULL"]) {
             out.nullable = Some(false);

@@ -43,7 +43,7 @@ impl Parser<'_> {
             return self.create_database();
         }
         if self.eat_kw("TABLE") {
-            return self.create_table().map(Ddl::CreateTable);
+            return self.create_table().map(|table| Ddl::CreateTable(Box::new(table)));
         }
         if self.eat_kw("USER") {
             return self.create_user();

@@ -181,12 +181,14 @@ fn purged(server: &Server, sabotage: bool) -> Outcome {
     }
 }
 
+/// What is read off a sample.
+type Figure = fn(&Sample) -> u64;
+
 fn judge(samples: &[Sample]) -> Outcome {
     let quarter = samples.len() / 4;
-    let most = |range: std::ops::Range<usize>, pick: fn(&Sample) -> u64| {
-        samples[range].iter().map(pick).max().unwrap_or(0)
-    };
-    let figures: [(&str, fn(&Sample) -> u64); 3] =
+    let most =
+        |range: std::ops::Range<usize>, pick: Figure| samples[range].iter().map(pick).max().unwrap_or(0);
+    let figures: [(&str, Figure); 3] =
         [("resident MiB", |s| s.resident), ("disk MiB", |s| s.disk), ("undo pages", |s| s.undo_pages)];
     for (name, pick) in figures {
         let (before, last) = (most(2 * quarter..3 * quarter, pick), most(3 * quarter..samples.len(), pick));

@@ -29,6 +29,18 @@ const ASK_LIMIT: Duration = Duration::from_millis(1000);
 /// # Errors
 /// What is wrong with it.
 pub fn parse_nodes(text: &str) -> Result<Vec<NodeAddress>, String> {
+    let nodes = parse_places(text)?;
+    if nodes.len() < WRITE_QUORUM || nodes.len() > NODES {
+        return Err(format!("{} storage nodes are named, a volume has {COPIES}", nodes.len()));
+    }
+    Ok(nodes)
+}
+
+/// The same, however many they are.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn parse_places(text: &str) -> Result<Vec<NodeAddress>, String> {
     let mut nodes = Vec::new();
     for zone in text.split(';').map(str::trim).filter(|zone| !zone.is_empty()) {
         let (name, list) = zone.split_once('=').ok_or(format!("'{zone}' is not az1=HOST:PORT,HOST:PORT"))?;
@@ -45,9 +57,6 @@ pub fn parse_nodes(text: &str) -> Result<Vec<NodeAddress>, String> {
             }
             nodes.push(NodeAddress { az, address: address.to_string() });
         }
-    }
-    if nodes.len() < WRITE_QUORUM || nodes.len() > NODES {
-        return Err(format!("{} storage nodes are named, a volume has {COPIES}", nodes.len()));
     }
     Ok(nodes)
 }

@@ -1,6 +1,6 @@
-//! `sextant certs init|node|rotate`: the certificates that storage daemons and their callers show one another off loopback.
+//! `sextant certs init|node|rotate|authority`: the certificates that storage daemons and their callers show one another off loopback.
 
-use crate::security::fleet::{self, CertsError, HOLDER_DAYS};
+use crate::security::fleet::{self, CertsError, HOLDER_DAYS, authority};
 use clap::{Arg, ArgMatches, Command, value_parser};
 use protocol_grpc::tls::Role;
 use std::path::PathBuf;
@@ -46,10 +46,21 @@ pub(super) fn command() -> Command {
         )
         .subcommand(
             Command::new("rotate")
-                .about("Renew every certificate in a folder, with new keys; holders take them at their next start")
+                .about("Renew every certificate in a folder, with new keys, and the authorities it trusts")
                 .arg(dir())
                 .arg(folder("out", "folder whose certificates are renewed"))
                 .arg(days()),
+        )
+        .subcommand(
+            Command::new("authority")
+                .about("Change the fleet's authority while it runs, in three steps: new, use, retire; between them renew every folder")
+                .arg(
+                    Arg::new("step")
+                        .required(true)
+                        .value_parser(["new", "use", "retire"])
+                        .help("new: trust a second one; use: it signs from now on; retire: trust the old one no more"),
+                )
+                .arg(dir()),
         )
 }
 
@@ -68,7 +79,7 @@ pub(super) fn run(matches: &ArgMatches) -> ExitCode {
 
 fn done(matches: &ArgMatches) -> Result<String, CertsError> {
     let Some((what, matches)) = matches.subcommand() else {
-        return Err(CertsError::Made("say init, node or rotate".to_string()));
+        return Err(CertsError::Made("say init, node, rotate or authority".to_string()));
     };
     let path = |name: &str| matches.get_one::<PathBuf>(name).cloned().unwrap_or_default();
     let days = matches.get_one::<i64>("days").copied().unwrap_or(HOLDER_DAYS);
@@ -85,11 +96,33 @@ fn done(matches: &ArgMatches) -> Result<String, CertsError> {
             fleet::holder(&dir, role, &out, days)?;
             Ok(format!("{}: {role}", out.display()))
         }
+        "authority" => {
+            let step = matches.get_one::<String>("step").map_or("", String::as_str);
+            let (done, next) = match step {
+                "new" => (
+                    authority::begin(&dir),
+                    "a second authority is trusted; rotate every folder, then `authority use`",
+                ),
+                "use" => (
+                    authority::switch(&dir),
+                    "the new authority signs; rotate every folder, then `authority retire`",
+                ),
+                _ => (
+                    authority::retire(&dir),
+                    "the old authority is trusted no more; rotate every folder once again",
+                ),
+            };
+            done.map(|()| format!("{here}: {next}"))
+        }
         _ => {
             let out = path("out");
             let roles = fleet::rotate(&dir, &out, days)?;
             let words: Vec<&str> = roles.into_iter().map(Role::word).collect();
-            Ok(format!("{}: renewed {}; restart their holders one by one", out.display(), words.join(", ")))
+            Ok(format!(
+                "{}: renewed {}; their holders take them at the next handshake",
+                out.display(),
+                words.join(", ")
+            ))
         }
     }
 }

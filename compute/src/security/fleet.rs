@@ -8,9 +8,13 @@
 //! A certificate names a role, not a host ([`protocol_grpc::tls`]), so it moves with its holder. Each holder has a key of its own: taking one
 //! host's key gives away its role until the fleet has a new authority, and no other host's traffic.
 //!
+//! Changing the authority itself takes three steps, in [`authority`], between which every folder is renewed.
+//!
 //! Invariants
-//! 1. An authority is never overwritten: whoever lost it makes a new fleet's in another folder.
+//! 1. `init` overwrites no authority: whoever lost it makes a new fleet's in another folder.
 //! 2. A key file is readable by its owner alone, and is there before its certificate: what is found after a crash fits or is refused.
+
+pub mod authority;
 
 use super::write_private;
 use protocol_grpc::tls::{Files, Role, Tls};
@@ -49,6 +53,14 @@ pub enum CertsError {
     /// Making or checking certificates.
     #[error("certificates: {0}")]
     Made(String),
+    /// A step of changing the authority out of turn.
+    #[error("{}: {why}", folder.display())]
+    Turn {
+        /// The authority's folder.
+        folder: PathBuf,
+        /// What stands in the way, and what to do.
+        why: &'static str,
+    },
     /// Nothing to renew.
     #[error("{}: no certificate of a role is there to renew", .0.display())]
     Nothing(PathBuf),

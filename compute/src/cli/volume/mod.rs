@@ -1,4 +1,16 @@
-//! `sextant volume create|status`: making a volume on storage daemons, and seeing at a glance how it does.
+//! `sextant volume create|map|status|grow|replace-segment|move|forget|scrub`: a volume on storage daemons made, looked at and changed while it
+//! runs.
+//!
+//! | module | one idea |
+//! |---|---|
+//! | here | the commands; `create` and `status` |
+//! | `map` | where every copy lives, from the newest head anybody holds |
+//! | `order` | what the running writer is asked to do, and waiting until it is done |
+//!
+//! Exit codes: 0 done (`status`: whole), 1 not done, and one line says why (`status`: not whole), 2 the command line is wrong.
+
+mod map;
+mod order;
 
 use crate::config::SETTINGS;
 use crate::env::TokioEnv;
@@ -15,7 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// How long status waits for daemons that do not answer.
-const STATUS_LIMIT: Duration = Duration::from_millis(1);
+const LIMIT: Duration = Duration::from_millis(1);
 
 pub(super) fn command() -> Command {
     let storage = || {
@@ -36,44 +48,70 @@ pub(super) fn command() -> Command {
         .value_name("PAGES")
         .value_parser(clap::value_parser!(u64).range(64..=1 << 32))
         .help("pages of one protection group [default: 655360, which are 10 GiB]");
+    let on = |command: Command| command.arg(storage()).arg(certs());
     Command::new("volume")
-        .about("Make a volume on storage daemons, or look at one")
+        .about("Make a volume on storage daemons, look at it, change it while it runs")
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(
-            Command::new("create")
-                .about("Make a new volume on six blank storage daemons, two in each zone")
-                .arg(storage())
-                .arg(certs())
-                .arg(pages),
+            on(Command::new("create")
+                .about("Make a new volume on six blank storage daemons, two in each zone"))
+            .arg(pages),
         )
-        .subcommand(
-            Command::new("status")
-                .about("What the storage daemons say of themselves; exit code 0: whole, 1: not")
-                .arg(storage())
-                .arg(certs()),
-        )
+        .subcommand(on(Command::new("status")
+            .about("What the storage daemons say of themselves; exit code 0: whole, 1: not")))
+        .subcommand(on(map::command()))
+        .subcommands(order::commands().map(on))
 }
 
 pub(super) fn run(matches: &ArgMatches) -> ExitCode {
     let outcome = match matches.subcommand() {
         Some(("create", matches)) => create(matches),
         Some(("status", matches)) => status(matches),
-        _ => Err("volume: say create or status".to_string()),
+        Some(("map", matches)) => map::run(matches),
+        Some((order, matches)) => order::run(order, matches),
+        None => Err(Problem::Usage("volume: say what to do with it".to_string())),
     };
     outcome.unwrap_or_else(|problem| {
-        eprintln!("sextant: {problem}");
-        ExitCode::FAILURE
+        let (code, text) = match problem {
+            Problem::Usage(text) => (2, text),
+            Problem::Failed(text) => (1, text),
+        };
+        eprintln!("sextant: {text}");
+        ExitCode::from(code)
     })
 }
 
-fn config(matches: &ArgMatches, name: &str) -> Result<Config, String> {
-    let zones: Vec<String> = matches.get_many::<String>("storage").into_iter().flatten().cloned().collect();
-    let certs = matches.get_one::<String>("certs").cloned().unwrap_or_default();
-    fleet::config(&zones.join(";"), &certs, name)
+/// Why a command did nothing, or not all: one line.
+#[derive(Debug)]
+enum Problem {
+    /// What was typed makes no sense.
+    Usage(String),
+    /// It could not be done.
+    Failed(String),
 }
 
-fn create(matches: &ArgMatches) -> Result<ExitCode, String> {
+impl From<String> for Problem {
+    fn from(text: String) -> Problem {
+        Problem::Failed(text)
+    }
+}
+
+type Done = Result<ExitCode, Problem>;
+
+/// A runtime for a command's few calls.
+fn runtime() -> Result<tokio::runtime::Runtime, Problem> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|e| Problem::Failed(format!("cannot start a runtime: {e}")))
+}
+
+fn config(matches: &ArgMatches, name: &str) -> Result<Config, Problem> {
+    let zones: Vec<String> = matches.get_many::<String>("storage").into_iter().flatten().cloned().collect();
+    let certs = matches.get_one::<String>("certs").cloned().unwrap_or_default();
+    fleet::config(&zones.join(";"), &certs, name).map_err(Problem::Usage)
+}
+
+fn create(matches: &ArgMatches) -> Done {
     let config = config(matches, "compute")?;
     let default = SETTINGS.iter().find(|s| s.name == "sextant_pages_per_pg").map_or("", |s| s.default);
     let pages = matches.get_one::<u64>("pages-per-pg").copied().or_else(|| default.parse().ok());
@@ -87,11 +125,9 @@ fn create(matches: &ArgMatches) -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn status(matches: &ArgMatches) -> Result<ExitCode, String> {
+fn status(matches: &ArgMatches) -> Done {
     let config = config(matches, "operator")?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|e| format!("cannot start a runtime: {e}"))?;
-    let found = runtime.block_on(survey(&config, STATUS_LIMIT))?;
+    let found = runtime()?.block_on(survey(&config, LIMIT))?;
     let (text, whole) = page(&found);
     print!("{text}");
     Ok(if whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -51,7 +51,8 @@ pub fn parse_places(text: &str) -> Result<Vec<NodeAddress>, String> {
             other => return Err(format!("'{other}': availability zones are az1, az2 and az3")),
         };
         for address in list.split(',').map(str::trim) {
-            let port = address.rsplit_once(':').filter(|(host, _)| !host.is_empty());
+            let named = |host: &str| !host.is_empty() && !host.contains('=');
+            let port = address.rsplit_once(':').filter(|(host, _)| named(host));
             if port.is_none_or(|(_, port)| port.parse::<u16>().is_err()) {
                 return Err(format!("'{address}' is not HOST:PORT"));
             }

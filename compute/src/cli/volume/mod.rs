@@ -20,7 +20,7 @@ use driver::net::survey::{Found, survey};
 use driver::net::{Config, Fleet, New, NodeAddress};
 use protocol::geometry::{COPIES, WRITE_QUORUM};
 use protocol_grpc::control::{SegmentStatus, StatusReply, id128};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -146,17 +146,19 @@ fn page(found: &Found) -> (String, bool) {
     // Writing to a string does not fail.
     let _ = writeln!(text, "{name}, writer: {}", writer.unwrap_or("none"));
     let groups = groups(&replies);
-    let behind = groups.values().filter(|g| g.len() < COPIES).count();
-    let verdict = match serving {
+    // A volume whose copies were moved lies on more than six nodes, or on other ones: what counts is the copies of the group worst off.
+    let of = replies.iter().filter(|(_, r)| r.is_none_or(|r| !r.volume.is_empty())).count().max(COPIES);
+    let fewest = fewest_copies(&replies);
+    let verdict = match fewest {
         _ if volume == 0 => "no volume: `sextant volume create` makes one on six blank nodes",
-        COPIES if behind == 0 => "whole: every copy of every protection group is served",
+        COPIES => "whole: every copy of every protection group is served",
         n if n >= WRITE_QUORUM => {
             "degraded: writes and reads go on; bring the missing nodes back or wipe them"
         }
         3 => "AZ+1 is down: writes wait, reads go on; bring one of the missing nodes back with its disk",
         _ => "down: too few nodes for writes",
     };
-    let _ = writeln!(text, "  {serving} of {COPIES} nodes serve; {verdict}\n");
+    let _ = writeln!(text, "  {serving} of {of} nodes serve; {verdict}\n");
     let _ = writeln!(
         text,
         "  az  position  node                    state     pid      segments  log MiB  pages   problem"
@@ -204,7 +206,17 @@ fn page(found: &Found) -> (String, bool) {
             );
         }
     }
-    (text, volume != 0 && serving == COPIES && behind == 0)
+    (text, volume != 0 && fewest == COPIES)
+}
+
+/// Positions with a copy on a serving node, of the group that has the fewest.
+fn fewest_copies(replies: &[(&NodeAddress, Option<&StatusReply>)]) -> usize {
+    let serving = replies.iter().filter_map(|(_, r)| *r).filter(|r| r.phase == "serving");
+    let mut positions: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
+    for segment in serving.flat_map(|r| &r.segments) {
+        positions.entry(segment.pg).or_default().insert(segment.position);
+    }
+    positions.values().map(BTreeSet::len).min().unwrap_or(0)
 }
 
 fn groups<'a>(
@@ -249,6 +261,12 @@ mod tests {
             text.lines().any(|l| l.split_whitespace().eq(["0", "5", "tail", "0", "95", "5", "0", "0"])),
             "{text}"
         );
+        // A copy has moved to a seventh node; its old one serves other groups.
+        let (place, reply) = node(3);
+        let mut moved = Found { nodes: (0..6).map(node).chain([(place, reply)]).collect() };
+        moved.nodes[3].1.iter_mut().for_each(|r| r.segments.clear());
+        let (text, whole) = page(&moved);
+        assert!(whole && text.contains("7 of 7 nodes serve; whole"), "{text}");
         found.nodes[3].1 = None;
         let (text, whole) = page(&found);
         assert!(!whole && text.contains("5 of 6 nodes serve; degraded"), "{text}");

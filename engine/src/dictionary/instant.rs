@@ -2,10 +2,10 @@
 
 use crate::dictionary::catalog::Dictionary;
 use crate::dictionary::foreign::without_foreign_keys;
-use crate::dictionary::rebuild::write;
+use crate::dictionary::rebuild::{current, write};
 use crate::dictionary::runtime::Runtime;
 use crate::dictionary::schema::{ColumnDef, ColumnId, IndexPart, NewTable, TableDef};
-use crate::error::{EngineError, Result};
+use crate::error::Result;
 use std::sync::Arc;
 use values::Value;
 
@@ -27,9 +27,7 @@ impl Dictionary {
         absent: &[Value],
     ) -> Result<()> {
         let (old, _alone, _pass) = self.must_alone(&table.schema_name, &table.name).await?;
-        if old.stamp != table.stamp || old.id != table.id {
-            return Err(EngineError::StaleTable);
-        }
+        current(&old, table)?;
         let kept =
             |(i, f): (usize, &Option<usize>)| f.is_none_or(|f| old.columns[f].name == new.columns[i].name);
         if !from.iter().enumerate().all(kept) {

@@ -31,6 +31,15 @@ use values::Value;
 /// Rows read at once.
 const REBUILD_ROWS: usize = 256;
 
+/// Is `planned`, from which a new definition was worked out, still the definition of the table?
+///
+/// # Errors
+/// [`EngineError::StaleTable`]
+pub(super) fn current(now: &TableDef, planned: &TableDef) -> Result<()> {
+    let same = (now.id, now.stamp) == (planned.id, planned.stamp);
+    if same { Ok(()) } else { Err(EngineError::StaleTable) }
+}
+
 /// Makes the rows of a table being rebuilt.
 pub trait RowMap<E>: Send {
     /// The new row of an old one.
@@ -52,16 +61,15 @@ impl<E, F: FnMut(Vec<Value>) -> std::result::Result<Vec<Value>, E> + Send> RowMa
 }
 
 impl Dictionary {
-    /// ALTER TABLE by copy: `schema.table` becomes what `new` says (its name too), its rows what `map` makes of each, in the order of the
+    /// ALTER TABLE by copy: the table of which `planned` is the definition becomes what `new` says (its name too), its rows what `map` makes of each, in the order of the
     /// clustered key. A column of `new` whose id is not 0 is the old column of that id. Returns the number of rows.
     ///
     /// # Errors
-    /// What `map` returns; [`EngineError::NoSuchTable`], [`EngineError::TableExists`] for another name that is taken,
+    /// What `map` returns; [`EngineError::StaleTable`] when `planned` is not the current definition; [`EngineError::NoSuchTable`], [`EngineError::TableExists`] for another name that is taken,
     /// [`EngineError::Duplicate`] when a key does not hold, 1205, and those of the volume. The table stays as it was.
     pub async fn rebuild_table<E>(
         &self,
-        schema: &str,
-        table: &str,
+        planned: &TableDef,
         new: &NewTable,
         mut map: impl RowMap<E>,
     ) -> std::result::Result<u64, E>
@@ -69,7 +77,8 @@ impl Dictionary {
         E: From<EngineError> + Send,
     {
         let engine = &self.engine;
-        let (old, alone) = self.must_hold(schema, table, MetadataMode::NoWrite).await?;
+        let (old, alone) = self.must_hold(&planned.schema_name, &planned.name, MetadataMode::NoWrite).await?;
+        current(&old, planned)?;
         without_foreign_keys(&old, "ALTER")?;
         let moves = new.schema != old.schema_name || new.name != old.name;
         if moves {
@@ -275,12 +284,14 @@ impl Dictionary {
     /// ALTER TABLE that changes no row: names, defaults, expressions and comments of columns, CHECK constraints, names of indexes, the table's name, comment and options.
     ///
     /// # Errors
-    /// [`EngineError::NoSuchTable`], [`EngineError::TableExists`] for another name that is taken, 1205, and those of the volume.
+    /// [`EngineError::StaleTable`] when `planned` is not the current definition; [`EngineError::NoSuchTable`], [`EngineError::TableExists`] for
+    /// another name that is taken, 1205, and those of the volume.
     ///
     /// # Panics
     /// When `new` has other columns, types or keys than the table.
-    pub async fn redefine_table(&self, schema: &str, table: &str, new: &NewTable) -> Result<()> {
-        let (old, _alone, _pass) = self.must_alone(schema, table).await?;
+    pub async fn redefine_table(&self, planned: &TableDef, new: &NewTable) -> Result<()> {
+        let (old, _alone, _pass) = self.must_alone(&planned.schema_name, &planned.name).await?;
+        current(&old, planned)?;
         let moves = new.schema != old.schema_name || new.name != old.name;
         let same = old.columns.iter().zip(&new.columns).all(|(a, b)| a.name == b.name);
         if moves || !same {

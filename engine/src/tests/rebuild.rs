@@ -54,7 +54,7 @@ fn columns_come_go_and_change_and_the_key_moves() {
         txn.insert(&t, &row(7, 70, "never")).await.unwrap();
         txn.rollback().await.unwrap();
 
-        let rows = dictionary.rebuild_table("test", "t", &turned(&t, vec![part(1)]), turn).await.unwrap();
+        let rows = dictionary.rebuild_table(&t, &turned(&t, vec![part(1)]), turn).await.unwrap();
         assert_eq!(rows, 5);
         let new = dictionary.table("test", "t").await.unwrap().unwrap();
         assert_eq!((new.id, new.version, new.stamp), (t.id, t.version + 1, t.stamp + 1));
@@ -87,17 +87,17 @@ fn a_key_that_does_not_hold_or_a_row_that_does_not_fit_leaves_the_table_as_it_wa
         big[3] = Value::bytes(&vec![9; 100_000]);
         txn.insert(&t, &big).await.unwrap();
         commit(&engine, txn).await.unwrap();
-        let twice = dictionary.rebuild_table("test", "t", &turned(&t, vec![part(1)]), turn).await;
+        let twice = dictionary.rebuild_table(&t, &turned(&t, vec![part(1)]), turn).await;
         let Err(EngineError::Duplicate { index, key, .. }) = twice else { panic!("{twice:?}") };
         assert_eq!((index.as_str(), key), ("PRIMARY", vec![Value::Int(10)]));
         let refused =
             |old: Vec<Value>| if old[0] == Value::Int(4) { Err(EngineError::ReadOnly) } else { turn(old) };
-        let made = dictionary.rebuild_table("test", "t", &turned(&t, Vec::new()), refused).await;
+        let made = dictionary.rebuild_table(&t, &turned(&t, Vec::new()), refused).await;
         assert_eq!(made, Err(EngineError::ReadOnly));
         let mut taken = table("u", Vec::new());
         dictionary.create_table(&taken).await.unwrap();
         taken.columns = t.columns.clone();
-        let taken = dictionary.rebuild_table("test", "t", &taken, Ok::<_, EngineError>).await;
+        let taken = dictionary.rebuild_table(&t, &taken, Ok::<_, EngineError>).await;
         assert_eq!(taken, Err(EngineError::TableExists("u".to_owned())));
         engine.env.sleep(2_000_000).await;
         no_orphans(&engine).await;
@@ -106,13 +106,21 @@ fn a_key_that_does_not_hold_or_a_row_that_does_not_fit_leaves_the_table_as_it_wa
         assert_eq!(all(&mut txn, &t, 1, LockMode::None).await.unwrap().len(), 6);
         commit(&engine, txn).await.unwrap();
         // A hidden key stays what it is from one rebuild to the next, and a table may move on the way.
-        dictionary.rebuild_table("test", "t", &turned(&t, Vec::new()), turn).await.unwrap();
+        dictionary.rebuild_table(&t, &turned(&t, Vec::new()), turn).await.unwrap();
         let hidden = dictionary.table("test", "t").await.unwrap().unwrap();
         let mut moved = turned(&t, Vec::new());
         moved.columns = hidden.columns.clone();
         moved.name = "v".to_owned();
-        assert_eq!(dictionary.rebuild_table("test", "t", &moved, Ok::<_, EngineError>).await, Ok(6));
+        assert_eq!(dictionary.rebuild_table(&hidden, &moved, Ok::<_, EngineError>).await, Ok(6));
         assert_eq!(dictionary.table_names("test").await.unwrap(), ["u", "v"]);
+        // What was worked out from another definition than the current one is refused, not tried.
+        let now = dictionary.table("test", "v").await.unwrap().unwrap();
+        let mut said = turned(&t, Vec::new());
+        (said.columns, said.name) = (now.columns.clone(), "v".to_owned());
+        let old = TableDef { stamp: now.stamp - 1, ..(*now).clone() };
+        let late = dictionary.rebuild_table(&old, &said, Ok::<_, EngineError>).await;
+        assert_eq!(late, Err(EngineError::StaleTable));
+        assert_eq!(dictionary.redefine_table(&old, &said).await, Err(EngineError::StaleTable));
         let moved = dictionary.table("test", "v").await.unwrap().unwrap();
         assert_eq!(whole(&engine, &moved).await.rows, 6);
     });
@@ -136,7 +144,7 @@ fn a_crash_anywhere_leaves_the_old_or_the_new_table() {
         }
         commit(&engine, txn).await.unwrap();
         let from = *volume.cpls().last().unwrap();
-        dictionary.rebuild_table("test", "t", &turned(&t, vec![part(1)]), turn).await.unwrap();
+        dictionary.rebuild_table(&t, &turned(&t, vec![part(1)]), turn).await.unwrap();
         let to = *volume.cpls().last().unwrap();
         engine.env.sleep(1_000_000).await;
         (from, to)
@@ -170,7 +178,7 @@ fn text_columns_may_change_their_collation() {
         let mut new = table("t", vec![index("n", true, &[2, 0])]);
         new.columns = t.columns.clone();
         new.columns[2].ty = ColumnType::varchar(40, Collation::UTF8MB4_BIN);
-        engine.dictionary().rebuild_table("test", "t", &new, Ok::<_, EngineError>).await.unwrap();
+        engine.dictionary().rebuild_table(&t, &new, Ok::<_, EngineError>).await.unwrap();
         let t = engine.dictionary().table("test", "t").await.unwrap().unwrap();
         let mut txn = engine.begin(TxnOptions::default());
         assert_eq!(all(&mut txn, &t, 1, LockMode::None).await.unwrap().len(), 5);

@@ -54,19 +54,19 @@ impl Session {
         }
         let instant = is_instant(&table, &target);
         algorithm::check(actions, Way::of(&table, &target, instant))?;
-        let mut affected = 0;
-        if target.rebuild && instant {
-            match self.alter_instant(&table, &target).await {
-                // Another definition came between: all this again.
-                Err(error) if error.code == 1412 => return Box::pin(self.alter_table(name, actions)).await,
-                done => done?,
-            }
-        } else if target.rebuild {
-            let rows = self.rebuild(&table, &target).await?;
-            affected = if target.reported { rows } else { 0 };
+        let done = if !target.rebuild {
+            self.dictionary().redefine_table(&table, &target.new).await.map(|()| 0).map_err(SqlError::from)
+        } else if instant {
+            self.alter_instant(&table, &target).await.map(|()| 0)
         } else {
-            self.dictionary().redefine_table(&table.schema_name, &table.name, &target.new).await?;
-        }
+            self.rebuild(&table, &target).await
+        };
+        let rows = match done {
+            // Another definition came between: all this again.
+            Err(error) if error.code == 1412 => return Box::pin(self.alter_table(name, actions)).await,
+            done => done?,
+        };
+        let affected = if target.reported { rows } else { 0 };
         if let Some(asked) = target.auto_increment {
             self.restart_auto_increment(&home, asked).await?;
         }
@@ -111,7 +111,7 @@ impl Session {
             row: 0,
             known: None,
         };
-        let rows = dictionary.rebuild_table(&table.schema_name, &table.name, &target.new, map).await;
+        let rows = dictionary.rebuild_table(table, &target.new, map).await;
         self.context.row_number = 1;
         rows
     }

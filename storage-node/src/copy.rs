@@ -190,8 +190,8 @@ impl Node {
             let lsn = page::lsn(image.bytes());
             todo.push_back(Todo::Take(page, lsn, image));
         }
-        // A peer's page point lies at or below a VDL it was told.
-        self.vdl = self.vdl.max(m.point);
+        // A peer's page point lies at or below a VDL it was told, under a head that may be newer than the one held.
+        self.told = self.told.max(m.point);
         let Some(pages) = self.segments.get_mut(&id).and_then(|s| s.pages.as_mut()) else { return };
         if pages.job.is_some() {
             return;

@@ -207,7 +207,7 @@ impl Node {
             doubtful: segment.doubtful,
             floor: segment.floor_durable,
             page_point: segment.page_point().unwrap_or_default(),
-            vdl: self.vdl,
+            vdl: self.vdl.max(self.told),
             highest: segment.chain.highest(),
             oldest,
         }
@@ -229,7 +229,7 @@ impl Node {
             doubtful: false,
             floor: Lsn::ZERO,
             page_point: Lsn::ZERO,
-            vdl: self.vdl,
+            vdl: self.vdl.max(self.told),
             highest: Lsn::ZERO,
             oldest: Lsn::MAX,
         }

@@ -9,6 +9,7 @@
 //! 1. R3: a record dead by the list held is neither sent (it left the chain) nor accepted; a slice from a newer head waits for that head.
 //! 2. One slice per segment is asked for at a time; an unanswered one is asked of the next peer.
 //! 3. What a peer says counts only under an incarnation the head names.
+//! 4. A VDL told under a newer head than the one held is not taken: by that head's list, records held here at or below it may be dead.
 
 use crate::event::Action;
 use crate::node::Node;
@@ -107,7 +108,10 @@ impl Node {
         if let Some(head) = &m.head {
             self.adopt_head(head);
         }
-        self.vdl = self.vdl.max(m.vdl);
+        // Invariant 4.
+        if m.head_version <= self.head_version() {
+            self.vdl = self.vdl.max(m.vdl);
+        }
         let ours = self.head_version();
         let now = self.now_us;
         let Some(segment) = self.segments.get_mut(&id) else { return };

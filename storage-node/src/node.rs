@@ -112,7 +112,10 @@ pub struct Node {
     pub(crate) deleting: BTreeMap<SegmentId, u32>,
     pub(crate) head: Option<Head>,
     pub(crate) head_durable: HeadVersion,
+    /// The highest VDL told under the head held, or an older one: no record the held list leaves alive at or below it can die (R3).
     pub(crate) vdl: Lsn,
+    /// The highest VDL there is evidence of, under whatever head: it is reported, and nothing else is done by it.
+    pub(crate) told: Lsn,
     /// T of the durable head, milliseconds (R8).
     pub(crate) lease_ms: u64,
     pub(crate) reads: Reads,
@@ -154,6 +157,7 @@ impl Node {
             head: None,
             head_durable: HeadVersion::default(),
             vdl: Lsn::ZERO,
+            told: Lsn::ZERO,
             lease_ms: 0,
             reads: Reads::default(),
             cold: BTreeMap::new(),

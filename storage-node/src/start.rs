@@ -11,6 +11,9 @@
 //! 2. A bad end of the log beyond all claims is a torn tail: doubtful, remembered durably, never accepted, never a reason to halt.
 //!    The log goes on in a fresh file, so what the torn write left can never be mistaken for a block.
 //! 3. Nothing is answered before everything was read; nothing is acknowledged before the new superblock is durable.
+//! 4. A VDL counts with the head it was told under. Where the newest superblock rotted, the one before it holds an older head, and the
+//!    log may hold records that the newer head's list kills: a VDL of the newer head, from blocks or journals, is reported
+//!    (`told`), but nothing is made into pages, dropped or spilled by it.
 
 use crate::block::Block;
 use crate::event::{Action, DiskError, DiskFile, DiskOp, SECTOR_BYTES, Token};
@@ -258,8 +261,9 @@ impl Node {
         for segment in self.segments.values_mut().filter(|s| s.role == SegmentRole::Full) {
             let replays = opening.journals.remove(&segment.id).unwrap_or_default();
             let pages = Pages::recover(replays, segment.chain.base(), segment.newcomer);
-            // Pages come from records at or below a VDL that was told: where rot ate the batch that states it, they prove it.
-            self.vdl = self.vdl.max(pages.vdl).max(pages.store.page_point);
+            // Pages come from records at or below a VDL that was told: where rot ate the batch that states it, they prove it. Under
+            // which head it was told, they do not say (invariant 4).
+            self.told = self.told.max(pages.vdl).max(pages.store.page_point);
             segment.pages = Some(pages);
         }
     }
@@ -288,6 +292,7 @@ impl Node {
     }
 
     fn log_read(&mut self, number: u64, bytes: &Bytes) {
+        let held = self.head_version();
         let Some(opening) = &mut self.opening else { return };
         let Some(scanner) = &mut opening.scanner else { return };
         let blocks = scanner.file(number, bytes);
@@ -299,7 +304,11 @@ impl Node {
         }
         let since = opening.superblock.log_sequence;
         for block in &blocks {
-            self.vdl = self.vdl.max(block.header.vdl);
+            // Invariant 4.
+            self.told = self.told.max(block.header.vdl);
+            if block.header.head_version <= held {
+                self.vdl = self.vdl.max(block.header.vdl);
+            }
             if block.header.sequence >= since {
                 opening.claims.extend(block.claims.iter().map(|c| ((c.segment, c.incarnation), c.scl)));
             }

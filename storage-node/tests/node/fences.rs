@@ -4,8 +4,8 @@ use crate::sim::{Cluster, seg};
 use protocol::WriterId;
 use protocol::head::{HeadVersion, Truncation};
 use protocol::lsn::{Lsn, VolumeEpoch};
-use protocol::message::{Install, Message, Peer, RefusedReason};
-use storage_node::Settings;
+use protocol::message::{Envelope, Gossip, Install, Message, Peer, RefusedReason};
+use storage_node::{DiskFile, Event, Settings};
 
 #[test]
 fn from_the_grant_on_nothing_older_is_acknowledged_even_in_flight() {
@@ -152,6 +152,95 @@ fn a_straggler_takes_nothing_without_the_head() {
     c.settle();
     let Message::Acked(ack) = c.inbox.remove(0).message else { panic!("an acknowledgement") };
     assert_eq!((ack.scl, ack.head_version), (record.lsn, c.head.version));
+}
+
+/// A full member holds ten records beyond the VDL, which epoch 2 kills; nothing is in pages yet.
+fn zombies_at_zero(seed: u64) -> Cluster {
+    let long = 1 << 40;
+    let settings = Settings { coalesce_interval_us: long, gossip_interval_us: long, ..Settings::small() };
+    let mut c = Cluster::new(seed, settings);
+    c.load(30, 3);
+    let zombies: Vec<_> = (0..10).map(|_| c.write_random(3)).collect();
+    c.ship_to(0, &zombies);
+    c.settle();
+    assert!(c.scl(0) > c.vdl);
+    c
+}
+
+/// What was told of a VDL under a newer head made no page of dead records; once the head is here, everything goes on.
+fn dead_records_are_in_no_page(mut c: Cluster, before: Lsn) {
+    c.run(1_000_000);
+    let state = c.node(0).inspect(seg(0)).unwrap();
+    assert!(state.scl > before, "the head is not here yet");
+    assert!(
+        state.page_point <= before,
+        "pages through {}, of records that died at {before}",
+        state.page_point
+    );
+    // The peers begin to talk.
+    (1..6).for_each(|p| {
+        c.crash(p, 100);
+        c.boot(p, 0);
+    });
+    c.cut.clear();
+    c.load(30, 3);
+    c.run(1_000_000);
+    assert!((0..6).all(|p| c.scl(p) == c.last));
+    assert_eq!(c.node(0).inspect(seg(0)).unwrap().page_point, c.last);
+    let at = c.last;
+    (0..3).for_each(|page| c.check_page(0, protocol::PageId(page), at));
+}
+
+#[test]
+fn the_vdl_of_a_head_that_rotted_with_its_superblock_makes_no_page() {
+    let mut c = zombies_at_zero(7);
+    let before = c.vdl;
+    let older = c.disks[0].bytes_mut(DiskFile::Super).clone();
+    install(&mut c, &[0, 1, 2, 3, 4, 5], before);
+    c.settle();
+    c.load(30, 3);
+    assert_eq!(c.scl(0), c.last);
+    c.crash(0, 100);
+    // The superblock falls back to the head of epoch 1; the log's blocks state the VDL of epoch 2, and still hold the dead.
+    c.disks[0].bytes_mut(DiskFile::Super).clone_from(&older);
+    c.settings = Settings::small();
+    c.cut = (0..6).collect();
+    c.boot(0, 0);
+    c.settle();
+    let state = c.node(0).inspect(seg(0)).unwrap();
+    assert!(state.vdl > state.scl, "what was told is reported: {state:?}");
+    dead_records_are_in_no_page(c, before);
+}
+
+#[test]
+fn the_vdl_of_a_head_not_seen_yet_makes_no_page() {
+    let mut c = zombies_at_zero(8);
+    let before = c.vdl;
+    install(&mut c, &[1, 2, 3, 4, 5], before);
+    c.settle();
+    c.cut = vec![0];
+    c.load(30, 3);
+    c.crash(0, 100);
+    c.settings = Settings::small();
+    c.cut = (0..6).collect();
+    c.boot(0, 0);
+    c.settle();
+    let peer = c.node(2).inspect(seg(2)).unwrap();
+    let gossip = Gossip {
+        incarnation: peer.incarnation,
+        head_version: c.head.version,
+        // The peer cannot know yet that this copy lacks it.
+        head: None,
+        scl: peer.scl,
+        claim: peer.claim,
+        vdl: c.vdl,
+        page_point: Some(peer.page_point),
+        floor: peer.floor,
+        wants_log: false,
+    };
+    let (from, to) = (Peer::Segment(seg(2)), Peer::Segment(seg(0)));
+    c.event(0, Event::Message(Envelope { from, to, message: gossip.into() }));
+    dead_records_are_in_no_page(c, before);
 }
 
 #[test]

@@ -272,6 +272,26 @@ impl Printer<'_> {
                 self.list(list, ",");
                 self.put(")");
             }
+            Expr::Subquery(_)
+            | Expr::Exists(_)
+            | Expr::InQuery { .. }
+            | Expr::Quantified { .. }
+            | Expr::Over { .. } => self.nested(expr),
+            Expr::Grouping(list) => self.call("grouping", list),
+            Expr::Values(name) => {
+                let text = (self.style.column)(name);
+                self.put(&format!("values({text})"));
+            }
+            Expr::Default(name) => {
+                let text = (self.style.column)(name);
+                self.put(&format!("default({text})"));
+            }
+        }
+    }
+
+    /// What holds a query or a window: whole in the text of a view, else shortened as MySQL's messages have it.
+    fn nested(&mut self, expr: &Expr) {
+        match expr {
             Expr::Subquery(query) if self.style.table.is_some() => self.subquery("(", query, ")"),
             Expr::Exists(query) if self.style.table.is_some() => self.subquery("exists(", query, ")"),
             Expr::InQuery { expr, query, not } if self.style.table.is_some() => {
@@ -300,15 +320,7 @@ impl Printer<'_> {
                 self.over(window);
             }
             Expr::Over { call, .. } => self.between("", call, " OVER ()"),
-            Expr::Grouping(list) => self.call("grouping", list),
-            Expr::Values(name) => {
-                let text = (self.style.column)(name);
-                self.put(&format!("values({text})"));
-            }
-            Expr::Default(name) => {
-                let text = (self.style.column)(name);
-                self.put(&format!("default({text})"));
-            }
+            _ => self.expr(expr),
         }
     }
 

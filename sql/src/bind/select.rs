@@ -165,6 +165,7 @@ fn clauses(
         }
     }
     let (limit, offset) = limits(&mut b, select.limit.as_ref())?;
+    let (lock, wait) = locking(select);
     let mut plan = SelectPlan {
         source: Source::One { filter: Filter::default() },
         names: Arc::default(),
@@ -178,19 +179,33 @@ fn clauses(
         distinct: select.distinct,
         limit,
         offset,
-        lock: match select.lock {
-            None => LockMode::None,
-            Some((LockClause::Share, _)) => LockMode::Shared,
-            Some((LockClause::Update, _)) => LockMode::Exclusive,
-        },
-        wait: match select.lock {
-            Some((_, Wait::NoWait)) => LockWait::Nowait,
-            Some((_, Wait::SkipLocked)) => LockWait::SkipLocked,
-            _ => LockWait::Wait,
-        },
+        lock,
+        wait,
         calc_found_rows: select.calc_found_rows,
     };
     place_results(&mut plan)?;
+    columns_of_results(&mut plan, context);
+    plan.subs = subs_of(plan.items.iter().chain(plan.order.iter().map(|(e, _)| e)));
+    Ok(Bound { filter, plan })
+}
+
+/// FOR UPDATE, FOR SHARE, and what to do about a lock that somebody has.
+fn locking(select: &Select) -> (LockMode, LockWait) {
+    let lock = match select.lock {
+        None => LockMode::None,
+        Some((LockClause::Share, _)) => LockMode::Shared,
+        Some((LockClause::Update, _)) => LockMode::Exclusive,
+    };
+    let wait = match select.lock {
+        Some((_, Wait::NoWait)) => LockWait::Nowait,
+        Some((_, Wait::SkipLocked)) => LockWait::SkipLocked,
+        _ => LockWait::Wait,
+    };
+    (lock, wait)
+}
+
+/// Metadata of results that pass through a temporary table.
+fn columns_of_results(plan: &mut SelectPlan, context: &Context) {
     if plan.group.as_ref().is_some_and(|g| g.rollup) || !plan.windows.is_empty() {
         let again = plan.items.iter().zip(plan.columns.iter()).map(|(item, column)| {
             let mut column = match &item.node {
@@ -204,8 +219,6 @@ fn clauses(
         });
         plan.columns = again.collect();
     }
-    plan.subs = subs_of(plan.items.iter().chain(plan.order.iter().map(|(e, _)| e)));
-    Ok(Bound { filter, plan })
 }
 
 /// Where rolled-up keys and windows find their values among a row's results.

@@ -240,7 +240,7 @@ impl<'a> Parser<'a> {
     // ---- names and literals ----
 
     fn text_of(&self, token: Token) -> Result<String> {
-        let bytes = if token.kind == Kind::Word {
+        let bytes = if matches!(token.kind, Kind::Word | Kind::Int) {
             self.slice(token).to_vec()
         } else {
             unquote(self.text, &token, self.mode)

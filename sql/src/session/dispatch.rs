@@ -51,17 +51,20 @@ impl Session {
                 self.check_locked_ddl(ddl)?;
                 self.commit().await?;
                 self.room_to_write().await?;
-                self.ddl(ddl, more, sink).await
+                // Rare and large: not a part of every connection's memory.
+                Box::pin(self.ddl(ddl, more, sink)).await
             }
-            Statement::Session(statement) => self.session_statement(statement, params, more, sink).await,
+            Statement::Session(statement) => {
+                Box::pin(self.session_statement(statement, params, more, sink)).await
+            }
             Statement::Show(show) => {
-                let table = self.show(show).await?;
+                let table = Box::pin(self.show(show)).await?;
                 let quiet = crate::show::session::is_about_diagnostics(statement);
                 self.send_table_quietly(&table, more, quiet, sink)
             }
             Statement::Explain(inner) => {
-                let plan = self.plan(inner, params).await?;
-                let table = self.explain(&plan, params).await?;
+                let plan = Box::pin(self.plan(inner, params)).await?;
+                let table = Box::pin(self.explain(&plan, params)).await?;
                 self.send_table(&table, more, sink)
             }
             Statement::Do(list) => {

@@ -205,7 +205,7 @@ fn locking(select: &Select) -> (LockMode, LockWait) {
 }
 
 /// Metadata of results that pass through a temporary table.
-fn columns_of_results(plan: &mut SelectPlan, context: &Context) {
+fn columns_of_results(plan: &mut SelectPlan, context: &crate::session::context::Context) {
     if plan.group.as_ref().is_some_and(|g| g.rollup) || !plan.windows.is_empty() {
         let again = plan.items.iter().zip(plan.columns.iter()).map(|(item, column)| {
             let mut column = match &item.node {

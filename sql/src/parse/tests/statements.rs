@@ -92,6 +92,7 @@ fn any_bytes_are_a_statement_or_an_error() {
         let _ = parse(&all.as_bytes()[..end], 0, LexMode::default());
     }
     assert!(matches!(statement(all), Ok(Statement::Insert(_))));
+    assert!(statement("SELECT @0, @a.1").is_ok(), "a number right after the sign is a name");
 }
 
 proptest::proptest! {

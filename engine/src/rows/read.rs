@@ -287,7 +287,9 @@ impl Txn {
         batch: &mut RowBatch,
     ) -> Result<bool> {
         batch.start(table);
-        self.hold(table, mode.metadata()).await?;
+        if !self.holds(table, mode.metadata())? {
+            Box::pin(self.hold(table, mode.metadata())).await?;
+        }
         self.read_row(table, row.key(), mode, batch).await
     }
 

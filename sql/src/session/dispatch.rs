@@ -289,8 +289,8 @@ impl Session {
         sink: &mut dyn ResultSink,
     ) -> Result<()> {
         if !matches!(plan, Plan::Query(..)) {
-            // Nothing has begun: there is nothing to undo when it ends here.
-            self.room_to_write().await?;
+            // Nothing has begun: there is nothing to undo when it ends here. Boxed: a connection keeps room for this future.
+            Box::pin(self.room_to_write()).await?;
         }
         self.tracker.runs(plan);
         self.rows_sent = false;

@@ -20,7 +20,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::TlsAcceptor;
 
 /// Room made for each read.
-pub(crate) const READ_SIZE: usize = 4 * 1024;
+pub(crate) const READ_SIZE: usize = 2 * 1024;
 /// The most room made for the rest of a large packet at a time.
 const READ_AHEAD: usize = 256 * 1024;
 /// An output buffer larger than this is given back once it is sent.

@@ -15,7 +15,7 @@ impl Dictionary {
     /// worked out from.
     ///
     /// # Errors
-    /// [`EngineError::StaleTable`] when `table` is not the current definition: work it out again. 1205, and those of the volume.
+    /// [`StaleTable`](crate::EngineError::StaleTable) when `table` is not the current definition: work it out again. 1205, and those of the volume.
     ///
     /// # Panics
     /// When a column changes its type, or a key its columns.

@@ -72,6 +72,29 @@ pub fn signal(pid: u32, name: &str) -> Result<(), String> {
     }
 }
 
+/// Suspends a process, and returns once every thread of it sleeps: `kill` comes back before the last one does.
+///
+/// # Errors
+/// `kill` failed, the process is gone, or it does not stop within ten seconds.
+pub fn suspend(pid: u32) -> Result<(), String> {
+    signal(pid, "STOP")?;
+    let start = std::time::Instant::now();
+    loop {
+        let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).map_err(|e| format!("{pid}: {e}"))?;
+        let stopped =
+            |stat: &str| stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('T'));
+        // A thread that ended meanwhile has no file and answers nobody.
+        let mut stats = tasks.flatten().filter_map(|t| std::fs::read_to_string(t.path().join("stat")).ok());
+        if stats.all(|stat| stopped(&stat)) {
+            return Ok(());
+        }
+        if start.elapsed() > std::time::Duration::from_secs(10) {
+            return Err(format!("process {pid} does not stop"));
+        }
+        std::thread::yield_now();
+    }
+}
+
 /// True while the process runs (a zombie does not).
 #[must_use]
 pub fn is_alive(pid: u32) -> bool {

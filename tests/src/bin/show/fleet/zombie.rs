@@ -57,7 +57,7 @@ fn one(sabotage: bool, first: bool) -> Result<(String, Option<String>), String> 
     snapshot.query("START TRANSACTION WITH CONSISTENT SNAPSHOT").map_err(text)?;
     let clients: Vec<Client> =
         (0..4 * STATEMENTS.len()).map(|_| old.connect().map_err(text)).collect::<Result<_, _>>()?;
-    child::signal(old.pid(), "STOP")?;
+    child::suspend(old.pid())?;
     let mut asked = vec![ask(open, "COMMIT".into()), ask(snapshot, "SELECT COUNT(*) FROM zombie.t".into())];
     asked.extend(clients.into_iter().zip(STATEMENTS.iter().cycle()).map(|(c, s)| ask(c, (*s).to_string())));
     let new = ground.compute("new").start()?;
